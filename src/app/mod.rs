@@ -1,0 +1,1 @@
+//! Use cases, one file per noun, each authorising next to the act.

@@ -1,0 +1,1 @@
+//! Boot settings: one file per TOML section, each default beside its field.

@@ -1,0 +1,1 @@
+//! Composition: settings become services, routers and listeners.

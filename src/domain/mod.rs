@@ -1,0 +1,1 @@
+//! Pure values and rules. Invariant: no async, clock, files, SQL or HTTP.

@@ -1,0 +1,1 @@
+//! Password hashing, tokens and sealing at rest.

@@ -1,0 +1,1 @@
+//! Tunnels, netlink, firewall and host network. Invariant: the only place with `unsafe`.

@@ -1,0 +1,1 @@
+//! Proves the rules of tests/layers.toml from the source text.
