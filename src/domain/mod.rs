@@ -1,1 +1,23 @@
-//! Pure values and rules. Invariant: no async, clock, files, SQL or HTTP.
+//! Pure values and rules.
+//!
+//! Invariant: no async, clock, files, SQL or HTTP. Time and randomness are arguments.
+
+pub mod access;
+pub mod audit;
+pub mod desired;
+pub mod device;
+pub mod firewall;
+pub mod id;
+pub mod key;
+pub mod message;
+pub mod name;
+pub mod network;
+pub mod node;
+pub mod page;
+pub mod pool;
+pub mod session;
+pub mod settings;
+mod text;
+pub mod time;
+pub mod usage;
+pub mod user;

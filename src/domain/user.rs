@@ -1,0 +1,84 @@
+//! Users: accounts that own devices.
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::access::Role;
+use crate::domain::id::UserId;
+use crate::domain::name::{DisplayName, Login};
+use crate::domain::time::Timestamp;
+
+/// A user's row, as facts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct User {
+    /// Names the user.
+    pub id: UserId,
+    /// What the user signs in with.
+    pub login: Login,
+    /// How the user is shown.
+    pub display_name: DisplayName,
+    /// What the user may do.
+    pub role: Role,
+    /// Whether a password is set; without one nobody signs in as this user.
+    pub has_password: bool,
+    /// Tokens made before the last change of epoch are dead.
+    pub epoch: i64,
+    /// Whether an operator stopped the account and its devices.
+    pub disabled: bool,
+    /// When the account and its devices stop.
+    pub expires_at: Option<Timestamp>,
+    /// Bytes that all devices together may move, both ways.
+    pub data_limit_bytes: Option<u64>,
+    /// Devices this user may have.
+    pub device_limit: Option<u32>,
+    /// Counts the changes: the row's ETag.
+    pub revision: i64,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+    /// When it was deleted, until a purge.
+    pub deleted_at: Option<Timestamp>,
+}
+
+/// A user about to be made.
+#[derive(Debug, Clone)]
+pub struct NewUser {
+    /// Names the user.
+    pub id: UserId,
+    /// What the user signs in with.
+    pub login: Login,
+    /// How the user is shown.
+    pub display_name: DisplayName,
+    /// What the user may do.
+    pub role: Role,
+    /// The hash of the password, in bcrypt's own format.
+    pub password_hash: Option<String>,
+    /// When the account and its devices stop.
+    pub expires_at: Option<Timestamp>,
+    /// Bytes that all devices together may move, both ways.
+    pub data_limit_bytes: Option<u64>,
+    /// Devices this user may have.
+    pub device_limit: Option<u32>,
+}
+
+/// Whether an account is usable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UserState {
+    /// The account works.
+    Active,
+    /// An operator stopped it, or its time is over.
+    Disabled,
+}
+
+impl User {
+    /// The state that follows from the facts.
+    pub fn state(&self, now: Timestamp) -> UserState {
+        if self.disabled || self.is_expired(now) { UserState::Disabled } else { UserState::Active }
+    }
+
+    /// Whether the account's time is over.
+    pub fn is_expired(&self, now: Timestamp) -> bool {
+        self.expires_at.is_some_and(|at| at <= now)
+    }
+}
