@@ -1,0 +1,121 @@
+//! Who asks, from where, under which request: the first argument of every use case.
+
+use std::net::IpAddr;
+
+use crate::app::error::{AppError, Result};
+use crate::domain::access::{Action, Actor, Reach};
+use crate::domain::id::{RequestId, UserId};
+
+/// The context of one request or one job.
+#[derive(Debug, Clone)]
+pub struct Ctx {
+    /// Who acts.
+    pub actor: Actor,
+    /// The request, for the audit.
+    pub request: Option<RequestId>,
+    /// The address it came from, for limits and the audit.
+    pub address: Option<IpAddr>,
+    /// The caller's proof that a repeated request is the same one.
+    pub idempotency: Option<Idempotency>,
+}
+
+/// A caller's `Idempotency-Key` with what it was sent for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Idempotency {
+    /// SHA-256 of the key.
+    pub key_hash: [u8; 32],
+    /// SHA-256 of the request's body, so that a key used for another request is found out.
+    pub request_hash: [u8; 32],
+}
+
+/// Whose things a use case may touch. Every query of a noun with an owner takes one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// Everybody's.
+    All,
+    /// One user's.
+    Own(UserId),
+}
+
+impl Scope {
+    /// The owner that queries are narrowed to.
+    pub const fn owner(self) -> Option<UserId> {
+        match self {
+            Self::All => None,
+            Self::Own(user) => Some(user),
+        }
+    }
+}
+
+impl Ctx {
+    /// The service acting by itself.
+    pub const fn system() -> Self {
+        Self { actor: Actor::System, request: None, address: None, idempotency: None }
+    }
+
+    /// The machine's administrator.
+    pub const fn host(request: Option<RequestId>) -> Self {
+        Self { actor: Actor::Host, request, address: None, idempotency: None }
+    }
+
+    /// How far this actor may go with an action.
+    pub fn scope(&self, action: Action) -> Result<Scope> {
+        match (self.actor.reach(action), self.actor.user()) {
+            (Reach::All, _) => Ok(Scope::All),
+            (Reach::Own, Some(user)) => Ok(Scope::Own(user)),
+            (Reach::None | Reach::Own, _) => Err(self.refuse(action)),
+        }
+    }
+
+    /// Requires that an action reaches everything.
+    pub fn require(&self, action: Action) -> Result<()> {
+        match self.scope(action)? {
+            Scope::All => Ok(()),
+            Scope::Own(_) => Err(self.refuse(action)),
+        }
+    }
+
+    /// The user who acts, for acts on oneself.
+    pub fn user(&self, action: Action) -> Result<UserId> {
+        self.actor.user().ok_or_else(|| self.refuse(action))
+    }
+
+    fn refuse(&self, action: Action) -> AppError {
+        match self.actor {
+            Actor::Anonymous => AppError::Unauthenticated { why: "sign in first" },
+            Actor::User { .. } | Actor::Host | Actor::System => {
+                AppError::Forbidden { action, why: "your role does not allow this; ask an owner or admin" }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Ctx, Scope};
+    use crate::app::error::AppError;
+    use crate::domain::access::{Action, Actor, Role};
+    use crate::domain::id::{SessionId, UserId};
+    use uuid::Uuid;
+
+    fn member() -> Ctx {
+        let id = UserId::new(Uuid::from_u128(7));
+        let session = SessionId::new(Uuid::from_u128(8));
+        Ctx { actor: Actor::User { id, role: Role::Member, session }, ..Ctx::system() }
+    }
+
+    #[test]
+    fn a_member_reaches_only_what_is_the_members() {
+        let scope = member().scope(Action::DeviceList).unwrap();
+
+        assert_eq!(scope, Scope::Own(UserId::new(Uuid::from_u128(7))));
+        assert!(matches!(member().require(Action::DeviceList), Err(AppError::Forbidden { .. })));
+    }
+
+    #[test]
+    fn nobody_is_told_to_sign_in() {
+        let nobody = Ctx { actor: Actor::Anonymous, ..Ctx::system() };
+
+        assert!(matches!(nobody.scope(Action::MeGet), Err(AppError::Unauthenticated { .. })));
+    }
+}
