@@ -15,6 +15,7 @@ pub mod network;
 pub mod node;
 pub mod page;
 pub mod pool;
+pub mod secret_reference;
 pub mod session;
 pub mod settings;
 mod text;
