@@ -6,6 +6,7 @@ pub mod access;
 pub mod audit;
 pub mod desired;
 pub mod device;
+pub mod export;
 pub mod firewall;
 pub mod id;
 pub mod key;
