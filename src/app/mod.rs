@@ -1,1 +1,3 @@
 //! Use cases, one file per noun, each authorising next to the act.
+
+pub mod qr;
