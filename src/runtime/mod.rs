@@ -1,1 +1,9 @@
-//! The clock, ids from it, and supervised tasks. Invariant: the only place that reads time or spawns.
+//! The clock, ids from it, and supervised tasks.
+//!
+//! Invariant: the only place that reads time, makes ids or randomness, or spawns.
+
+pub mod backoff;
+pub mod clock;
+pub mod ids;
+pub mod job;
+pub mod tasks;

@@ -1,1 +1,6 @@
-//! Logging and the list of metric names.
+//! What the service says about itself: logs, and metrics by a list of names.
+//!
+//! Invariant: spawns nothing and reads no clock; the periodic upkeep is a job of the daemon.
+
+pub mod chain;
+pub mod names;

@@ -1,0 +1,109 @@
+//! Every metric the service exports: its name, type, unit and help.
+//!
+//! Invariant: a metric that is not listed here does not exist. Label values are bounded sets, never user text.
+
+use metrics::Unit;
+
+/// What a metric is to Prometheus.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Only rises; its name ends in `_total`.
+    Counter,
+    /// Rises and falls.
+    Gauge,
+    /// Counts observations by size.
+    Histogram,
+}
+
+/// One family of series.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Metric {
+    /// The full name, as Prometheus sees it.
+    pub name: &'static str,
+    /// Its type.
+    pub kind: Kind,
+    /// What its numbers count.
+    pub unit: Unit,
+    /// One sentence for the reader of a dashboard.
+    pub help: &'static str,
+}
+
+macro_rules! metrics {
+    ($($name:ident = $kind:ident $text:literal $unit:ident $help:literal;)*) => {
+        $(
+            #[doc = $help]
+            pub const $name: Metric = Metric { name: $text, kind: Kind::$kind, unit: Unit::$unit, help: $help };
+        )*
+
+        /// Every metric, in the order of this file.
+        pub const ALL: &[Metric] = &[$($name),*];
+    };
+}
+
+metrics! {
+    BUILD_INFO = Gauge "caspervpn_build_info" Count "The running version, in labels; always one.";
+
+    PROCESS_CPU_SECONDS = Counter "process_cpu_seconds_total" Seconds "User and system CPU time this process has spent.";
+    PROCESS_RESIDENT_MEMORY_BYTES = Gauge "process_resident_memory_bytes" Bytes "Resident memory of this process.";
+    PROCESS_VIRTUAL_MEMORY_BYTES = Gauge "process_virtual_memory_bytes" Bytes "Virtual memory of this process.";
+    PROCESS_OPEN_FDS = Gauge "process_open_fds" Count "File descriptors this process has open.";
+    PROCESS_MAX_FDS = Gauge "process_max_fds" Count "File descriptors this process may open.";
+    PROCESS_THREADS = Gauge "process_threads" Count "Threads of this process.";
+    PROCESS_START_TIME_SECONDS = Gauge "process_start_time_seconds" Seconds "When this process started, in unix time.";
+
+    TASK_PANICS = Counter "caspervpn_task_panics_total" Count "Panics caught in background work, by task.";
+    TASK_RESTARTS = Counter "caspervpn_task_restarts_total" Count "Restarts of background work after a panic or an error, by task.";
+    JOB_RUNS = Counter "caspervpn_job_runs_total" Count "Runs of periodic jobs, by job and result.";
+    JOB_DURATION_SECONDS = Histogram "caspervpn_job_duration_seconds" Seconds "How long one run of a job took.";
+    JOB_LAST_SUCCESS_TIMESTAMP_SECONDS = Gauge "caspervpn_job_last_success_timestamp_seconds" Seconds "When the job last succeeded, in unix time.";
+
+    HTTP_REQUESTS = Counter "caspervpn_http_requests_total" Count "Answered HTTP requests, by listener, matched route, method and status code.";
+    HTTP_REQUEST_DURATION_SECONDS = Histogram "caspervpn_http_request_duration_seconds" Seconds "Time from a request's head to its response's head.";
+    HTTP_REQUESTS_IN_FLIGHT = Gauge "caspervpn_http_requests_in_flight" Count "Requests being answered now.";
+    HTTP_PANICS = Counter "caspervpn_http_panics_total" Count "Requests whose handler panicked.";
+    CONNECTIONS_OPEN = Gauge "caspervpn_connections_open" Count "Open connections, by listener.";
+    CONNECTIONS = Counter "caspervpn_connections_total" Count "Accepted connections, by listener.";
+    CONNECTIONS_REFUSED = Counter "caspervpn_connections_refused_total" Count "Connections closed at once, by listener and reason.";
+    ACCEPT_ERRORS = Counter "caspervpn_accept_errors_total" Count "Failures to accept a connection, by listener.";
+
+    RELOADS = Counter "caspervpn_reloads_total" Count "Reloads of the settings, by result.";
+    READY = Gauge "caspervpn_ready" Count "One when the service is ready for requests, else zero.";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ALL, Kind};
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn a_name_is_listed_once_and_says_its_kind() {
+        let names: BTreeSet<_> = ALL.iter().map(|metric| metric.name).collect();
+
+        assert_eq!(names.len(), ALL.len());
+        for metric in ALL {
+            assert_eq!(metric.name.ends_with("_total"), metric.kind == Kind::Counter, "{}", metric.name);
+            assert!(metric.help.ends_with('.'), "{}", metric.name);
+        }
+    }
+
+    // The exporter matches these endings without the underscore, and writes a broken family when they appear.
+    #[test]
+    fn no_histogram_ends_in_a_suffix_that_the_exporter_misreads() {
+        for metric in ALL.iter().filter(|metric| metric.kind == Kind::Histogram) {
+            for ending in ["sum", "count", "bucket"] {
+                assert!(!metric.name.ends_with(ending), "{}", metric.name);
+            }
+        }
+    }
+
+    #[test]
+    fn names_are_ours_or_the_ones_every_process_has() {
+        for metric in ALL {
+            assert!(
+                metric.name.starts_with("caspervpn_") || metric.name.starts_with("process_"),
+                "{}",
+                metric.name
+            );
+        }
+    }
+}
