@@ -1,0 +1,2 @@
+CREATE TABLE probe (id BIGINT NOT NULL, beat BIGINT NOT NULL, CONSTRAINT probe_pkey PRIMARY KEY (id));
+INSERT INTO probe (id, beat) VALUES (1, 0);
