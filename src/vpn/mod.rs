@@ -1,1 +1,6 @@
 //! Tunnels, netlink, firewall and host network. Invariant: the only place with `unsafe`.
+
+pub mod firewall;
+pub mod host;
+pub mod netlink;
+pub mod netns;
