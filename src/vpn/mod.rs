@@ -4,3 +4,4 @@ pub mod firewall;
 pub mod host;
 pub mod netlink;
 pub mod netns;
+pub mod tunnel;
