@@ -19,13 +19,13 @@ install() {
 
 build() {
 	install
-	local sum files
+	local sum files stamp=web/node_modules/.built
 	mapfile -t files < <(find web -path web/node_modules -prune -o -path web/dist -prune -o -type f -print | sort)
 	sum=$(digest "${files[@]}")
-	if [[ -f web/dist/index.html && -f web/dist/.stamp && $(<web/dist/.stamp) == "$sum" ]]; then return; fi
+	if [[ -f web/dist/index.html && -f $stamp && $(<"$stamp") == "$sum" ]]; then return; fi
 	say "building web pages"
 	npm --prefix web run --silent build
-	printf '%s' "$sum" >web/dist/.stamp
+	printf '%s' "$sum" >"$stamp"
 }
 
 test_() {

@@ -41,7 +41,8 @@ impl Source {
 
     /// The whole file is test code, because another file declares it under `#[cfg(test)]`.
     pub(crate) fn mark_as_test(&mut self) {
-        self.tests = Vec::from([0..self.tokens.len()]);
+        self.tests.clear();
+        self.tests.push(0..self.tokens.len());
     }
 
     /// The module that the token stands in, inline modules included.
