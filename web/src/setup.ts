@@ -73,12 +73,12 @@ function showResult(config: string, fields: Fields): void {
   title.textContent = 'Your VPN is ready'
   const device = fields['/device/name'] ?? ''
   const lead = `“${device}” can connect now. This is the only time its private key is shown: it was made in this browser and the server does not have it.`
-  const login = `Sign in as “${fields['/owner/login'] ?? ''}” to add people and devices.`
+  const next = `You are “${fields['/owner/login'] ?? ''}”, the owner. Add people and devices with the caspervpn command on the server, or over the API.`
   result.replaceChildren(
     element('p', lead),
     configView(config, device),
     element('h2', 'Next'),
-    element('p', login),
+    element('p', next),
   )
   result.hidden = false
   title.focus()
@@ -89,7 +89,7 @@ function showProblem(problem: Problem): void {
   const unplaced: string[] = []
   for (const [pointer, detail] of problem.fields) {
     const field = fieldOf(pointer, pointers)
-    if (field) placed.set(field, detail)
+    if (field) placed.set(field, asSentence(field, detail))
     else unplaced.push(`${pointer}: ${detail}`)
   }
   const lines = [problem.detail, ...unplaced]
@@ -148,6 +148,13 @@ function togglePassword(): void {
   input.type = show ? 'text' : 'password'
   toggle.textContent = show ? 'Hide' : 'Show'
   toggle.setAttribute('aria-pressed', String(show))
+}
+
+/** The server says what is wrong with a value, as in “is in use”; a person reads it with the field's name. */
+function asSentence(pointer: string, detail: string): string {
+  const input = inputs.find((candidate) => pointerOf(candidate) === pointer)
+  const label = input?.labels?.[0]?.textContent ?? ''
+  return /^[a-z]/.test(detail) ? `${label} ${detail}` : detail
 }
 
 function pointerOf(input: HTMLInputElement): string {

@@ -45,11 +45,11 @@ function filePart(config: string, name: string, qr: Qr | undefined): HTMLElement
 
 function pictureButtons(qr: Qr, name: string): HTMLButtonElement[] {
   const base = name.replace(/\.conf$/, '')
-  const svg = button('QR as SVG', () => {
+  const svg = button('Save SVG', () => {
     const text = new XMLSerializer().serializeToString(toSvg(qr, 'QR code'))
     save(new Blob([text], { type: 'image/svg+xml' }), `${base}.svg`)
   })
-  const png = button('QR as PNG', async () => {
+  const png = button('Save PNG', async () => {
     const picture = await toPng(qr)
     if (picture) save(picture, `${base}.png`)
   })
