@@ -10,8 +10,8 @@ export CASPERVPN_CACHE="${CASPERVPN_CACHE:-$HOME/.cache/caspervpn}"
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$CASPERVPN_CACHE/target}"
 export npm_config_cache="${npm_config_cache:-$CASPERVPN_CACHE/npm}"
 TOOLS="$CASPERVPN_CACHE/tools"
-export PATH="$TOOLS/venv/bin:$HOME/.cargo/bin:$PATH:/usr/sbin:/sbin"
-mkdir -p "$CARGO_TARGET_DIR" "$TOOLS"
+export PATH="$TOOLS/bin:$HOME/.cargo/bin:$PATH:/usr/sbin:/sbin"
+mkdir -p "$CARGO_TARGET_DIR" "$TOOLS/bin"
 
 say() { printf '\n==> %s\n' "$*"; }
 note() { printf '    %s\n' "$*"; }

