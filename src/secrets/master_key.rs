@@ -272,7 +272,7 @@ fn create(path: &Path, key: &MasterKey) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     let mut draft = path.as_os_str().to_owned();
-    draft.push(format!(".{}.new", std::process::id()));
+    draft.push(format!(".{:016x}.new", u64::from_ne_bytes(*random::bytes().map_err(io::Error::other)?)));
     let draft = PathBuf::from(draft);
     let linked = write_synced(&draft, key).and_then(|()| fs::hard_link(&draft, path));
     let removed = fs::remove_file(&draft);
@@ -281,11 +281,6 @@ fn create(path: &Path, key: &MasterKey) -> io::Result<()> {
 }
 
 fn write_synced(path: &Path, key: &MasterKey) -> io::Result<()> {
-    // Left by a process that died here; its key was never linked, so nothing is sealed with it.
-    match fs::remove_file(path) {
-        Err(err) if err.kind() != io::ErrorKind::NotFound => return Err(err),
-        Ok(()) | Err(_) => {}
-    }
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     let mut text = key.to_text();
     text.push('\n');

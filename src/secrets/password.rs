@@ -10,6 +10,8 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use zeroize::ZeroizeOnDrop;
 
+use crate::runtime::tasks::{TaskError, Tasks};
+
 /// A password somebody typed.
 #[derive(Clone, ZeroizeOnDrop)]
 pub struct Password(String);
@@ -156,6 +158,7 @@ pub enum Verdict {
 /// Hashes and verifies passwords: a fixed number at once, a fixed number waiting, and the rest turned away.
 #[derive(Debug, Clone)]
 pub struct PasswordWork {
+    tasks: Tasks,
     admitted: Arc<Semaphore>,
     running: Arc<Semaphore>,
     cost: u32,
@@ -163,9 +166,10 @@ pub struct PasswordWork {
 
 impl PasswordWork {
     /// At most `parallel` hashes at once and `queue` callers waiting. Each takes about a quarter of a second.
-    pub fn new(parallel: usize, queue: usize) -> Self {
+    pub fn new(tasks: Tasks, parallel: usize, queue: usize) -> Self {
         let parallel = parallel.max(1);
         Self {
+            tasks,
             admitted: Arc::new(Semaphore::new(parallel.saturating_add(queue).min(Semaphore::MAX_PERMITS))),
             running: Arc::new(Semaphore::new(parallel)),
             cost: COST,
@@ -204,14 +208,14 @@ impl PasswordWork {
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, WorkError> {
         let admitted = Arc::clone(&self.admitted).try_acquire_owned().map_err(|_| WorkError::Busy)?;
-        let running = Arc::clone(&self.running).acquire_owned().await.map_err(|_| WorkError::Stopped)?;
+        // Nobody closes this semaphore; were it closed, the answer would be the same as for a full queue.
+        let running = Arc::clone(&self.running).acquire_owned().await.map_err(|_| WorkError::Busy)?;
         let permits = Permits { _admitted: admitted, _running: running };
-        off_thread(move || {
-            let result = work();
-            drop(permits);
-            result
-        })
-        .await
+        let task = self.tasks.spawn_blocking("password", move || {
+            let _permits = permits;
+            work()
+        });
+        task.await.map_err(WorkError::Stopped)
     }
 }
 
@@ -221,14 +225,14 @@ struct Permits {
 }
 
 /// Why password work was not done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum WorkError {
     /// More logins at once than this machine can check. The answer is 503 with `Retry-After`.
     #[error("too many passwords are being checked; try again in {} s", Self::RETRY_AFTER.as_secs())]
     Busy,
-    /// The process is stopping, or the work itself failed.
-    #[error("the password was not checked, because its thread stopped")]
-    Stopped,
+    /// The process is stopping, or the work panicked.
+    #[error("finish the work on a password")]
+    Stopped(#[source] TaskError),
     /// The library refused the input or had no randomness.
     #[error("hash the password")]
     Hash,
@@ -240,11 +244,6 @@ pub enum WorkError {
 impl WorkError {
     /// When a caller turned away may try again.
     pub const RETRY_AFTER: Duration = Duration::from_secs(2);
-}
-
-/// The one place where password work leaves the async threads.
-async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, WorkError> {
-    tokio::task::spawn_blocking(work).await.map_err(|_| WorkError::Stopped)
 }
 
 fn hash(password: &Password, cost: u32) -> Result<PasswordHash, WorkError> {
@@ -282,6 +281,7 @@ const NOBODY: &str = "$2b$12$4hN1Pae.CT.HTVWxVifwcuCbUV8R8JRt/ktevDBBhJFx9Ex5xAT
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::runtime::clock::SystemClock;
 
     #[test]
     fn length_rule_has_both_ends() {
@@ -307,7 +307,7 @@ mod tests {
 
     #[tokio::test]
     async fn hash_verifies_and_needs_no_rehash() {
-        let work = PasswordWork::new(1, 4);
+        let work = work(1, 4);
         let password = Password::parse("correct horse battery").unwrap();
 
         let hash = work.hash(&password).await.unwrap();
@@ -330,7 +330,7 @@ mod tests {
 
     #[tokio::test]
     async fn imported_hashes_verify_and_ask_for_a_new_one() {
-        let work = PasswordWork::new(1, 8);
+        let work = work(1, 8);
         let password = Password::presented("secret").unwrap();
 
         for text in IMPORTED {
@@ -342,7 +342,7 @@ mod tests {
 
     #[tokio::test]
     async fn unknown_user_is_wrong_whatever_the_password() {
-        let work = PasswordWork::new(1, 1);
+        let work = work(1, 1);
 
         let verdict = work.verify(&Password::presented("x").unwrap(), None).await;
 
@@ -410,9 +410,13 @@ mod tests {
         }
     }
 
+    fn work(parallel: usize, queue: usize) -> PasswordWork {
+        PasswordWork::new(Tasks::current(Arc::new(SystemClock::new())), parallel, queue)
+    }
+
     /// Cost 4 is for tests of the queue and the length only.
     fn quick(parallel: usize, queue: usize) -> PasswordWork {
-        PasswordWork { cost: 4, ..PasswordWork::new(parallel, queue) }
+        PasswordWork { cost: 4, ..work(parallel, queue) }
     }
 
     /// "secret", as libxcrypt hashed it.
