@@ -6,12 +6,15 @@
 //! Invariants: memory is fixed, whoever calls; an account that does not exist is treated as one that does; the
 //! longest wait is bounded also when the clock is set back, so nobody is shut out for ever.
 
+mod table;
+
 use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use aws_lc_rs::hmac;
 
+use crate::app::login_limit::table::{Key, Rule, SETS, Table};
 use crate::domain::time::Timestamp;
 use crate::secrets::random::{self, RandomError};
 
@@ -70,7 +73,7 @@ impl LoginLimit {
     }
 
     /// Bytes held at most, whatever is recorded.
-    pub const MAX_BYTES: usize = 2 * SETS * (size_of::<Vec<Entry>>() + WAYS * size_of::<Entry>());
+    pub const MAX_BYTES: usize = 2 * Table::MAX_BYTES;
 
     /// IPv4 by address, IPv6 by /64: that much every customer of a provider has to himself.
     fn address_key(&self, address: IpAddr) -> Key {
@@ -108,22 +111,6 @@ impl RetryAfter {
     }
 }
 
-/// What one kind of key may do.
-#[derive(Debug, Clone, Copy)]
-struct Rule {
-    /// Attempts at once.
-    burst: i64,
-    /// Time that gives one attempt back.
-    period_ms: i64,
-    /// Failures without a wait of their own: people mistype.
-    free_failures: u32,
-    /// Wait after the first failure past those; each further one doubles it.
-    first_wait_ms: i64,
-    longest_wait_ms: i64,
-    /// Failures are forgotten this long after the last one's wait.
-    forget_ms: i64,
-}
-
 /// An office behind one address signs in together; twenty a minute is still no guessing.
 const ADDRESS: Rule = Rule {
     burst: 20,
@@ -144,117 +131,6 @@ const ACCOUNT: Rule = Rule {
     longest_wait_ms: 60_000,
     forget_ms: 3_600_000,
 };
-
-/// 4096 sets of eight remember 32,768 addresses and as many accounts in about 2 MiB, taken as they are used.
-const SETS: usize = 4096;
-const WAYS: usize = 8;
-
-#[derive(Debug, Clone, Copy)]
-struct Key {
-    set: usize,
-    /// Tells keys of one set apart; two keys share it once in 2^64.
-    tag: u64,
-}
-
-/// A fixed number of sets, each of at most [`WAYS`] entries. A new key in a full set takes the place of the one that
-/// matters least, so a flood of new keys cannot wash away a key under attack.
-#[derive(Debug)]
-struct Table {
-    rule: Rule,
-    sets: Box<[Vec<Entry>]>,
-}
-
-impl Table {
-    fn new(rule: Rule) -> Self {
-        Self { rule, sets: (0..SETS).map(|_| Vec::new()).collect() }
-    }
-
-    fn entry(&mut self, key: Key, now: Timestamp) -> &mut Entry {
-        let set = &mut self.sets[key.set % SETS];
-        let at = match set.iter().position(|entry| entry.tag == key.tag) {
-            Some(at) => at,
-            None if set.len() < WAYS => {
-                // The first key makes room for all, so that the set never holds more than that.
-                set.reserve_exact(WAYS - set.len());
-                set.push(Entry::new(key.tag));
-                set.len() - 1
-            }
-            None => {
-                set.iter_mut().for_each(|entry| entry.settle(&self.rule, now));
-                let least = (0..set.len()).min_by_key(|at| set[*at].weight()).unwrap_or(0);
-                set[least] = Entry::new(key.tag);
-                least
-            }
-        };
-        let entry = &mut set[at];
-        entry.settle(&self.rule, now);
-        entry
-    }
-
-    fn forget(&mut self, key: Key) {
-        self.sets[key.set % SETS].retain(|entry| entry.tag != key.tag);
-    }
-}
-
-/// What is remembered of one key.
-#[derive(Debug, Clone, Copy)]
-struct Entry {
-    tag: u64,
-    /// When all attempts will have been given back (the theoretical arrival time of GCRA).
-    spent_until_ms: i64,
-    /// Until when failures forbid another attempt.
-    barred_until_ms: i64,
-    failures: u32,
-}
-
-impl Entry {
-    const fn new(tag: u64) -> Self {
-        Self { tag, spent_until_ms: 0, barred_until_ms: 0, failures: 0 }
-    }
-
-    fn admits(&self, rule: &Rule, now: Timestamp) -> Result<(), RetryAfter> {
-        let spent = self.spent_until_ms - (rule.burst - 1) * rule.period_ms;
-        let wait_ms = spent.max(self.barred_until_ms) - now.as_millis();
-        match u64::try_from(wait_ms) {
-            Ok(1..) => Err(RetryAfter(Duration::from_millis(wait_ms.unsigned_abs()))),
-            Ok(0) | Err(_) => Ok(()),
-        }
-    }
-
-    fn charge(&mut self, rule: &Rule, now: Timestamp) {
-        self.spent_until_ms = self.spent_until_ms.max(now.as_millis()) + rule.period_ms;
-    }
-
-    fn refund(&mut self, rule: &Rule, now: Timestamp) {
-        self.spent_until_ms = (self.spent_until_ms - rule.period_ms).max(now.as_millis());
-    }
-
-    fn fail(&mut self, rule: &Rule, now: Timestamp) {
-        self.failures = self.failures.saturating_add(1);
-        let wait_ms = match self.failures.saturating_sub(rule.free_failures) {
-            0 => 0,
-            past => (rule.first_wait_ms << (past - 1).min(30)).min(rule.longest_wait_ms),
-        };
-        self.barred_until_ms = self.barred_until_ms.max(now.as_millis() + wait_ms);
-    }
-
-    /// Forgets what is over, and what cannot be: a wait longer than any means that the clock was set back.
-    fn settle(&mut self, rule: &Rule, now: Timestamp) {
-        let now_ms = now.as_millis();
-        if self.spent_until_ms > now_ms + rule.burst * rule.period_ms {
-            self.spent_until_ms = now_ms;
-        }
-        let impossible = self.barred_until_ms > now_ms + rule.longest_wait_ms;
-        if impossible || now_ms >= self.barred_until_ms + rule.forget_ms {
-            self.barred_until_ms = 0;
-            self.failures = 0;
-        }
-    }
-
-    fn weight(&self) -> (u32, i64) {
-        (self.failures, self.barred_until_ms.max(self.spent_until_ms))
-    }
-}
 
 /// A panic of another holder leaves counters, not broken data.
 fn lock(table: &Mutex<Table>) -> MutexGuard<'_, Table> {
@@ -415,14 +291,7 @@ mod tests {
     }
 
     fn held_bytes(limit: &LoginLimit) -> usize {
-        [&limit.addresses, &limit.accounts]
-            .into_iter()
-            .map(|table| {
-                let table = lock(table);
-                let sets = table.sets.iter().map(|set| set.capacity() * size_of::<Entry>());
-                sets.sum::<usize>() + table.sets.len() * size_of::<Vec<Entry>>()
-            })
-            .sum()
+        lock(&limit.addresses).held_bytes() + lock(&limit.accounts).held_bytes()
     }
 
     fn address(n: u32) -> IpAddr {

@@ -3,11 +3,14 @@
 //! Invariant: no SQL, no HTTP, no clock, no environment. Time and lookups are arguments, and no type here prints
 //! what it holds.
 
+pub mod canary;
 pub mod jwt;
 pub mod keypair;
 pub mod master_key;
 pub mod password;
+pub mod password_work;
 pub mod random;
 pub mod reference;
 pub mod seal;
+pub mod signing_key;
 pub mod token;

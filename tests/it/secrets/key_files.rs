@@ -6,7 +6,8 @@ use std::path::Path;
 use std::sync::Barrier;
 
 use caspervpn::domain::secret_reference::SecretReference;
-use caspervpn::secrets::master_key::{self, LoadError, MasterKey, canary, check_canary};
+use caspervpn::secrets::canary::{canary, check_canary};
+use caspervpn::secrets::master_key::{self, LoadError, MasterKey};
 use caspervpn::secrets::reference::{ResolveError, Sources, resolve};
 use caspervpn::secrets::seal::Keyring;
 
