@@ -41,8 +41,9 @@ impl LoginLimit {
         })
     }
 
-    /// Admits an attempt and charges it, or says how long to wait. Each admitted attempt must be followed by
-    /// [`LoginLimit::record_failure`] or [`LoginLimit::record_success`].
+    /// Admits an attempt and charges it, or says how long to wait. Each admitted attempt is followed by
+    /// [`LoginLimit::record_failure`] or [`LoginLimit::record_success`]; one that was never judged stays charged
+    /// until its period has passed.
     ///
     /// # Errors
     /// [`RetryAfter`], which is a 429.

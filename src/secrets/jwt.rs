@@ -3,6 +3,8 @@
 //! Invariants: expiry is judged by the time passed in, never by the library's clock. The algorithm is this file's
 //! choice and never the token's. What a token grants is checked again against the user's epoch by the caller.
 
+mod keys;
+
 use std::fmt;
 use std::time::Duration;
 
@@ -13,11 +15,15 @@ use jsonwebtoken::{Algorithm, Header, Validation};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+pub use keys::{SigningKey, SigningKeys};
+
 use crate::domain::access::Role;
 use crate::domain::id::{SessionId, UserId};
-use crate::domain::session::ACCESS_FOR;
+use crate::domain::session;
 use crate::domain::time::Timestamp;
-use crate::secrets::signing_key::SigningKeys;
+
+/// How long an access token is good.
+pub const ACCESS_TTL: Duration = session::ACCESS_FOR;
 
 /// Whom a token speaks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,7 +67,7 @@ impl AccessTokens {
         Self { keys, issuer: issuer.into(), validation }
     }
 
-    /// Issues a token good for [`ACCESS_FOR`] from `now`.
+    /// Issues a token good for [`ACCESS_TTL`] from `now`.
     ///
     /// # Errors
     /// [`IssueError`] when the library could not sign.
@@ -77,7 +83,7 @@ impl AccessTokens {
             epoch: grant.epoch,
             role: grant.role,
             iat: now.as_seconds(),
-            exp: (now + ACCESS_FOR).as_seconds(),
+            exp: (now + ACCESS_TTL).as_seconds(),
             iss: self.issuer.as_str().into(),
             aud: AUDIENCE.into(),
         };
@@ -222,7 +228,6 @@ const CLOCK_SKEW: Duration = Duration::from_secs(60);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::secrets::signing_key::SigningKey;
     use jsonwebtoken::EncodingKey;
     use proptest::prelude::*;
     use uuid::Uuid;
@@ -235,7 +240,7 @@ mod tests {
 
         let claims = tokens.verify(&token, NOW).unwrap();
         assert_eq!(claims.grant, grant());
-        assert_eq!((claims.issued_at, claims.expires_at), (NOW, NOW + ACCESS_FOR));
+        assert_eq!((claims.issued_at, claims.expires_at), (NOW, NOW + ACCESS_TTL));
     }
 
     #[test]
@@ -245,8 +250,8 @@ mod tests {
 
         assert!(tokens.verify(&token, NOW + Duration::from_millis(599_999)).is_ok());
         assert_eq!(
-            tokens.verify(&token, NOW + ACCESS_FOR),
-            Err(AccessTokenError::Expired { at: NOW + ACCESS_FOR })
+            tokens.verify(&token, NOW + ACCESS_TTL),
+            Err(AccessTokenError::Expired { at: NOW + ACCESS_TTL })
         );
     }
 

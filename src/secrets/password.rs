@@ -1,11 +1,15 @@
 //! Passwords and their stored hashes: what is accepted as either.
 //!
 //! Invariants: a password is never cut (bcrypt reads 72 bytes and ignores the rest in silence, so more is an error)
-//! and never printed. Hashing and checking are the work of `password_work`.
+//! and never printed. Hashing and checking are the work of `work`, which bounds it.
+
+mod work;
 
 use std::fmt;
 
 use zeroize::ZeroizeOnDrop;
+
+pub use work::{PasswordWork, Verdict, WorkError};
 
 /// A password somebody typed.
 #[derive(Clone, ZeroizeOnDrop)]

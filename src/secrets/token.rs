@@ -6,13 +6,12 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use aws_lc_rs::{constant_time, digest, hmac};
+use aws_lc_rs::{constant_time, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use zeroize::{ZeroizeOnDrop, Zeroizing};
 
-use crate::secrets::master_key::MasterKey;
 use crate::secrets::random::{self, RandomError};
 
 /// What a token is for. The prefix tells a person (and a scanner of leaked secrets) what was found.
@@ -113,35 +112,6 @@ impl<K: Kind> Token<K> {
 impl<K: Kind> fmt::Debug for Token<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Token({}***)", K::PREFIX)
-    }
-}
-
-/// Makes the refresh token that follows another, always the same one.
-///
-/// A client whose answer was lost asks again with its old token and must get the same successor, of which the
-/// database has only the digest: so it is computed again, with a key that no client has.
-pub struct RefreshChain(hmac::Key);
-
-impl RefreshChain {
-    /// The chain of this installation. Another master key makes other successors.
-    pub fn new(master: &MasterKey) -> Self {
-        let mut key = Zeroizing::new([0; 32]);
-        master.derive(b"caspervpn/1/refresh-successor", key.as_mut_slice());
-        Self(hmac::Key::new(hmac::HMAC_SHA256, key.as_slice()))
-    }
-
-    /// The token that follows `token`.
-    pub fn successor(&self, token: &RefreshToken) -> RefreshToken {
-        let tag = hmac::sign(&self.0, &token.bytes);
-        let mut bytes = Zeroizing::new([0; TOKEN_BYTES]);
-        bytes.copy_from_slice(tag.as_ref());
-        RefreshToken::from_bytes(*bytes)
-    }
-}
-
-impl fmt::Debug for RefreshChain {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("RefreshChain(***)")
     }
 }
 
@@ -322,19 +292,6 @@ mod tests {
         let digest = RefreshToken::from_bytes([1; TOKEN_BYTES]).digest();
 
         assert_eq!(URL_SAFE_NO_PAD.encode(digest.as_bytes()), GOLDEN_DIGEST);
-    }
-
-    #[test]
-    fn successor_is_the_same_each_time_and_needs_the_key() {
-        let chain = |fill| RefreshChain::new(&MasterKey::from_bytes([fill; 32]));
-        let token = RefreshToken::generate().unwrap();
-
-        let next = chain(1).successor(&token);
-
-        assert_eq!(chain(1).successor(&token).digest(), next.digest());
-        assert_ne!(chain(2).successor(&token).digest(), next.digest());
-        assert_ne!(chain(1).successor(&next).digest(), next.digest());
-        assert_ne!(next.digest(), token.digest());
     }
 
     #[test]

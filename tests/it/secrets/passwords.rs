@@ -7,8 +7,7 @@ use std::sync::Arc;
 use caspervpn::runtime::clock::SystemClock;
 use caspervpn::runtime::tasks::Tasks;
 use caspervpn::secrets::keypair::KeyPair;
-use caspervpn::secrets::password::{Password, PasswordHash};
-use caspervpn::secrets::password_work::{PasswordWork, Verdict};
+use caspervpn::secrets::password::{Password, PasswordHash, PasswordWork, Verdict};
 
 use super::run;
 
