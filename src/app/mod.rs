@@ -39,6 +39,7 @@ pub mod networks;
 pub mod node_networks;
 pub mod nodes;
 pub mod open;
+pub mod login_limit;
 pub mod qr;
 pub mod sessions;
 pub mod settings;

@@ -3,3 +3,4 @@
 mod namespaces;
 mod netlink;
 mod tunnel;
+mod secrets;
