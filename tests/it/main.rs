@@ -4,3 +4,11 @@ mod namespaces;
 mod netlink;
 mod tunnel;
 mod secrets;
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test ends at the first surprise"
+)]
+
+mod config;
