@@ -12,3 +12,5 @@ mod secrets;
 )]
 
 mod config;
+mod databases;
+mod store_conformance;
