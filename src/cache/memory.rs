@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// Rows by key, at most a number of them, each for a while.
-#[derive(Debug)]
 pub struct Memory<K, V> {
     entries: moka::sync::Cache<K, V>,
     /// Counts the invalidations. A value that was being read while one happened may be older than the change.

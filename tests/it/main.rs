@@ -1,9 +1,4 @@
 //! One binary for every integration test: each module is one subject.
-
-mod namespaces;
-mod netlink;
-mod tunnel;
-mod secrets;
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -13,4 +8,8 @@ mod secrets;
 
 mod config;
 mod databases;
+mod namespaces;
+mod netlink;
+mod secrets;
 mod store_conformance;
+mod tunnel;
