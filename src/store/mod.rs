@@ -5,9 +5,17 @@
 pub mod backend;
 pub mod error;
 pub mod figures;
+pub mod list;
+pub mod networks;
+pub mod node_networks;
+pub mod nodes;
+pub mod outbox;
+pub mod sequences;
 pub mod settings;
+pub mod users;
 pub mod value;
 
+mod fields;
 pub mod host;
 mod job;
 mod migrate;
