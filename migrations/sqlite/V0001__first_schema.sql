@@ -86,6 +86,15 @@ CREATE TABLE networks (
 ) STRICT;
 CREATE UNIQUE INDEX networks_name_key ON networks (name) WHERE deleted_at IS NULL;
 
+-- No index below these is free, so the search for the lowest free one starts here.
+CREATE TABLE address_hints (
+    network_id TEXT NOT NULL,
+    ipv4_from INTEGER NOT NULL,
+    ipv6_from INTEGER NOT NULL,
+    CONSTRAINT address_hints_pkey PRIMARY KEY (network_id),
+    CONSTRAINT address_hints_network_fkey FOREIGN KEY (network_id) REFERENCES networks (id) ON DELETE CASCADE
+) STRICT;
+
 CREATE TABLE nodes (
     id TEXT NOT NULL,
     name TEXT NOT NULL,
