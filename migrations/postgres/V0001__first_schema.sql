@@ -18,6 +18,7 @@ CREATE TABLE counters (
 INSERT INTO counters (name, value) VALUES ('desired', 0);
 INSERT INTO counters (name, value) VALUES ('desired_floor', 0);
 INSERT INTO counters (name, value) VALUES ('outbox', 0);
+INSERT INTO counters (name, value) VALUES ('layout', 0);
 
 CREATE TABLE outbox (
     sequence BIGINT NOT NULL,

@@ -22,6 +22,7 @@ pub mod peers;
 pub mod sequences;
 pub mod sessions;
 pub mod settings;
+pub mod states;
 pub mod usage;
 pub mod users;
 pub mod value;

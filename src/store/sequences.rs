@@ -12,6 +12,9 @@ pub const DESIRED: &str = "desired";
 /// The newest `DESIRED` number whose row was purged: a node that is behind it needs a snapshot.
 pub const DESIRED_FLOOR: &str = "desired_floor";
 
+/// Numbers the changes of interfaces: networks and nodes' places in them.
+pub const LAYOUT: &str = "layout";
+
 /// Numbers the invalidations of caches.
 pub const OUTBOX: &str = "outbox";
 
