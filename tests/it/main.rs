@@ -8,6 +8,7 @@
 
 mod config;
 mod databases;
+mod edge;
 mod namespaces;
 mod netlink;
 mod secrets;
