@@ -8,4 +8,5 @@ pub mod listener;
 pub mod live_limits;
 pub mod observe;
 pub mod peer;
+pub mod probes;
 pub mod server;
