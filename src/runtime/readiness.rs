@@ -62,8 +62,10 @@ pub enum Weight {
 struct Check {
     name: &'static str,
     weight: Weight,
-    run: Box<dyn Fn() -> Pin<Box<dyn Future<Output = Result<(), String>> + Send>> + Send + Sync>,
+    run: Run,
 }
+
+type Run = Box<dyn Fn() -> Pin<Box<dyn Future<Output = Result<(), String>> + Send>> + Send + Sync>;
 
 /// Where the service is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -330,10 +332,7 @@ mod tests {
             async move { if down { Err("cannot connect".to_owned()) } else { Ok(()) } }
         });
 
-        assert_eq!(
-            readiness.up(Stage::Api),
-            Err(OutOfOrder { stage: Stage::Api, missing: Stage::Store })
-        );
+        assert_eq!(readiness.up(Stage::Api), Err(OutOfOrder { stage: Stage::Api, missing: Stage::Store }));
         readiness.up(Stage::Store).unwrap();
         assert_eq!(readiness.report().status, Status::Starting);
         readiness.up(Stage::Api).unwrap();

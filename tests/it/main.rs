@@ -9,6 +9,7 @@
 mod config;
 mod databases;
 mod edge;
+mod lifecycle;
 mod namespaces;
 mod netlink;
 mod secrets;
