@@ -8,6 +8,8 @@
 
 mod config;
 mod databases;
+mod edge;
+mod lifecycle;
 mod namespaces;
 mod netlink;
 mod secrets;
