@@ -355,7 +355,7 @@ impl Socket {
 }
 
 /// Splits a datagram into its messages.
-fn messages(datagram: &[u8]) -> io::Result<Vec<Message>> {
+pub(crate) fn messages(datagram: &[u8]) -> io::Result<Vec<Message>> {
     let mut found = Vec::new();
     let mut rest = datagram;
     while rest.len() >= MESSAGE_HEADER_BYTES {

@@ -133,7 +133,7 @@ impl<'a> Transaction<'a> {
     }
 
     /// The batch from `first` on, and what each message after the opening one does.
-    fn encode(self, first: u32) -> (Buf, Vec<String>) {
+    pub(super) fn encode(self, first: u32) -> (Buf, Vec<String>) {
         let mut batch = Buf::default();
         batch.message(BATCH_BEGIN, flag::REQUEST, first, |b| {
             header(b, 0, BATCH_SUBSYSTEM);

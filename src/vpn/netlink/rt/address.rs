@@ -56,7 +56,7 @@ impl Rtnetlink {
     }
 }
 
-fn body(b: &mut Buf, link: u32, network: IpNet, add: bool) {
+pub(super) fn body(b: &mut Buf, link: u32, network: IpNet, add: bool) {
     let local = octets(network.addr());
     let flags = if add && matches!(network, IpNet::V6(_)) { IFA_F_NODAD } else { 0 };
     b.raw(&[family(network.addr()), network.prefix_len(), flags, 0]).raw(&link.to_ne_bytes());

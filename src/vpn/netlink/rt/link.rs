@@ -119,7 +119,7 @@ fn header(b: &mut Buf, index: u32, flags: u32, change: u32) {
     }
 }
 
-fn create_body(b: &mut Buf, name: &str, kind: LinkKind<'_>) {
+pub(super) fn create_body(b: &mut Buf, name: &str, kind: LinkKind<'_>) {
     header(b, 0, 0, 0);
     b.text(IFLA_IFNAME, name);
     b.nest(IFLA_LINKINFO, |info| {
