@@ -10,11 +10,11 @@ use crate::domain::node::InterfaceName;
 use crate::vpn::firewall::render;
 use crate::vpn::netlink::attrs::{attributes, find, find_be32, find_text};
 use crate::vpn::netlink::buf::Buf;
+use crate::vpn::netlink::message::{Message, messages};
 use crate::vpn::netlink::nft::expr::Expr;
 use crate::vpn::netlink::nft::table::{Chain, Rule};
 use crate::vpn::netlink::nft::transaction::Transaction;
 use crate::vpn::netlink::nft::{HEADER_BYTES, SUBSYSTEM, message};
-use crate::vpn::netlink::socket::{Message, messages};
 
 /// `NFTA_LOOKUP_SET_ID`, by which `nft` also names a set of the same batch. The name is enough.
 const LOOKUP_SET_ID: u16 = 4;

@@ -2,10 +2,10 @@
 
 use crate::vpn::netlink::NetlinkError;
 use crate::vpn::netlink::buf::Buf;
+use crate::vpn::netlink::message::flag;
 use crate::vpn::netlink::nft::set::{Element, Set};
 use crate::vpn::netlink::nft::table::{Chain, Hook, Policy, Rule, Table};
 use crate::vpn::netlink::nft::{Family, LIST_ELEM, Nftables, SUBSYSTEM, header, message};
-use crate::vpn::netlink::socket::flag;
 
 /// The ends of a batch belong to nfnetlink itself.
 const BATCH_BEGIN: u16 = 0x10;

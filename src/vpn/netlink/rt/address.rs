@@ -5,8 +5,8 @@ use ipnet::IpNet;
 use crate::vpn::netlink::NetlinkError;
 use crate::vpn::netlink::attrs::{address, find, octets, u32_at};
 use crate::vpn::netlink::buf::Buf;
+use crate::vpn::netlink::message::{Message, flag};
 use crate::vpn::netlink::rt::{Rtnetlink, family};
-use crate::vpn::netlink::socket::{Message, flag};
 
 const NEW_ADDR: u16 = 20;
 const DEL_ADDR: u16 = 21;

@@ -3,8 +3,8 @@
 use crate::vpn::netlink::NetlinkError;
 use crate::vpn::netlink::attrs::{find, find_text, find_u32, u32_at};
 use crate::vpn::netlink::buf::Buf;
+use crate::vpn::netlink::message::{Message, flag};
 use crate::vpn::netlink::rt::Rtnetlink;
-use crate::vpn::netlink::socket::{Message, flag};
 
 const NEW_LINK: u16 = 16;
 const DEL_LINK: u16 = 17;

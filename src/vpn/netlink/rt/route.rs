@@ -7,8 +7,8 @@ use ipnet::IpNet;
 use crate::vpn::netlink::NetlinkError;
 use crate::vpn::netlink::attrs::{address, find, find_u32, octets, u32_at};
 use crate::vpn::netlink::buf::Buf;
+use crate::vpn::netlink::message::{Message, flag};
 use crate::vpn::netlink::rt::{Rtnetlink, family};
-use crate::vpn::netlink::socket::{Message, flag};
 
 const NEW_ROUTE: u16 = 24;
 const DEL_ROUTE: u16 = 25;
