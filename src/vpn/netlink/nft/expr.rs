@@ -1,8 +1,7 @@
 //! The steps of a rule: each loads, changes, compares or decides.
 //!
 //! A step that was read and is not exactly one of ours becomes [`Expr::Foreign`], which no table of ours holds.
-//! Invariant: `decode(encode(x)) == x` for
-//! all others.
+//! Invariant: `decode(encode(x)) == x` for all others.
 
 use crate::vpn::netlink::attrs::{find, find_be32, find_text};
 use crate::vpn::netlink::buf::Buf;
