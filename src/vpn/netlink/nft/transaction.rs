@@ -2,10 +2,10 @@
 
 use crate::vpn::netlink::NetlinkError;
 use crate::vpn::netlink::buf::Buf;
+use crate::vpn::netlink::message::flag;
 use crate::vpn::netlink::nft::set::{Element, Set};
 use crate::vpn::netlink::nft::table::{Chain, Hook, Policy, Rule, Table};
 use crate::vpn::netlink::nft::{Family, LIST_ELEM, Nftables, SUBSYSTEM, header, message};
-use crate::vpn::netlink::socket::flag;
 
 /// The ends of a batch belong to nfnetlink itself.
 const BATCH_BEGIN: u16 = 0x10;
@@ -115,6 +115,9 @@ impl<'a> Transaction<'a> {
         self.step(message::NEW_SET, flag::CREATE, format!("make the set {name}"), table.family, move |b| {
             b.text(1, &table.name).text(2, name).be32(3, if set.interval { SET_INTERVAL } else { 0 });
             b.be32(4, set.key_number()).be32(5, set.key_bytes()).be32(10, id);
+            if let Some(user_data) = set.user_data() {
+                b.attr(13, &user_data);
+            }
         });
         let frame = ELEMENT_FRAME_BYTES + set.key_bytes() as usize;
         let mut elements = set.elements.iter().peekable();
@@ -130,7 +133,7 @@ impl<'a> Transaction<'a> {
     }
 
     /// The batch from `first` on, and what each message after the opening one does.
-    fn encode(self, first: u32) -> (Buf, Vec<String>) {
+    pub(super) fn encode(self, first: u32) -> (Buf, Vec<String>) {
         let mut batch = Buf::default();
         batch.message(BATCH_BEGIN, flag::REQUEST, first, |b| {
             header(b, 0, BATCH_SUBSYSTEM);
