@@ -1,1 +1,3 @@
 //! Tunnels, netlink, firewall and host network. Invariant: the only place with `unsafe`.
+
+pub mod tunnel;
