@@ -1,3 +1,4 @@
 //! Tunnels, netlink, firewall and host network. Invariant: the only place with `unsafe`.
 
+pub mod netlink;
 pub mod tunnel;
