@@ -72,8 +72,8 @@ pub(crate) fn i64_at(bytes: &[u8], at: usize) -> Option<i64> {
     bytes.get(at..)?.first_chunk().copied().map(i64::from_ne_bytes)
 }
 
-/// Four bytes are an IPv4 address, sixteen an IPv6 address.
-pub(crate) fn address(payload: &[u8]) -> Option<IpAddr> {
+/// Reads an address: four bytes are an IPv4 address, sixteen an IPv6 address.
+pub fn address(payload: &[u8]) -> Option<IpAddr> {
     let v4 = || <[u8; 4]>::try_from(payload).ok().map(|octets| IpAddr::V4(Ipv4Addr::from(octets)));
     let v6 = || <[u8; 16]>::try_from(payload).ok().map(|octets| IpAddr::V6(Ipv6Addr::from(octets)));
     v4().or_else(v6)

@@ -73,7 +73,9 @@ impl NetlinkError {
     pub fn errno(&self) -> Option<i32> {
         match self {
             Self::Refused { errno, .. } => Some(*errno),
-            Self::Open { cause, .. } | Self::Send { cause, .. } | Self::Receive { cause, .. } => cause.raw_os_error(),
+            Self::Open { cause, .. } | Self::Send { cause, .. } | Self::Receive { cause, .. } => {
+                cause.raw_os_error()
+            }
             Self::TooLarge { .. } | Self::Interrupted { .. } | Self::Malformed { .. } => None,
         }
     }

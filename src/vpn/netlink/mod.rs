@@ -12,6 +12,7 @@ pub mod rt;
 mod socket;
 pub mod wireguard;
 
+pub use attrs::address as octets_to_address;
 pub use error::NetlinkError;
 
 /// Messages and attributes start at multiples of four bytes (`NLMSG_ALIGNTO`, `NLA_ALIGNTO`).

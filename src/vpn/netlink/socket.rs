@@ -166,9 +166,8 @@ impl Socket {
 
     fn try_open(protocol: Protocol) -> io::Result<Self> {
         // SAFETY: socket() takes no pointers.
-        let fd = unsafe {
-            libc::socket(libc::AF_NETLINK, libc::SOCK_RAW | libc::SOCK_CLOEXEC, protocol.number())
-        };
+        let fd =
+            unsafe { libc::socket(libc::AF_NETLINK, libc::SOCK_RAW | libc::SOCK_CLOEXEC, protocol.number()) };
         if fd < 0 {
             return Err(io::Error::last_os_error());
         }
@@ -181,7 +180,11 @@ impl Socket {
         if socket.set(libc::SOL_SOCKET, libc::SO_RCVBUFFORCE, RECEIVE_BUFFER_BYTES).is_err() {
             socket.set(libc::SOL_SOCKET, libc::SO_RCVBUF, RECEIVE_BUFFER_BYTES)?;
         }
-        socket.set(libc::SOL_SOCKET, libc::SO_RCVTIMEO, libc::timeval { tv_sec: ANSWER_TIMEOUT_S, tv_usec: 0 })?;
+        socket.set(
+            libc::SOL_SOCKET,
+            libc::SO_RCVTIMEO,
+            libc::timeval { tv_sec: ANSWER_TIMEOUT_S, tv_usec: 0 },
+        )?;
         Ok(socket)
     }
 
@@ -189,8 +192,9 @@ impl Socket {
     fn set<T: Copy>(&self, level: libc::c_int, option: libc::c_int, value: T) -> io::Result<()> {
         let length = size_of::<T>() as libc::socklen_t;
         // SAFETY: `value` lives until after the call, and `length` is its size.
-        let result =
-            unsafe { libc::setsockopt(self.fd.as_raw_fd(), level, option, (&raw const value).cast(), length) };
+        let result = unsafe {
+            libc::setsockopt(self.fd.as_raw_fd(), level, option, (&raw const value).cast(), length)
+        };
         if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
     }
 
@@ -299,7 +303,8 @@ impl Socket {
         let bytes = request.finish().ok_or_else(too_large)?;
         if bytes.len() > PLAIN_SEND_BYTES {
             let room = libc::c_int::try_from(bytes.len() + DATAGRAM_BYTES).map_err(|_| too_large())?;
-            self.set(libc::SOL_SOCKET, libc::SO_SNDBUFFORCE, room).map_err(|cause| send_error(operation, cause))?;
+            self.set(libc::SOL_SOCKET, libc::SO_SNDBUFFORCE, room)
+                .map_err(|cause| send_error(operation, cause))?;
         }
         // SAFETY: `sockaddr_nl` is a plain C structure for which all zeros are valid: the kernel, no group.
         let mut kernel: libc::sockaddr_nl = unsafe { std::mem::zeroed() };
@@ -401,7 +406,10 @@ mod tests {
 
         let refusal = parsed(&buf).refusal().unwrap();
 
-        assert_eq!((refusal.errno, refusal.sequence, refusal.message.as_str()), (17, 9, "File exists already"));
+        assert_eq!(
+            (refusal.errno, refusal.sequence, refusal.message.as_str()),
+            (17, 9, "File exists already")
+        );
     }
 
     #[test]

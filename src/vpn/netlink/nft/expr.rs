@@ -319,14 +319,18 @@ fn decode_attributes(name: &str, a: &[u8]) -> Option<Expr> {
             Some(Expr::Meta(key, register(a, 1)?))
         }
         "payload" => decode_payload(a),
-        "ct" => (is_number(a, 2, 0) && find(a, 3).is_none()).then_some(Expr::ConnectionState(register(a, 1)?)),
+        "ct" => {
+            (is_number(a, 2, 0) && find(a, 3).is_none()).then_some(Expr::ConnectionState(register(a, 1)?))
+        }
         "bitwise" => {
-            let plain = find_be32(a, 1)? == find_be32(a, 2)? && is_zero(a, 6) && value(a, 5)?.iter().all(|b| *b == 0);
+            let plain =
+                find_be32(a, 1)? == find_be32(a, 2)? && is_zero(a, 6) && value(a, 5)?.iter().all(|b| *b == 0);
             plain.then_some(Expr::Mask(register(a, 1)?, value(a, 4)?))
         }
         "cmp" => {
             let operator = find_be32(a, 2)?;
-            let operator = [Compare::Equal, Compare::Differs].into_iter().find(|op| op.number() == operator)?;
+            let operator =
+                [Compare::Equal, Compare::Differs].into_iter().find(|op| op.number() == operator)?;
             Some(Expr::Compare(register(a, 1)?, operator, value(a, 3)?))
         }
         "lookup" => {
@@ -346,7 +350,9 @@ fn decode_attributes(name: &str, a: &[u8]) -> Option<Expr> {
         }
         "exthdr" => {
             let plain = find(a, 2)? == [TCP_OPTION_MAXSEG]
-                && [(3, 2), (4, 2), (6, EXTHDR_OP_TCPOPT)].into_iter().all(|(kind, number)| is_number(a, kind, number))
+                && [(3, 2), (4, 2), (6, EXTHDR_OP_TCPOPT)]
+                    .into_iter()
+                    .all(|(kind, number)| is_number(a, kind, number))
                 && is_zero(a, 5)
                 && find(a, 1).is_none();
             plain.then_some(Expr::SetSegmentSize(register(a, 7)?))
@@ -361,7 +367,12 @@ fn decode_attributes(name: &str, a: &[u8]) -> Option<Expr> {
 fn decode_payload(a: &[u8]) -> Option<Expr> {
     let base = find_be32(a, 2)?;
     let base = [Base::Network, Base::Transport].into_iter().find(|known| known.number() == base)?;
-    Some(Expr::Payload { base, offset: find_be32(a, 3)?, length: find_be32(a, 4)?, register: register(a, 1)? })
+    Some(Expr::Payload {
+        base,
+        offset: find_be32(a, 3)?,
+        length: find_be32(a, 4)?,
+        register: register(a, 1)?,
+    })
 }
 
 fn decode_verdict(a: &[u8]) -> Option<Expr> {

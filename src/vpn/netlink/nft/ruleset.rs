@@ -82,7 +82,10 @@ impl Nftables {
                 let hook = parse_hook(body(&chain));
                 has_more |= hook.is_none() && find(body(&chain), 4).is_some();
                 has_more |= find_be32(body(&chain), 10).unwrap_or(0) & !CHAIN_BASE != 0;
-                chains.insert(find_text(body(&chain), 3).unwrap_or_default(), Chain { hook, rules: Vec::new() });
+                chains.insert(
+                    find_text(body(&chain), 3).unwrap_or_default(),
+                    Chain { hook, rules: Vec::new() },
+                );
             }
         }
         for rule in self.list("list the rules", message::GET_RULE, family, Some(name), None)? {
@@ -120,7 +123,12 @@ impl Nftables {
     }
 
     /// The rules of one chain.
-    pub fn list_rules(&mut self, family: Family, table: &str, chain: &str) -> Result<Vec<Rule>, NetlinkError> {
+    pub fn list_rules(
+        &mut self,
+        family: Family,
+        table: &str,
+        chain: &str,
+    ) -> Result<Vec<Rule>, NetlinkError> {
         let listed = self.list("list the rules", message::GET_RULE, family, Some(table), None)?;
         let own = listed.iter().filter(|rule| find_text(body(rule), 2).as_deref() == Some(chain));
         Ok(own.map(|rule| parse_rule(body(rule)).0).collect())
@@ -192,7 +200,9 @@ fn parse_elements(message: &[u8], elements: &mut BTreeSet<Element>) -> bool {
     const FLAGS: u16 = 3;
     const PAD: u16 = 8;
     let mut more = false;
-    for (_, element) in attributes(find(message, 3).unwrap_or_default()).filter(|(kind, _)| *kind == LIST_ELEM) {
+    for (_, element) in
+        attributes(find(message, 3).unwrap_or_default()).filter(|(kind, _)| *kind == LIST_ELEM)
+    {
         let flags = find_be32(element, FLAGS).unwrap_or(0);
         more |= flags & !ELEMENT_RANGE_END != 0;
         more |= attributes(element).any(|(kind, _)| ![KEY, FLAGS, PAD].contains(&kind));

@@ -70,7 +70,9 @@ impl Set {
     /// A set of IPv4 or of IPv6 ranges that holds the networks of that family. Overlapping and touching
     /// networks become one range: the kernel refuses overlaps.
     pub fn ranges(part: KeyPart, networks: &[IpNet]) -> Self {
-        let fits = |network: &&IpNet| matches!((network, part), (IpNet::V4(_), KeyPart::V4) | (IpNet::V6(_), KeyPart::V6));
+        let fits = |network: &&IpNet| {
+            matches!((network, part), (IpNet::V4(_), KeyPart::V4) | (IpNet::V6(_), KeyPart::V6))
+        };
         let mut ranges: Vec<(u128, u128)> =
             networks.iter().filter(fits).map(|n| (bits(n.network()), bits(n.broadcast()))).collect();
         ranges.sort_unstable();
@@ -81,7 +83,8 @@ impl Set {
                 _ => merged.push((start, last)),
             }
         }
-        let elements = merged.into_iter().flat_map(|(start, last)| range_elements(part, start, last)).collect();
+        let elements =
+            merged.into_iter().flat_map(|(start, last)| range_elements(part, start, last)).collect();
         Self { key: vec![part], interval: true, elements }
     }
 

@@ -75,7 +75,14 @@ impl<'a> Transaction<'a> {
         self
     }
 
-    fn step(&mut self, kind: u16, flags: u16, what: String, family: Family, fill: impl FnOnce(&mut Buf) + 'a) {
+    fn step(
+        &mut self,
+        kind: u16,
+        flags: u16,
+        what: String,
+        family: Family,
+        fill: impl FnOnce(&mut Buf) + 'a,
+    ) {
         self.steps.push(Step { what, kind, flags, family, fill: Box::new(fill) });
     }
 

@@ -35,7 +35,8 @@ impl Rtnetlink {
     /// Gives a link an address. An address that is there already is fine.
     pub fn add_address(&mut self, link: u32, network: IpNet) -> Result<(), NetlinkError> {
         let operation = format!("add the address {network} to link {link}");
-        self.socket.request(&operation, NEW_ADDR, flag::CREATE | flag::REPLACE, |b| body(b, link, network, true))?;
+        self.socket
+            .request(&operation, NEW_ADDR, flag::CREATE | flag::REPLACE, |b| body(b, link, network, true))?;
         Ok(())
     }
 

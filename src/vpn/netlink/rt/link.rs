@@ -60,7 +60,8 @@ impl Rtnetlink {
     /// Creates a link. It starts down. [`NetlinkError::is_unsupported`] when the kernel lacks the kind.
     pub fn create_link(&mut self, name: &str, kind: LinkKind<'_>) -> Result<(), NetlinkError> {
         let operation = format!("create the {} link {name}", kind.name());
-        self.socket.request(&operation, NEW_LINK, flag::CREATE | flag::EXCL, |b| create_body(b, name, kind))?;
+        self.socket
+            .request(&operation, NEW_LINK, flag::CREATE | flag::EXCL, |b| create_body(b, name, kind))?;
         Ok(())
     }
 

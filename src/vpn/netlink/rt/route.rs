@@ -61,7 +61,12 @@ pub struct Route {
 
 impl Rtnetlink {
     /// Adds a route to the main table, or replaces the one to the same destination.
-    pub fn add_route(&mut self, destination: IpNet, link: u32, gateway: Option<IpAddr>) -> Result<(), NetlinkError> {
+    pub fn add_route(
+        &mut self,
+        destination: IpNet,
+        link: u32,
+        gateway: Option<IpAddr>,
+    ) -> Result<(), NetlinkError> {
         let operation = format!("add a route to {destination} through link {link}");
         self.socket.request(&operation, NEW_ROUTE, flag::CREATE | flag::REPLACE, |b| {
             add_body(b, destination, link, gateway);

@@ -1,0 +1,63 @@
+//! The node's firewall: one nftables table, replaced in one transaction, read back to find outside changes.
+//!
+//! Invariant: no chain hangs on the input hook, and no table but [`TABLE`] is ever written.
+
+mod foreign;
+mod read;
+mod render;
+
+use crate::domain::firewall::Firewall;
+use crate::vpn::netlink::NetlinkError;
+use crate::vpn::netlink::nft::transaction::Transaction;
+use crate::vpn::netlink::nft::{Family, Nftables};
+
+pub use foreign::ForeignChain;
+pub use render::render;
+
+/// The table's family: one for IPv4 and IPv6.
+const FAMILY: Family = Family::Inet;
+
+/// The table's name.
+pub const TABLE: &str = "caspervpn";
+
+/// Writes and reads the firewall of the network namespace in which it was opened.
+pub struct NodeFirewall {
+    nftables: Nftables,
+}
+
+impl NodeFirewall {
+    /// Opens the socket in the network namespace of the calling thread.
+    pub fn open() -> Result<Self, NetlinkError> {
+        Ok(Self { nftables: Nftables::open()? })
+    }
+
+    /// Makes the kernel's rules those of `firewall`, whatever they were, in one transaction: an error means
+    /// that nothing changed.
+    pub fn apply(&mut self, firewall: &Firewall) -> Result<(), NetlinkError> {
+        let table = render(firewall);
+        let mut transaction = Transaction::default();
+        transaction.replace_table(&table);
+        self.nftables.commit("load the firewall", transaction)
+    }
+
+    /// The firewall that is loaded; `None` when there is none or when it is not exactly what [`Self::apply`]
+    /// loads, so that any outside change shows as a difference and is healed.
+    pub fn observe(&mut self) -> Result<Option<Firewall>, NetlinkError> {
+        const OPERATION: &str = "read the firewall";
+        let loaded = self.nftables.consistent(OPERATION, |nftables| nftables.find_table(FAMILY, TABLE))?;
+        let Some(loaded) = loaded.filter(|loaded| !loaded.has_more) else { return Ok(None) };
+        Ok(read::firewall(&loaded.table).filter(|firewall| render(firewall) == loaded.table))
+    }
+
+    /// Removes the firewall. One that is not there is fine.
+    pub fn remove(&mut self) -> Result<(), NetlinkError> {
+        let mut transaction = Transaction::default();
+        transaction.remove_table(FAMILY, TABLE);
+        self.nftables.commit("remove the firewall", transaction)
+    }
+
+    /// Chains of others that keep forwarded packets from passing whatever our table says.
+    pub fn list_foreign_forward_drops(&mut self) -> Result<Vec<ForeignChain>, NetlinkError> {
+        self.nftables.consistent("look for chains that drop forwarded packets", foreign::list)
+    }
+}

@@ -1,0 +1,1 @@
+//! The firewall as the kernel has it, with `nft` as witness.
