@@ -43,8 +43,10 @@ pub enum Backend {
 pub struct NodeHost {
     mode: Mode,
     network: Network,
-    tunnels: Mutex<BTreeMap<InterfaceName, Arc<dyn Tunnel>>>,
+    tunnels: Mutex<Tunnels>,
 }
+
+type Tunnels = BTreeMap<InterfaceName, Arc<dyn Tunnel>>;
 
 /// A change that could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -112,8 +114,10 @@ impl NodeHost {
     /// The tunnels of ours and the firewall as they are now.
     pub async fn observe(&self) -> Result<Observed, ObserveError> {
         let state = self.network.observe().await.map_err(ObserveError::Network)?;
+        let tunnels = self.tunnels.lock().await;
+        self.sweep(&state, &tunnels).await.map_err(ObserveError::Network)?;
         let mut interfaces = BTreeMap::new();
-        for (name, tunnel) in self.tunnels.lock().await.iter() {
+        for (name, tunnel) in tunnels.iter() {
             let found = tunnel.observe().await;
             let found = found.map_err(|cause| ObserveError::Tunnel { interface: name.clone(), cause })?;
             // Without a link there is nothing to route to, whatever the tunnel believes.
@@ -121,16 +125,19 @@ impl NodeHost {
                 interfaces.insert(name.clone(), joined(found, link));
             }
         }
-        self.add_strays(&state, &mut interfaces);
         Ok(Observed { interfaces, firewall: state.firewall })
     }
 
-    /// Adds kernel tunnels that an earlier process left behind. A TUN device cannot be left behind: it ends with
-    /// its process, so one that is there and not ours belongs to somebody alive, and is let be.
-    fn add_strays(&self, state: &NetworkState, interfaces: &mut BTreeMap<InterfaceName, ObservedInterface>) {
-        for (name, link) in state.links.iter().filter(|(_, link)| link.is_wireguard) {
-            interfaces.entry(name.clone()).or_insert_with(|| joined(ObservedInterface::default(), link));
+    /// Takes away kernel tunnels that an earlier process left behind. A TUN device cannot be left behind, as it ends
+    /// with its process: one that is there and not ours belongs to somebody alive, and is let be.
+    async fn sweep(&self, state: &NetworkState, tunnels: &Tunnels) -> Result<(), NetworkError> {
+        for (name, link) in &state.links {
+            if link.is_wireguard && !tunnels.contains_key(name) {
+                warn!(interface.name = %name, "removed interface {name}, which an earlier process left behind");
+                self.network.remove_link(name).await?;
+            }
         }
+        Ok(())
     }
 
     /// Makes one change.
@@ -250,6 +257,14 @@ impl NodeHost {
         if let Err(cause) = self.close_network().await {
             let error = chain(&cause);
             warn!(error = %error, "the host's network could not be cleared: {error}");
+        }
+    }
+
+    /// Leaves what can outlive this process, for one that starts soon. A tunnel in this process cannot, so it goes
+    /// with its rules.
+    pub async fn leave(&self) {
+        match &self.mode {
+            Mode::Full(Backend::Userspace) | Mode::Detached(_) | Mode::Off(_) => self.close().await,
         }
     }
 
