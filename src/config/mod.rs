@@ -1,1 +1,101 @@
-//! Boot settings: one file per TOML section, each default beside its field.
+//! Boot settings: what the process must know before it can open its database.
+//!
+//! Layers, later ones win: defaults, the file (`/etc/caspervpn/caspervpn.toml`, or the one named by `--config` or
+//! `CASPERVPN_CONFIG`), environment variables named `CASPERVPN_SECTION__KEY` (two underscores between section and
+//! key), flags (`--set section.key=value` and a few with names of their own). An empty variable counts as unset.
+//!
+//! Invariants: the only folder that reads the environment. Nothing is resolved here: a secret reference stays the
+//! name of a place. Policy (endpoints, DNS, names, quotas) has its home in the database, never here.
+
+#[macro_use]
+mod section;
+
+pub mod address;
+mod check;
+pub mod database;
+pub mod environment;
+pub mod explain;
+pub mod fault;
+mod file;
+pub mod keys;
+pub mod limits;
+pub mod listen;
+pub mod load;
+pub mod log;
+mod nearest;
+pub mod server;
+pub mod setting;
+pub mod tunnel;
+
+use std::collections::BTreeMap;
+
+use crate::config::database::Database;
+use crate::config::environment::Environment;
+use crate::config::fault::Source;
+use crate::config::keys::Keys;
+use crate::config::limits::Limits;
+use crate::config::listen::Listen;
+use crate::config::log::Log;
+use crate::config::section::{Key, Section};
+use crate::config::server::Server;
+use crate::config::tunnel::Tunnel;
+
+/// Everything the file, the environment and the flags may say.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Settings {
+    /// What this process is.
+    pub server: Server,
+    /// Where it listens.
+    pub listen: Listen,
+    /// Where the truth is kept.
+    pub database: Database,
+    /// How packets are carried.
+    pub tunnel: Tunnel,
+    /// What is logged, and how.
+    pub log: Log,
+    /// How much is allowed.
+    pub limits: Limits,
+    /// Where the master key is.
+    pub keys: Keys,
+    /// The environment the process was started with, for secret references that name a variable.
+    pub environment: Environment,
+    sources: BTreeMap<String, Source>,
+}
+
+impl Settings {
+    fn sections(&self) -> [&dyn Section; 7] {
+        [&self.server, &self.listen, &self.database, &self.tunnel, &self.log, &self.limits, &self.keys]
+    }
+
+    fn section_mut(&mut self, name: &str) -> Option<&mut dyn Section> {
+        let sections: [&mut dyn Section; 7] = [
+            &mut self.server,
+            &mut self.listen,
+            &mut self.database,
+            &mut self.tunnel,
+            &mut self.log,
+            &mut self.limits,
+            &mut self.keys,
+        ];
+        sections.into_iter().find(|section| section.name() == name)
+    }
+
+    /// Where the value of `section.key` comes from.
+    pub fn source(&self, key: &str) -> &Source {
+        self.sources.get(key).unwrap_or(&Source::Default)
+    }
+}
+
+/// Every `section.key` there is, with what is said about it.
+fn keys_of(settings: &Settings) -> Vec<(String, &'static Key)> {
+    let sections = settings.sections();
+    sections
+        .into_iter()
+        .flat_map(|section| {
+            section.keys().iter().map(|key| (format!("{}.{}", section.name(), key.name), key))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

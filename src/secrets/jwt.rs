@@ -3,24 +3,27 @@
 //! Invariants: expiry is judged by the time passed in, never by the library's clock. The algorithm is this file's
 //! choice and never the token's. What a token grants is checked again against the user's epoch by the caller.
 
+mod keys;
+
 use std::fmt;
 use std::time::Duration;
 
-use aws_lc_rs::digest;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::errors::ErrorKind;
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use jsonwebtoken::{Algorithm, Header, Validation};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+pub use keys::{SigningKey, SigningKeys};
+
 use crate::domain::access::Role;
 use crate::domain::id::{SessionId, UserId};
+use crate::domain::session;
 use crate::domain::time::Timestamp;
-use crate::secrets::random::{self, RandomError};
 
 /// How long an access token is good.
-pub const ACCESS_TTL: Duration = Duration::from_secs(600);
+pub const ACCESS_TTL: Duration = session::ACCESS_FOR;
 
 /// Whom a token speaks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,69 +47,6 @@ pub struct AccessClaims {
     pub issued_at: Timestamp,
     /// From when on it is refused.
     pub expires_at: Timestamp,
-}
-
-/// A key that signs access tokens. Its `kid` is derived from it.
-pub struct SigningKey {
-    secret: Zeroizing<[u8; Self::BYTES]>,
-    kid: String,
-    sign: EncodingKey,
-    verify: DecodingKey,
-}
-
-impl SigningKey {
-    /// Size of the key: HS256 asks for at least its hash's (RFC 7518 §3.2).
-    pub const BYTES: usize = 32;
-
-    /// A new random key.
-    ///
-    /// # Errors
-    /// [`RandomError`] when the operating system gives no randomness.
-    pub fn generate() -> Result<Self, RandomError> {
-        random::bytes().map(Self::from_secret)
-    }
-
-    /// The key of stored bytes.
-    pub fn from_secret(secret: Zeroizing<[u8; Self::BYTES]>) -> Self {
-        let mut context = digest::Context::new(&digest::SHA256);
-        context.update(b"caspervpn/1/jwt-kid");
-        context.update(secret.as_slice());
-        let kid = URL_SAFE_NO_PAD.encode(&context.finish().as_ref()[..9]);
-        let sign = EncodingKey::from_secret(secret.as_slice());
-        let verify = DecodingKey::from_secret(secret.as_slice());
-        Self { secret, kid, sign, verify }
-    }
-
-    /// The bytes to seal into the database.
-    pub fn expose_secret(&self) -> &[u8; Self::BYTES] {
-        &self.secret
-    }
-
-    /// The public name of the key.
-    pub fn kid(&self) -> &str {
-        &self.kid
-    }
-}
-
-impl fmt::Debug for SigningKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SigningKey({}, ***)", self.kid)
-    }
-}
-
-/// The keys in use: the current one signs, both verify. Rotating drops what was previous.
-#[derive(Debug)]
-pub struct SigningKeys {
-    /// Signs new tokens.
-    pub current: SigningKey,
-    /// Signed tokens that may still be good.
-    pub previous: Option<SigningKey>,
-}
-
-impl SigningKeys {
-    fn find(&self, kid: &str) -> Option<&SigningKey> {
-        std::iter::once(&self.current).chain(&self.previous).find(|key| key.kid == kid)
-    }
 }
 
 /// Issues and verifies access tokens of one installation.
@@ -133,7 +73,7 @@ impl AccessTokens {
     /// [`IssueError`] when the library could not sign.
     pub fn issue(&self, grant: &Grant, now: Timestamp) -> Result<Zeroizing<String>, IssueError> {
         let header = Header {
-            kid: Some(self.keys.current.kid.clone()),
+            kid: Some(self.keys.current.kid().to_owned()),
             typ: Some(TYPE.to_owned()),
             ..Header::new(ALGORITHM)
         };
@@ -147,7 +87,7 @@ impl AccessTokens {
             iss: self.issuer.as_str().into(),
             aud: AUDIENCE.into(),
         };
-        let token = jsonwebtoken::encode(&header, &claims, &self.keys.current.sign);
+        let token = jsonwebtoken::encode(&header, &claims, self.keys.current.sign());
         token.map(Zeroizing::new).map_err(|_| IssueError)
     }
 
@@ -168,7 +108,7 @@ impl AccessTokens {
             return Err(E::Type);
         }
         let key = header.kid.and_then(|kid| self.keys.find(&kid)).ok_or(E::UnknownKey)?;
-        let decoded = jsonwebtoken::decode::<Claims<'static>>(token, &key.verify, &self.validation);
+        let decoded = jsonwebtoken::decode::<Claims<'static>>(token, key.verify(), &self.validation);
         let claims = decoded.map_err(|err| {
             if matches!(err.kind(), ErrorKind::InvalidSignature) { E::Signature } else { E::Malformed }
         })?;
@@ -288,6 +228,7 @@ const CLOCK_SKEW: Duration = Duration::from_secs(60);
 #[cfg(test)]
 mod tests {
     use super::*;
+    use jsonwebtoken::EncodingKey;
     use proptest::prelude::*;
     use uuid::Uuid;
 
@@ -343,8 +284,11 @@ mod tests {
         let claims = rest.split_once('.').unwrap().0;
         let none =
             URL_SAFE_NO_PAD.encode(format!(r#"{{"alg":"none","typ":"at+jwt","kid":"{}"}}"#, key(1).kid()));
-        let header =
-            Header { kid: Some(key(1).kid), typ: Some(TYPE.to_owned()), ..Header::new(Algorithm::HS384) };
+        let header = Header {
+            kid: Some(key(1).kid().to_owned()),
+            typ: Some(TYPE.to_owned()),
+            ..Header::new(Algorithm::HS384)
+        };
         let other = jsonwebtoken::encode(&header, &(), &EncodingKey::from_secret(&[1; 32])).unwrap();
 
         assert_eq!(tokens.verify(&format!("{none}.{claims}."), NOW), Err(AccessTokenError::Algorithm));
@@ -355,7 +299,7 @@ mod tests {
     #[test]
     fn token_of_another_use_issuer_or_key_is_refused() {
         let issue = |keys, issuer| AccessTokens::new(keys, issuer).issue(&grant(), NOW).unwrap();
-        let plain = Header { kid: Some(key(1).kid), ..Header::new(ALGORITHM) };
+        let plain = Header { kid: Some(key(1).kid().to_owned()), ..Header::new(ALGORITHM) };
         let plain = jsonwebtoken::encode(&plain, &(), &EncodingKey::from_secret(&[1; 32])).unwrap();
 
         for (token, expected) in [
@@ -372,7 +316,11 @@ mod tests {
 
     #[test]
     fn audience_is_checked() {
-        let header = Header { kid: Some(key(1).kid), typ: Some(TYPE.to_owned()), ..Header::new(ALGORITHM) };
+        let header = Header {
+            kid: Some(key(1).kid().to_owned()),
+            typ: Some(TYPE.to_owned()),
+            ..Header::new(ALGORITHM)
+        };
         let claims = Claims { aud: "elsewhere".into(), ..claims() };
         let token = jsonwebtoken::encode(&header, &claims, &EncodingKey::from_secret(&[1; 32])).unwrap();
 
@@ -387,7 +335,7 @@ mod tests {
             shown,
             format!(
                 "AccessTokens(SigningKeys {{ current: SigningKey({}, ***), previous: None }})",
-                key(1).kid
+                key(1).kid()
             )
         );
     }

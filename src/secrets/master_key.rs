@@ -1,4 +1,4 @@
-//! The master key: where it comes from, and how its loss is noticed.
+//! The master key: where it comes from.
 //!
 //! Invariants: a key file is never overwritten, and a new key is made only when the caller says that this is the
 //! first start. A key that replaced a lost one would make every sealed value of the database garbage in silence.
@@ -15,7 +15,6 @@ use base64::engine::general_purpose::STANDARD;
 use zeroize::{Zeroize as _, ZeroizeOnDrop, Zeroizing};
 
 use crate::secrets::random::{self, RandomError};
-use crate::secrets::seal::{DerivedLength, KeyId, Keyring, OpenError, Place, SealError, Sealed};
 
 /// 32 random bytes from which every key of this installation is derived.
 #[derive(ZeroizeOnDrop)]
@@ -74,6 +73,15 @@ impl MasterKey {
 impl fmt::Debug for MasterKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("MasterKey(***)")
+    }
+}
+
+/// Length of derived key material, for HKDF's interface.
+struct DerivedLength(usize);
+
+impl hkdf::KeyType for DerivedLength {
+    fn len(&self) -> usize {
+        self.0
     }
 }
 
@@ -188,56 +196,6 @@ pub enum LoadError {
     Random(#[source] RandomError),
 }
 
-/// A sealed constant to store in the database: it shows later whether the master key is still the right one.
-///
-/// # Errors
-/// [`SealError`] when the operating system gives no randomness.
-pub fn canary(ring: &Keyring) -> Result<Sealed, SealError> {
-    ring.seal(CANARY_PLACE, CANARY)
-}
-
-/// Proves that this ring opens what the database holds. Called at start, before anything else is read.
-///
-/// # Errors
-/// [`CanaryError`], which the program must not survive: it would seal new values beside unreadable ones.
-pub fn check_canary(ring: &Keyring, stored: &Sealed) -> Result<(), CanaryError> {
-    match ring.open(CANARY_PLACE, stored) {
-        Ok(text) if text.as_slice() == CANARY => Ok(()),
-        Ok(_) => Err(CanaryError::Damaged { cause: None }),
-        Err(OpenError::UnknownKey { key }) => {
-            Err(CanaryError::WrongKey { expected: key, loaded: ring.current_id() })
-        }
-        Err(
-            cause @ (OpenError::Truncated { .. }
-            | OpenError::UnknownVersion { .. }
-            | OpenError::Tampered { .. }),
-        ) => Err(CanaryError::Damaged { cause: Some(cause) }),
-    }
-}
-
-/// The master key and the database do not belong together.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub enum CanaryError {
-    /// Another key sealed this database.
-    #[error(
-        "this database was sealed with master key {expected}, but {loaded} is loaded; \
-         restore the right key file, or the database that belongs to this one"
-    )]
-    WrongKey {
-        /// The key the database needs.
-        expected: KeyId,
-        /// The key that was found.
-        loaded: KeyId,
-    },
-    /// The canary itself is damaged.
-    #[error("the database's check value for the master key is damaged; restore the database from a backup")]
-    Damaged {
-        /// Why it did not open.
-        #[source]
-        cause: Option<OpenError>,
-    },
-}
-
 struct KeyFile {
     text: Zeroizing<String>,
     mode: u32,
@@ -272,7 +230,7 @@ fn create(path: &Path, key: &MasterKey) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     let mut draft = path.as_os_str().to_owned();
-    draft.push(format!(".{}.new", std::process::id()));
+    draft.push(format!(".{:016x}.new", u64::from_ne_bytes(*random::bytes().map_err(io::Error::other)?)));
     let draft = PathBuf::from(draft);
     let linked = write_synced(&draft, key).and_then(|()| fs::hard_link(&draft, path));
     let removed = fs::remove_file(&draft);
@@ -281,11 +239,6 @@ fn create(path: &Path, key: &MasterKey) -> io::Result<()> {
 }
 
 fn write_synced(path: &Path, key: &MasterKey) -> io::Result<()> {
-    // Left by a process that died here; its key was never linked, so nothing is sealed with it.
-    match fs::remove_file(path) {
-        Err(err) if err.kind() != io::ErrorKind::NotFound => return Err(err),
-        Ok(()) | Err(_) => {}
-    }
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     let mut text = key.to_text();
     text.push('\n');
@@ -295,9 +248,6 @@ fn write_synced(path: &Path, key: &MasterKey) -> io::Result<()> {
 
 /// Far past any key file, so that a wrong path to a large file is not read whole.
 const LONGEST_FILE_BYTES: usize = 4096;
-const CANARY: &[u8] = b"caspervpn master key canary";
-const CANARY_PLACE: Place<'static> = Place { table: "settings", column: "master_key_canary", row: "" };
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -315,29 +265,5 @@ mod tests {
 
         assert_eq!(format!("{:?}", MasterKey::from_bytes([1; 32])), "MasterKey(***)");
         assert!(!format!("{err} {err:?}").contains("hunter2"));
-    }
-
-    #[test]
-    fn canary_tells_the_right_key_from_a_wrong_one() {
-        let right = Keyring::new(&MasterKey::from_bytes([1; 32]));
-        let wrong = Keyring::new(&MasterKey::from_bytes([2; 32]));
-        let stored = canary(&right).unwrap();
-
-        assert_eq!(check_canary(&right, &stored), Ok(()));
-        assert_eq!(
-            check_canary(&wrong, &stored),
-            Err(CanaryError::WrongKey { expected: right.current_id(), loaded: wrong.current_id() })
-        );
-    }
-
-    #[test]
-    fn damaged_canary_is_not_taken_for_a_wrong_key() {
-        let ring = Keyring::new(&MasterKey::from_bytes([1; 32]));
-        let mut bytes = canary(&ring).unwrap().into_bytes();
-        bytes[30] ^= 1;
-
-        let found = check_canary(&ring, &Sealed::parse(bytes).unwrap());
-
-        assert!(matches!(found, Err(CanaryError::Damaged { cause: Some(_) })));
     }
 }

@@ -10,7 +10,6 @@
 use std::fmt;
 
 use aws_lc_rs::aead::{AES_256_GCM_SIV, Aad, LessSafeKey, Nonce, UnboundKey};
-use aws_lc_rs::hkdf;
 use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::secrets::master_key::MasterKey;
@@ -273,15 +272,6 @@ const TAG_BYTES: usize = 16;
 const HEADER_BYTES: usize = 1 + KEY_ID_BYTES;
 const TEXT_START: usize = HEADER_BYTES + NONCE_BYTES;
 const OVERHEAD_BYTES: usize = TEXT_START + TAG_BYTES;
-
-/// Length of derived key material, for HKDF's interface.
-pub(super) struct DerivedLength(pub(super) usize);
-
-impl hkdf::KeyType for DerivedLength {
-    fn len(&self) -> usize {
-        self.0
-    }
-}
 
 #[cfg(test)]
 mod tests {

@@ -352,19 +352,13 @@ const CONSTRAINTS: &[Known] = &[
 ];
 
 /// The constraint behind SQLite's list of columns.
-pub(super) fn constraint_of_columns(columns: &str) -> Constraint {
-    let known = CONSTRAINTS.iter().find(|known| known.1 == columns);
-    known.map_or_else(
-        || if columns.ends_with(".id") { Constraint::Id } else { Constraint::Other },
-        |known| known.0,
-    )
+pub(super) fn constraint_of_columns(columns: &str, is_primary_key: bool) -> Constraint {
+    let unknown = if is_primary_key { Constraint::Id } else { Constraint::Other };
+    CONSTRAINTS.iter().find(|known| known.1 == columns).map_or(unknown, |known| known.0)
 }
 
-/// The constraint of PostgreSQL's name.
+/// The constraint of PostgreSQL's name. Primary keys are named `<table>_pkey` throughout the schema.
 pub(super) fn constraint_of_name(name: &str) -> Constraint {
-    let known = CONSTRAINTS.iter().find(|known| known.2 == name);
-    known.map_or_else(
-        || if name.ends_with("_pkey") { Constraint::Id } else { Constraint::Other },
-        |known| known.0,
-    )
+    let unknown = if name.ends_with("_pkey") { Constraint::Id } else { Constraint::Other };
+    CONSTRAINTS.iter().find(|known| known.2 == name).map_or(unknown, |known| known.0)
 }

@@ -3,4 +3,8 @@
 //! Invariant: spawns nothing and reads no clock; the periodic upkeep is a job of the daemon.
 
 pub mod chain;
+pub mod logging;
+pub mod metrics;
 pub mod names;
+pub mod process;
+pub mod reading;

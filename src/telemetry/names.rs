@@ -66,6 +66,16 @@ metrics! {
     CONNECTIONS_REFUSED = Counter "caspervpn_connections_refused_total" Count "Connections closed at once, by listener and reason.";
     ACCEPT_ERRORS = Counter "caspervpn_accept_errors_total" Count "Failures to accept a connection, by listener.";
 
+    DB_WRITE_QUEUE_DEPTH = Gauge "caspervpn_db_write_queue_depth" Count "Writes that wait for their turn or are under way.";
+    DB_COMMIT_DURATION_SECONDS = Histogram "caspervpn_db_commit_duration_seconds" Seconds "Time one commit took, with its flush to disk.";
+    DB_WRITES = Counter "caspervpn_db_writes_total" Count "Callers whose writes ended, by result.";
+    DB_READS = Counter "caspervpn_db_reads_total" Count "Reading calls.";
+    DB_BUSY = Counter "caspervpn_db_busy_total" Count "Calls refused or retried because the database was busy.";
+    DB_RETRIES = Counter "caspervpn_db_retries_total" Count "Transactions run again after a conflict.";
+    DB_WAL_BYTES = Gauge "caspervpn_db_wal_bytes" Bytes "Size of SQLite's write-ahead log.";
+    DB_CHECKPOINTS = Counter "caspervpn_db_checkpoints_total" Count "Checkpoints that emptied SQLite's write-ahead log.";
+    DB_CORRUPT = Gauge "caspervpn_db_corrupt" Count "One when the database file was found damaged and no writes are taken.";
+
     RELOADS = Counter "caspervpn_reloads_total" Count "Reloads of the settings, by result.";
     READY = Gauge "caspervpn_ready" Count "One when the service is ready for requests, else zero.";
 }

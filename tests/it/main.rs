@@ -1,6 +1,16 @@
 //! One binary for every integration test: each module is one subject.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test ends at the first surprise"
+)]
 
 mod agent;
+mod config;
+mod databases;
 mod namespaces;
 mod netlink;
+mod secrets;
+mod store_conformance;
 mod tunnel;

@@ -203,6 +203,9 @@ fn constraint_of(extended_code: i32, message: &str) -> Constraint {
     match extended_code {
         ffi::SQLITE_CONSTRAINT_FOREIGNKEY => Constraint::Reference,
         ffi::SQLITE_CONSTRAINT_CHECK | ffi::SQLITE_CONSTRAINT_NOTNULL => Constraint::Check,
-        _ => constraint_of_columns(message.split_once(": ").map_or(message, |(_, columns)| columns)),
+        _ => constraint_of_columns(
+            message.split_once(": ").map_or(message, |(_, columns)| columns),
+            extended_code == ffi::SQLITE_CONSTRAINT_PRIMARYKEY,
+        ),
     }
 }

@@ -2,8 +2,11 @@
 //!
 //! Invariant: keys never reach a log or an error, and a client's endpoint address stays in memory.
 
+pub mod client;
+mod echo;
 mod gro;
 mod lease;
+pub mod memory;
 pub mod transport;
 pub mod tun;
 mod udp;
@@ -169,6 +172,13 @@ pub enum TunnelError {
         /// The interface.
         interface: InterfaceName,
         /// What it said.
+        #[source]
+        cause: gotatun::device::Error,
+    },
+    /// The demonstration's client could not start.
+    #[error("start a client in memory")]
+    Client {
+        /// What the engine said.
         #[source]
         cause: gotatun::device::Error,
     },

@@ -200,12 +200,11 @@ impl<T: PacketTransport> UserspaceTunnel<T> {
     }
 
     fn listen_error(&self, port: UdpPort, cause: device::Error) -> TunnelError {
-        match cause {
-            device::Error::Bind(cause, _) if cause.kind() == io::ErrorKind::AddrInUse => {
-                TunnelError::PortBusy { port, cause }
-            }
-            device::Error::Bind(cause, _) => TunnelError::Listen { port, cause },
-            other => self.engine_error("listen", other),
+        let device::Error::Bind(cause, _) = cause else { return self.engine_error("listen", cause) };
+        if cause.kind() == io::ErrorKind::AddrInUse {
+            TunnelError::PortBusy { port, cause }
+        } else {
+            TunnelError::Listen { port, cause }
         }
     }
 }

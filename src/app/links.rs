@@ -1,0 +1,95 @@
+//! One-time links: a page with a button that shows a device's configuration once.
+
+use std::time::Duration;
+
+use zeroize::Zeroizing;
+
+use crate::app::App;
+use crate::app::ctx::{Ctx, Scope};
+use crate::app::devices::Devices;
+use crate::app::error::{AppError, Result};
+use crate::app::export::{Revealed, take};
+use crate::domain::access::Action;
+use crate::domain::id::{DeviceId, LinkId};
+use crate::domain::time::Timestamp;
+use crate::secrets::token::OneTimeToken;
+use crate::store::backend::Tx;
+use crate::store::{audit, devices, links};
+
+/// The use cases of one-time links.
+#[derive(Debug, Clone, Copy)]
+pub struct Links<'a>(pub(in crate::app) &'a App);
+
+/// A link that was just made. The token is in no other place.
+#[derive(Debug, Clone)]
+pub struct OneTimeLink {
+    /// What the link carries behind its `#`.
+    pub token: Zeroizing<String>,
+    /// When it is no longer good.
+    pub expires_at: Timestamp,
+}
+
+/// The kind of a link to a device's configuration.
+const KIND: &str = "device";
+
+/// How long a link is good: long enough to be opened the next day, short enough to be forgotten.
+const GOOD_FOR: Duration = Duration::from_secs(24 * 3600);
+
+impl Devices<'_> {
+    /// Makes a link that reveals the device's configuration once to whoever opens it.
+    pub async fn link(&self, ctx: &Ctx, id: DeviceId) -> Result<OneTimeLink> {
+        let scope = ctx.scope(Action::DeviceLinkCreate)?;
+        let app = self.0;
+        let now = app.now();
+        let token = OneTimeToken::generate().map_err(AppError::broken("making a one-time link"))?;
+        let digest = *token.digest().as_bytes();
+        let link = LinkId::new(app.core.clock.new_id());
+        let expires_at = now + GOOD_FOR;
+        let event = app.event(ctx, Action::DeviceLinkCreate.as_str(), ("device", id.to_string()));
+        app.core
+            .store
+            .write(async move |tx: &mut Tx| {
+                devices::find(tx, id, scope.owner()).await?.ok_or(AppError::not_found("device"))?;
+                let target = id.to_string();
+                links::insert(tx, link, KIND, &digest, Some(&target), expires_at, now).await?;
+                audit::insert(tx, &event).await?;
+                Ok::<_, AppError>(())
+            })
+            .await?;
+        Ok(OneTimeLink { token: token.reveal(), expires_at })
+    }
+}
+
+impl Links<'_> {
+    /// Spends a link. The link, the reveal and the audit stand or fall together.
+    pub async fn redeem(&self, ctx: &Ctx, token: &str) -> Result<Revealed> {
+        let app = self.0;
+        let now = app.now();
+        let Ok(token) = OneTimeToken::parse(token) else { return Err(spent()) };
+        let digest = *token.digest().as_bytes();
+        let event = app.event(ctx, "link_redeem", ("device", String::new()));
+        let source = app
+            .core
+            .store
+            .write(async move |tx: &mut Tx| {
+                let link = links::redeem(tx, KIND, &digest, now).await?.ok_or_else(spent)?;
+                let id = link.target.as_deref().and_then(|id| id.parse().ok()).ok_or_else(spent)?;
+                let source = take(tx, Scope::All, id).await?;
+                let mut event = event.clone();
+                event.target = link.target;
+                audit::insert(tx, &event).await?;
+                Ok::<_, AppError>((id, source))
+            })
+            .await;
+        let (id, source) = source?;
+        app.device_changed(id);
+        app.render(&source)
+    }
+}
+
+fn spent() -> AppError {
+    AppError::conflict(
+        "link_spent",
+        "this link was used, is too old, or was never made; ask for a new one",
+    )
+}

@@ -1,0 +1,303 @@
+//! Slows down guessing of passwords: by the address it comes from and by the account it is aimed at.
+//!
+//! An attempt is charged before the password is looked at, so a thousand at once are not all let through, and is
+//! given back when it was right. After some failures each further one doubles the wait.
+//!
+//! Invariants: memory is fixed, whoever calls; an account that does not exist is treated as one that does; the
+//! longest wait is bounded also when the clock is set back, so nobody is shut out for ever.
+
+mod table;
+
+use std::net::IpAddr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use aws_lc_rs::hmac;
+
+use crate::app::login_limit::table::{Key, Rule, SETS, Table};
+use crate::domain::time::Timestamp;
+use crate::secrets::random::{self, RandomError};
+
+/// Login limits of one process.
+#[derive(Debug)]
+pub struct LoginLimit {
+    /// Fresh in every process, so that nobody can choose keys that fall together.
+    key: hmac::Key,
+    addresses: Mutex<Table>,
+    accounts: Mutex<Table>,
+}
+
+impl LoginLimit {
+    /// Limits with nothing recorded.
+    ///
+    /// # Errors
+    /// [`RandomError`] when the operating system gives no randomness.
+    pub fn new() -> Result<Self, RandomError> {
+        let key = random::bytes::<32>()?;
+        Ok(Self {
+            key: hmac::Key::new(hmac::HMAC_SHA256, key.as_slice()),
+            addresses: Mutex::new(Table::new(ADDRESS)),
+            accounts: Mutex::new(Table::new(ACCOUNT)),
+        })
+    }
+
+    /// Admits an attempt and charges it, or says how long to wait. Each admitted attempt is followed by
+    /// [`LoginLimit::record_failure`] or [`LoginLimit::record_success`]; one that was never judged stays charged
+    /// until its period has passed.
+    ///
+    /// # Errors
+    /// [`RetryAfter`], which is a 429.
+    pub fn check(&self, address: IpAddr, login: &str, now: Timestamp) -> Result<(), RetryAfter> {
+        let mut addresses = lock(&self.addresses);
+        let from = addresses.entry(self.address_key(address), now);
+        // An address that must wait does not get to fill the table of accounts.
+        from.admits(&ADDRESS, now)?;
+        let mut accounts = lock(&self.accounts);
+        let to = accounts.entry(self.account_key(login), now);
+        to.admits(&ACCOUNT, now)?;
+        from.charge(&ADDRESS, now);
+        to.charge(&ACCOUNT, now);
+        Ok(())
+    }
+
+    /// The password was wrong, or there is no such account.
+    pub fn record_failure(&self, address: IpAddr, login: &str, now: Timestamp) {
+        lock(&self.addresses).entry(self.address_key(address), now).fail(&ADDRESS, now);
+        lock(&self.accounts).entry(self.account_key(login), now).fail(&ACCOUNT, now);
+    }
+
+    /// The password was right. The account starts afresh; the address only gets its attempt back, or a guesser
+    /// with an account of his own could wipe his traces with it.
+    pub fn record_success(&self, address: IpAddr, login: &str, now: Timestamp) {
+        lock(&self.addresses).entry(self.address_key(address), now).refund(&ADDRESS, now);
+        lock(&self.accounts).forget(self.account_key(login));
+    }
+
+    /// Bytes held at most, whatever is recorded.
+    pub const MAX_BYTES: usize = 2 * Table::MAX_BYTES;
+
+    /// IPv4 by address, IPv6 by /64: that much every customer of a provider has to himself.
+    fn address_key(&self, address: IpAddr) -> Key {
+        match address.to_canonical() {
+            IpAddr::V4(ip) => self.hashed(b"4", &ip.octets()),
+            IpAddr::V6(ip) => self.hashed(b"6", &ip.octets()[..8]),
+        }
+    }
+
+    /// Logins differ neither by case nor by the spaces around them.
+    fn account_key(&self, login: &str) -> Key {
+        self.hashed(b"a", login.trim().to_ascii_lowercase().as_bytes())
+    }
+
+    fn hashed(&self, kind: &[u8], bytes: &[u8]) -> Key {
+        let mut context = hmac::Context::with_key(&self.key);
+        context.update(kind);
+        context.update(bytes);
+        let tag = context.sign();
+        let (set, rest) = tag.as_ref().split_at(4);
+        let word = |bytes: &[u8]| bytes.iter().fold(0_u64, |word, byte| word << 8 | u64::from(*byte));
+        Key { set: usize::try_from(word(set)).unwrap_or(0) % SETS, tag: word(&rest[..8]) }
+    }
+}
+
+/// How long to wait before another attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("too many attempts to sign in; try again in {} s", self.seconds())]
+pub struct RetryAfter(Duration);
+
+impl RetryAfter {
+    /// The value of the `Retry-After` header: whole seconds, rounded up, at least one.
+    pub fn seconds(self) -> u64 {
+        self.0.as_millis().div_ceil(1000).max(1).try_into().unwrap_or(u64::MAX)
+    }
+}
+
+/// An office behind one address signs in together; twenty a minute is still no guessing.
+const ADDRESS: Rule = Rule {
+    burst: 20,
+    period_ms: 3_000,
+    free_failures: 10,
+    first_wait_ms: 1_000,
+    longest_wait_ms: 300_000,
+    forget_ms: 3_600_000,
+};
+
+/// A minute at most, because anybody can make somebody else's account wait. It still holds a guesser from any number
+/// of addresses to 1,440 guesses a day, nothing against twelve characters.
+const ACCOUNT: Rule = Rule {
+    burst: 10,
+    period_ms: 6_000,
+    free_failures: 5,
+    first_wait_ms: 1_000,
+    longest_wait_ms: 60_000,
+    forget_ms: 3_600_000,
+};
+
+/// A panic of another holder leaves counters, not broken data.
+fn lock(table: &Mutex<Table>) -> MutexGuard<'_, Table> {
+    table.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::{Ipv4Addr, Ipv6Addr};
+
+    #[test]
+    fn account_waits_longer_with_each_failure_and_a_minute_at_most() {
+        let limit = LoginLimit::new().unwrap();
+        let mut now = START;
+        let mut waits = Vec::new();
+
+        for n in 0..14 {
+            let address = address(n);
+            match limit.check(address, "ada", now) {
+                Ok(()) => waits.push(0),
+                Err(wait) => {
+                    waits.push(wait.seconds());
+                    now = now + Duration::from_secs(wait.seconds());
+                    limit.check(address, "ada", now).unwrap();
+                }
+            }
+            limit.record_failure(address, "ada", now);
+        }
+
+        assert_eq!(waits, [0, 0, 0, 0, 0, 0, 1, 2, 4, 8, 16, 32, 60, 60]);
+    }
+
+    #[test]
+    fn parallel_attempts_are_charged_before_any_has_failed() {
+        let limit = LoginLimit::new().unwrap();
+
+        let admitted = (0..1000).filter(|n| limit.check(address(*n), "ada", START).is_ok()).count();
+
+        assert_eq!(admitted, 10);
+    }
+
+    #[test]
+    fn address_is_limited_over_all_accounts_and_another_is_not() {
+        let limit = LoginLimit::new().unwrap();
+
+        let admitted =
+            (0..1000).filter(|n| limit.check(address(1), &format!("user{n}"), START).is_ok()).count();
+
+        assert_eq!(admitted, 20);
+        assert!(limit.check(address(2), "ada", START).is_ok());
+    }
+
+    #[test]
+    fn ipv6_counts_by_64_and_mapped_ipv4_as_ipv4() {
+        let limit = LoginLimit::new().unwrap();
+        let ip = |net: u16, host: u16| IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, net, 0, 0, 0, host));
+        for n in 0..20 {
+            limit.check(ip(1, n), &format!("user{n}"), START).unwrap();
+            limit.check(address(7), &format!("user{n}"), START).unwrap();
+        }
+
+        let mapped = IpAddr::V6(Ipv4Addr::from(7).to_ipv6_mapped());
+
+        assert!(limit.check(ip(1, 999), "ada", START).is_err());
+        assert!(limit.check(ip(2, 1), "ada", START).is_ok());
+        assert!(limit.check(mapped, "ada", START).is_err());
+    }
+
+    #[test]
+    fn login_is_one_account_however_it_is_typed() {
+        let limit = LoginLimit::new().unwrap();
+        for n in 0..10 {
+            limit.check(address(n), "Ada", START).unwrap();
+        }
+
+        assert!(limit.check(address(99), " aDA ", START).is_err());
+    }
+
+    #[test]
+    fn success_clears_the_account_but_not_the_address() {
+        let limit = LoginLimit::new().unwrap();
+        for n in 0..11 {
+            limit.record_failure(address(1), &format!("user{n}"), START);
+        }
+        for _ in 0..11 {
+            limit.record_failure(address(2), "ada", START);
+        }
+
+        limit.record_success(address(3), "ada", START);
+        limit.record_success(address(1), "mine", START);
+
+        assert!(limit.check(address(4), "ada", START).is_ok());
+        assert!(limit.check(address(1), "user", START).is_err());
+    }
+
+    #[test]
+    fn right_passwords_are_never_slowed_down() {
+        let limit = LoginLimit::new().unwrap();
+
+        for _ in 0..1000 {
+            limit.check(address(1), "ada", START).unwrap();
+            limit.record_success(address(1), "ada", START);
+        }
+    }
+
+    #[test]
+    fn failures_are_forgotten_after_an_hour() {
+        let limit = LoginLimit::new().unwrap();
+        for _ in 0..100 {
+            limit.record_failure(address(1), "ada", START);
+        }
+
+        let soon = limit.check(address(1), "ada", START + Duration::from_secs(299));
+        let later = START + Duration::from_secs(300 + 3600);
+
+        assert!(soon.is_err());
+        limit.record_failure(address(1), "ada", later);
+        assert!(limit.check(address(1), "ada", later).is_ok());
+    }
+
+    #[test]
+    fn clock_set_back_shuts_nobody_out() {
+        let limit = LoginLimit::new().unwrap();
+        for _ in 0..100 {
+            let _ = limit.check(address(1), "ada", START);
+            limit.record_failure(address(1), "ada", START);
+        }
+
+        let yesterday = Timestamp::from_millis(START.as_millis() - 86_400_000);
+
+        assert!(limit.check(address(1), "ada", yesterday).is_ok());
+    }
+
+    #[test]
+    fn a_million_keys_stay_within_fixed_memory_and_do_not_wash_out_the_one_under_attack() {
+        let limit = LoginLimit::new().unwrap();
+        for _ in 0..11 {
+            limit.record_failure(address(0), "ada", START);
+        }
+
+        for n in 1..=1_000_000 {
+            let login = format!("user{n}");
+            limit.check(address(n), &login, START).unwrap();
+            limit.record_failure(address(n), &login, START);
+        }
+
+        assert!(held_bytes(&limit) <= LoginLimit::MAX_BYTES);
+        const { assert!(LoginLimit::MAX_BYTES < 3 * 1024 * 1024) };
+        assert!(limit.check(address(2_000_000), "ada", START).is_err());
+        assert!(limit.check(address(0), "grace", START).is_err());
+    }
+
+    #[test]
+    fn retry_after_is_whole_seconds_and_never_zero() {
+        assert_eq!(RetryAfter(Duration::from_millis(1)).seconds(), 1);
+        assert_eq!(RetryAfter(Duration::from_millis(1001)).seconds(), 2);
+    }
+
+    fn held_bytes(limit: &LoginLimit) -> usize {
+        lock(&limit.addresses).held_bytes() + lock(&limit.accounts).held_bytes()
+    }
+
+    fn address(n: u32) -> IpAddr {
+        IpAddr::V4(Ipv4Addr::from(n))
+    }
+
+    const START: Timestamp = Timestamp::from_millis(1_800_000_000_000);
+}

@@ -1,0 +1,194 @@
+//! Nodes: the servers that carry tunnels.
+
+use serde_json::{Value, json};
+
+use crate::app::ctx::Ctx;
+use crate::app::error::{AppError, Result};
+use crate::app::{App, Created, Patch, Revision, expect_revision, idempotency, noun};
+use crate::domain::access::Action;
+use crate::domain::id::NodeId;
+use crate::domain::name::{Location, NodeName};
+use crate::domain::node::{NewNode, Node, NodeState};
+use crate::domain::page::{Page, PageRequest};
+use crate::domain::time::Timestamp;
+use crate::store::backend::{Conn, Tx};
+use crate::store::nodes::NodeSort;
+use crate::store::{audit, nodes, sequences};
+
+/// The use cases of nodes.
+#[derive(Debug, Clone, Copy)]
+pub struct Nodes<'a>(pub(in crate::app) &'a App);
+
+/// A node with the state that follows from the facts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NodeItem {
+    /// The facts.
+    pub node: Node,
+    /// The state.
+    pub state: NodeState,
+}
+
+/// A node to be made.
+#[derive(Debug, Clone)]
+pub struct CreateNode {
+    /// What it is called.
+    pub name: NodeName,
+    /// Where it stands.
+    pub location: Location,
+    /// Devices it should carry at most.
+    pub capacity: Option<u32>,
+}
+
+/// Changes of a node.
+#[derive(Debug, Clone, Default)]
+pub struct UpdateNode {
+    /// What it is called.
+    pub name: Option<NodeName>,
+    /// Where it stands.
+    pub location: Option<Location>,
+    /// Devices it should carry at most.
+    pub capacity: Patch<u32>,
+    /// Whether it takes no new devices.
+    pub draining: Option<bool>,
+}
+
+impl Nodes<'_> {
+    /// A page of nodes.
+    pub async fn list(&self, ctx: &Ctx, page: PageRequest<NodeSort>) -> Result<Page<NodeItem>> {
+        ctx.require(Action::NodeList)?;
+        let now = self.0.now();
+        let page = self
+            .0
+            .core
+            .store
+            .read(async move |on: &mut Conn| Ok::<_, AppError>(nodes::list(on, &page).await?))
+            .await?;
+        Ok(page.map(|node| item(node, now)))
+    }
+
+    /// One node.
+    pub async fn get(&self, ctx: &Ctx, id: NodeId) -> Result<NodeItem> {
+        ctx.require(Action::NodeGet)?;
+        let node = self.0.core.store.read(async move |on: &mut Conn| nodes::find(on, id).await).await?;
+        node.map(|node| item(node, self.0.now())).ok_or(AppError::not_found("node"))
+    }
+
+    /// Makes a node. It stays pending until it reports.
+    pub async fn create(&self, ctx: &Ctx, request: CreateNode) -> Result<Created<NodeItem>> {
+        ctx.require(Action::NodeCreate)?;
+        let app = self.0;
+        let now = app.now();
+        let id = NodeId::new(app.core.clock.new_id());
+        let new = NewNode {
+            id,
+            name: request.name,
+            location: request.location,
+            capacity: request.capacity,
+            local: false,
+        };
+        let event = app.event(ctx, Action::NodeCreate.as_str(), ("node", id.to_string()));
+        let ctx = ctx.clone();
+        app.core
+            .store
+            .write(async move |tx: &mut Tx| {
+                if let Some(before) = idempotency::seen(tx, &ctx, Action::NodeCreate).await? {
+                    let id = before.parse().map_err(AppError::broken("reading the idempotency key"))?;
+                    let node = nodes::find(tx, id).await?.ok_or(AppError::not_found("node"))?;
+                    return Ok::<_, AppError>(Created::Replayed(item(node, now)));
+                }
+                let node = nodes::insert(tx, &new, now).await?;
+                let mut event = event.clone();
+                event.after = Some(facts(&node));
+                audit::insert(tx, &event).await?;
+                idempotency::keep(tx, &ctx, Action::NodeCreate, &id.to_string(), now).await?;
+                Ok(Created::New(item(node, now)))
+            })
+            .await
+    }
+
+    /// Changes a node.
+    pub async fn update(
+        &self,
+        ctx: &Ctx,
+        id: NodeId,
+        revision: Revision,
+        request: UpdateNode,
+    ) -> Result<NodeItem> {
+        ctx.require(Action::NodeUpdate)?;
+        let app = self.0;
+        let now = app.now();
+        let event = app.event(ctx, Action::NodeUpdate.as_str(), ("node", id.to_string()));
+        let node = app
+            .core
+            .store
+            .write(async move |tx: &mut Tx| {
+                let before = nodes::find(tx, id).await?.ok_or(AppError::not_found("node"))?;
+                expect_revision("node", before.revision, revision)?;
+                let after = nodes::update(tx, &changed(&before, &request), now).await?;
+                let mut event = event.clone();
+                event.before = Some(facts(&before));
+                event.after = Some(facts(&after));
+                audit::insert(tx, &event).await?;
+                Ok::<_, AppError>(after)
+            })
+            .await
+            .map_err(noun("node"))?;
+        Ok(item(node, now))
+    }
+
+    /// Deletes a node with its places in networks. The appliance's own node stays.
+    pub async fn delete(&self, ctx: &Ctx, id: NodeId, revision: Revision) -> Result<()> {
+        ctx.require(Action::NodeDelete)?;
+        let app = self.0;
+        let now = app.now();
+        let event = app.event(ctx, Action::NodeDelete.as_str(), ("node", id.to_string()));
+        app.core
+            .store
+            .write(async move |tx: &mut Tx| {
+                let before = nodes::find(tx, id).await?.ok_or(AppError::not_found("node"))?;
+                if before.local {
+                    return Err(AppError::conflict(
+                        "local_node",
+                        "this node runs inside the appliance itself; take `agent` out of its roles to be rid of it",
+                    ));
+                }
+                nodes::delete(tx, id, revision, now).await?;
+                sequences::next(tx, sequences::LAYOUT).await?;
+                let mut event = event.clone();
+                event.before = Some(facts(&before));
+                audit::insert(tx, &event).await?;
+                Ok(())
+            })
+            .await
+            .map_err(noun("node"))?;
+        app.publish();
+        Ok(())
+    }
+}
+
+fn changed(before: &Node, request: &UpdateNode) -> Node {
+    let mut after = before.clone();
+    if let Some(name) = &request.name {
+        after.name = name.clone();
+    }
+    if let Some(location) = &request.location {
+        after.location = location.clone();
+    }
+    if let Some(capacity) = request.capacity {
+        after.capacity = capacity;
+    }
+    if let Some(draining) = request.draining {
+        after.draining = draining;
+    }
+    after
+}
+
+fn item(node: Node, now: Timestamp) -> NodeItem {
+    NodeItem { state: node.state(now), node }
+}
+
+fn facts(node: &Node) -> Value {
+    json!({
+        "name": node.name, "location": node.location, "capacity": node.capacity, "draining": node.draining,
+    })
+}

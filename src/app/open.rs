@@ -1,0 +1,179 @@
+//! Opens the use cases over a store: checks the master key, finds or makes the signing key and the local node.
+
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+use tokio::sync::watch;
+use zeroize::Zeroizing;
+
+use crate::app::login_limit::LoginLimit;
+use crate::app::{App, CACHED_DEVICES, CACHED_FOR, CACHED_SESSIONS, Core, Facts, HostRanges};
+use crate::cache::memory::Memory;
+use crate::domain::id::NodeId;
+use crate::domain::node::NewNode;
+use crate::runtime::clock::Clock;
+use crate::secrets::jwt::{AccessTokens, SigningKey, SigningKeys};
+use crate::secrets::master_key::{CanaryError, MasterKey, canary, check_canary};
+use crate::secrets::password::PasswordWork;
+use crate::secrets::seal::{Keyring, Place, Sealed};
+use crate::store::backend::{Conn, Store, Tx};
+use crate::store::error::StoreError;
+use crate::store::{nodes, settings};
+
+/// What the use cases are opened with.
+pub struct Parts {
+    /// The open database.
+    pub store: Store,
+    /// Time and ids.
+    pub clock: Arc<dyn Clock>,
+    /// Seals every secret in the database.
+    pub master_key: MasterKey,
+    /// Hashes passwords, a few at a time.
+    pub passwords: PasswordWork,
+    /// Reads the ranges that the host itself uses.
+    pub host_ranges: HostRanges,
+    /// What is not in the database.
+    pub facts: Facts,
+}
+
+/// Why the use cases cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The database holds secrets of another key.
+    #[error("the master key is not the one this database was sealed with; put the right key back, or restore both from one backup")]
+    WrongKey {
+        /// What the check said.
+        #[source]
+        cause: CanaryError,
+    },
+    /// A stored secret cannot be read.
+    #[error("the stored {name} cannot be read; restore a backup")]
+    Stored {
+        /// Which one.
+        name: &'static str,
+        /// Why.
+        #[source]
+        cause: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A secret cannot be made.
+    #[error("cannot make the {name}")]
+    Make {
+        /// Which one.
+        name: &'static str,
+        /// Why.
+        #[source]
+        cause: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The database failed.
+    #[error("cannot read the first rows of the database")]
+    Store {
+        /// Why.
+        #[from]
+        cause: StoreError,
+    },
+}
+
+impl OpenError {
+    /// Whether a later start may succeed without anybody's doing.
+    pub fn is_temporary(&self) -> bool {
+        match self {
+            Self::Store { cause } => cause.is_temporary(),
+            Self::WrongKey { .. } | Self::Stored { .. } | Self::Make { .. } => false,
+        }
+    }
+}
+
+const CANARY: &str = "sealed.canary";
+const SIGNING_KEY: &str = "sealed.signing_key";
+const SIGNING_PLACE: Place<'static> = Place { table: "settings", column: "value", row: SIGNING_KEY };
+
+/// Who signs the access tokens.
+const ISSUER: &str = "caspervpn";
+
+impl App {
+    /// Opens the use cases.
+    pub async fn open(parts: Parts) -> Result<Self, OpenError> {
+        let keyring = Keyring::new(&parts.master_key);
+        prove_key(&parts, &keyring).await?;
+        let signing = signing_key(&parts, &keyring).await?;
+        let tokens = AccessTokens::new(SigningKeys { current: signing, previous: None }, ISSUER);
+        if parts.facts.local_node {
+            ensure_local_node(&parts).await?;
+        }
+        let login_limit =
+            LoginLimit::new().map_err(|e| OpenError::Make { name: "login limit", cause: e.into() })?;
+        let core = Core {
+            store: parts.store,
+            clock: parts.clock,
+            keyring,
+            passwords: parts.passwords,
+            tokens,
+            login_limit,
+            host_ranges: parts.host_ranges,
+            changes: watch::Sender::new(0),
+            devices: Memory::new(CACHED_DEVICES, CACHED_FOR),
+            authorities: Memory::new(CACHED_SESSIONS, CACHED_FOR),
+            facts: parts.facts,
+        };
+        Ok(Self { core: Arc::new(core) })
+    }
+}
+
+async fn prove_key(parts: &Parts, keyring: &Keyring) -> Result<(), OpenError> {
+    let make = |cause: Box<dyn std::error::Error + Send + Sync>| OpenError::Make { name: "canary", cause };
+    let fresh = canary(keyring).map_err(|e| make(e.into()))?;
+    let stored = find_or_put(parts, CANARY, fresh).await?;
+    check_canary(keyring, &stored).map_err(|cause| OpenError::WrongKey { cause })
+}
+
+async fn signing_key(parts: &Parts, keyring: &Keyring) -> Result<SigningKey, OpenError> {
+    const NAME: &str = "signing key";
+    let make = |cause: Box<dyn std::error::Error + Send + Sync>| OpenError::Make { name: NAME, cause };
+    let stored = |cause: Box<dyn std::error::Error + Send + Sync>| OpenError::Stored { name: NAME, cause };
+    let fresh = SigningKey::generate().map_err(|e| make(e.into()))?;
+    let sealed = keyring.seal(SIGNING_PLACE, fresh.expose_secret()).map_err(|e| make(e.into()))?;
+    let sealed = find_or_put(parts, SIGNING_KEY, sealed).await?;
+    let bytes = keyring.open(SIGNING_PLACE, &sealed).map_err(|e| stored(e.into()))?;
+    let secret: [u8; SigningKey::BYTES] = bytes.as_slice().try_into().map_err(|_| stored("wrong length".into()))?;
+    Ok(SigningKey::from_secret(Zeroizing::new(secret)))
+}
+
+/// The sealed value of a name: the stored one, or else the fresh one, which then is the stored one.
+async fn find_or_put(parts: &Parts, name: &'static str, fresh: Sealed) -> Result<Sealed, OpenError> {
+    let now = parts.clock.now();
+    let text = Value::String(STANDARD.encode(fresh.as_bytes()));
+    let value = parts
+        .store
+        .write(async move |tx: &mut Tx| {
+            if let Some((value, _)) = settings::find(tx, name).await? {
+                return Ok::<_, StoreError>(value);
+            }
+            settings::put(tx, name, &text, Some(0), now).await?;
+            Ok(text.clone())
+        })
+        .await?;
+    let broken = |cause: Box<dyn std::error::Error + Send + Sync>| OpenError::Stored { name, cause };
+    let text = value.as_str().ok_or_else(|| broken("not a text".into()))?;
+    let bytes = STANDARD.decode(text).map_err(|e| broken(e.into()))?;
+    Sealed::parse(bytes).map_err(|e| broken(e.into()))
+}
+
+async fn ensure_local_node(parts: &Parts) -> Result<(), OpenError> {
+    let now = parts.clock.now();
+    let there = parts.store.read(async |on: &mut Conn| nodes::local(on).await).await?;
+    if there.is_some() {
+        return Ok(());
+    }
+    let broken = |cause: Box<dyn std::error::Error + Send + Sync>| OpenError::Make { name: "local node", cause };
+    let new = NewNode {
+        id: NodeId::new(parts.clock.new_id()),
+        name: "local".parse().map_err(|e: crate::domain::name::NameError| broken(e.into()))?,
+        location: "".parse().map_err(|e: crate::domain::name::NameError| broken(e.into()))?,
+        capacity: None,
+        local: true,
+    };
+    parts.store.write(async move |tx: &mut Tx| nodes::insert(tx, &new, now).await.map(|_| ())).await?;
+    Ok(())
+}

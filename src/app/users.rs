@@ -1,0 +1,375 @@
+//! Users: accounts that own devices.
+//!
+//! Invariant: there is always an owner who can sign in, once there has been one.
+
+use serde_json::{Value, json};
+
+use crate::app::ctx::Ctx;
+use crate::app::error::{AppError, Result};
+use crate::app::{App, Created, Patch, Revision, expect_revision, idempotency, noun};
+use crate::domain::access::{Action, Role};
+use crate::domain::id::UserId;
+use crate::domain::name::{DisplayName, Login};
+use crate::domain::page::{Page, PageRequest};
+use crate::domain::time::Timestamp;
+use crate::domain::user::{NewUser, User, UserState};
+use crate::secrets::password::Password;
+use crate::store::backend::{Conn, Tx};
+use crate::store::users::{UserFilter, UserSort};
+use crate::store::{audit, devices, sequences, sessions, users};
+
+/// The use cases of users.
+#[derive(Debug, Clone, Copy)]
+pub struct Users<'a>(pub(in crate::app) &'a App);
+
+/// A user with the state that follows from the facts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UserItem {
+    /// The facts.
+    pub user: User,
+    /// The state.
+    pub state: UserState,
+}
+
+/// A user to be made.
+#[derive(Debug, Clone)]
+pub struct CreateUser {
+    /// What the user signs in with.
+    pub login: Login,
+    /// How the user is shown; the login where it is left out.
+    pub display_name: Option<DisplayName>,
+    /// What the user may do.
+    pub role: Role,
+    /// Without one the user cannot sign in, and only has devices.
+    pub password: Option<Password>,
+    /// When the account and its devices stop.
+    pub expires_at: Option<Timestamp>,
+    /// Bytes that all devices together may move.
+    pub data_limit_bytes: Option<u64>,
+    /// Devices the user may have.
+    pub device_limit: Option<u32>,
+}
+
+/// Changes of a user.
+#[derive(Debug, Clone, Default)]
+pub struct UpdateUser {
+    /// What the user signs in with.
+    pub login: Option<Login>,
+    /// How the user is shown.
+    pub display_name: Option<DisplayName>,
+    /// What the user may do.
+    pub role: Option<Role>,
+    /// When the account and its devices stop.
+    pub expires_at: Patch<Timestamp>,
+    /// Bytes that all devices together may move.
+    pub data_limit_bytes: Patch<u64>,
+    /// Devices the user may have.
+    pub device_limit: Patch<u32>,
+}
+
+impl Users<'_> {
+    /// A page of the users this actor may see.
+    pub async fn list(
+        &self,
+        ctx: &Ctx,
+        filter: UserFilter,
+        page: PageRequest<UserSort>,
+    ) -> Result<Page<UserItem>> {
+        let owner = ctx.scope(Action::UserList)?.owner();
+        let now = self.0.now();
+        let page = self
+            .0
+            .core
+            .store
+            .read(async move |on: &mut Conn| Ok::<_, AppError>(users::list(on, owner, &filter, &page).await?))
+            .await?;
+        Ok(page.map(|user| item(user, now)))
+    }
+
+    /// One user.
+    pub async fn get(&self, ctx: &Ctx, id: UserId) -> Result<UserItem> {
+        let owner = ctx.scope(Action::UserGet)?.owner();
+        let user =
+            self.0.core.store.read(async move |on: &mut Conn| users::find(on, id, owner).await).await?;
+        user.map(|user| item(user, self.0.now())).ok_or(AppError::not_found("user"))
+    }
+
+    /// Makes a user.
+    pub async fn create(&self, ctx: &Ctx, request: CreateUser) -> Result<Created<UserItem>> {
+        ctx.require(Action::UserCreate)?;
+        require_rank(ctx, Action::UserCreate, request.role)?;
+        let app = self.0;
+        let now = app.now();
+        let password_hash = match &request.password {
+            Some(password) => Some(app.hash(password).await?),
+            None => None,
+        };
+        let new = new_user(app, request, password_hash)?;
+        let event = app.event(ctx, Action::UserCreate.as_str(), ("user", new.id.to_string()));
+        let ctx = ctx.clone();
+        let made = app
+            .core
+            .store
+            .write(async move |tx: &mut Tx| {
+                if let Some(before) = idempotency::seen(tx, &ctx, Action::UserCreate).await? {
+                    let id = before.parse().map_err(AppError::broken("reading the idempotency key"))?;
+                    let user = users::find(tx, id, None).await?.ok_or(AppError::not_found("user"))?;
+                    return Ok::<_, AppError>(Created::Replayed(user));
+                }
+                let user = users::insert(tx, &new, now).await?;
+                let mut event = event.clone();
+                event.after = Some(facts(&user));
+                audit::insert(tx, &event).await?;
+                idempotency::keep(tx, &ctx, Action::UserCreate, &user.id.to_string(), now).await?;
+                Ok(Created::New(user))
+            })
+            .await?;
+        Ok(match made {
+            Created::New(user) => Created::New(item(user, now)),
+            Created::Replayed(user) => Created::Replayed(item(user, now)),
+        })
+    }
+
+    /// Changes a user.
+    pub async fn update(
+        &self,
+        ctx: &Ctx,
+        id: UserId,
+        revision: Revision,
+        request: UpdateUser,
+    ) -> Result<UserItem> {
+        ctx.require(Action::UserUpdate)?;
+        if let Some(role) = request.role {
+            require_rank(ctx, Action::UserUpdate, role)?;
+        }
+        self.change(ctx, Action::UserUpdate, id, move |user| {
+            expect_revision("user", user.revision, revision)?;
+            apply(user, &request);
+            Ok(())
+        })
+        .await
+    }
+
+    /// Lets a user's devices connect and the user sign in again.
+    pub async fn enable(&self, ctx: &Ctx, id: UserId) -> Result<UserItem> {
+        ctx.require(Action::UserEnable)?;
+        self.change(ctx, Action::UserEnable, id, |user| {
+            user.disabled = false;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Stops a user's devices and sign-in.
+    pub async fn disable(&self, ctx: &Ctx, id: UserId) -> Result<UserItem> {
+        ctx.require(Action::UserDisable)?;
+        self.change(ctx, Action::UserDisable, id, |user| {
+            user.disabled = true;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Sets another user's password and ends the user's sessions.
+    pub async fn set_password(&self, ctx: &Ctx, id: UserId, password: Password) -> Result<()> {
+        ctx.require(Action::UserSetPassword)?;
+        let app = self.0;
+        let now = app.now();
+        let hash = app.hash(&password).await?;
+        let event = app.event(ctx, Action::UserSetPassword.as_str(), ("user", id.to_string()));
+        let ctx = ctx.clone();
+        app.core
+            .store
+            .write(async move |tx: &mut Tx| {
+                let user = users::find(tx, id, None).await?.ok_or(AppError::not_found("user"))?;
+                require_rank(&ctx, Action::UserSetPassword, user.role)?;
+                users::set_password(tx, id, &hash, now).await?;
+                sessions::end_all(tx, id, None, now).await?;
+                audit::insert(tx, &event).await?;
+                Ok::<_, AppError>(())
+            })
+            .await?;
+        app.core.authorities.forget_all();
+        Ok(())
+    }
+
+    /// Deletes a user; the devices stop with it. It can be undone until a purge.
+    pub async fn delete(&self, ctx: &Ctx, id: UserId, revision: Revision) -> Result<()> {
+        ctx.require(Action::UserDelete)?;
+        let app = self.0;
+        let now = app.now();
+        let event = app.event(ctx, Action::UserDelete.as_str(), ("user", id.to_string()));
+        let ctx = ctx.clone();
+        app.core
+            .store
+            .write(async move |tx: &mut Tx| {
+                let user = users::find(tx, id, None).await?.ok_or(AppError::not_found("user"))?;
+                require_rank(&ctx, Action::UserDelete, user.role)?;
+                expect_revision("user", user.revision, revision)?;
+                users::delete(tx, id, revision, now).await?;
+                keep_an_owner(tx, user.role).await?;
+                sessions::end_all(tx, id, None, now).await?;
+                let sequence = sequences::next(tx, sequences::DESIRED).await?;
+                devices::touch_user(tx, id, sequence).await?;
+                let mut event = event.clone();
+                event.before = Some(facts(&user));
+                audit::insert(tx, &event).await?;
+                Ok::<_, AppError>(())
+            })
+            .await
+            .map_err(noun("user"))?;
+        app.user_changed();
+        Ok(())
+    }
+
+    /// Undoes a delete.
+    pub async fn restore(&self, ctx: &Ctx, id: UserId) -> Result<UserItem> {
+        ctx.require(Action::UserRestore)?;
+        let app = self.0;
+        let now = app.now();
+        let event = app.event(ctx, Action::UserRestore.as_str(), ("user", id.to_string()));
+        let ctx = ctx.clone();
+        let user = app
+            .core
+            .store
+            .write(async move |tx: &mut Tx| {
+                let user = users::restore(tx, id, now).await?;
+                require_rank(&ctx, Action::UserRestore, user.role)?;
+                let sequence = sequences::next(tx, sequences::DESIRED).await?;
+                devices::touch_user(tx, id, sequence).await?;
+                let mut event = event.clone();
+                event.after = Some(facts(&user));
+                audit::insert(tx, &event).await?;
+                Ok::<_, AppError>(user)
+            })
+            .await
+            .map_err(noun("user"))?;
+        app.user_changed();
+        Ok(item(user, now))
+    }
+
+    async fn change(
+        &self,
+        ctx: &Ctx,
+        action: Action,
+        id: UserId,
+        edit: impl Fn(&mut User) -> Result<()> + Send + 'static,
+    ) -> Result<UserItem> {
+        let app = self.0;
+        let now = app.now();
+        let event = app.event(ctx, action.as_str(), ("user", id.to_string()));
+        let ctx = ctx.clone();
+        let user = app
+            .core
+            .store
+            .write(async move |tx: &mut Tx| {
+                let before = users::find(tx, id, None).await?.ok_or(AppError::not_found("user"))?;
+                require_rank(&ctx, action, before.role)?;
+                let mut after = before.clone();
+                edit(&mut after)?;
+                let after = users::update(tx, &after, now).await?;
+                if before.role == Role::Owner {
+                    keep_an_owner(tx, Role::Owner).await?;
+                }
+                let sequence = sequences::next(tx, sequences::DESIRED).await?;
+                devices::touch_user(tx, id, sequence).await?;
+                let mut event = event.clone();
+                event.before = Some(facts(&before));
+                event.after = Some(facts(&after));
+                audit::insert(tx, &event).await?;
+                Ok::<_, AppError>(after)
+            })
+            .await
+            .map_err(noun("user"))?;
+        app.user_changed();
+        Ok(item(user, now))
+    }
+}
+
+impl App {
+    /// After a user changed: whatever was known of devices and sessions may be wrong.
+    pub(in crate::app) fn user_changed(&self) {
+        self.core.authorities.forget_all();
+        self.core.devices.forget_all();
+        self.publish();
+    }
+
+    /// Hashes a password, or says that there is too much of that work now.
+    pub(in crate::app) async fn hash(&self, password: &Password) -> Result<String> {
+        let hash = self.core.passwords.hash(password).await.map_err(super::sessions::work_error)?;
+        Ok(hash.as_str().to_owned())
+    }
+}
+
+/// Turns a request into a row, taking the login for a name where none is given.
+pub(in crate::app) fn new_user(
+    app: &App,
+    request: CreateUser,
+    password_hash: Option<String>,
+) -> Result<NewUser> {
+    let display_name = match request.display_name {
+        Some(name) => name,
+        None => request.login.as_str().parse().map_err(|e| AppError::invalid("/login", e))?,
+    };
+    Ok(NewUser {
+        id: UserId::new(app.core.clock.new_id()),
+        login: request.login,
+        display_name,
+        role: request.role,
+        password_hash,
+        expires_at: request.expires_at,
+        data_limit_bytes: request.data_limit_bytes,
+        device_limit: request.device_limit,
+    })
+}
+
+fn apply(user: &mut User, request: &UpdateUser) {
+    if let Some(login) = &request.login {
+        user.login = login.clone();
+    }
+    if let Some(name) = &request.display_name {
+        user.display_name = name.clone();
+    }
+    if let Some(role) = request.role {
+        user.role = role;
+    }
+    if let Some(at) = request.expires_at {
+        user.expires_at = at;
+    }
+    if let Some(limit) = request.data_limit_bytes {
+        user.data_limit_bytes = limit;
+    }
+    if let Some(limit) = request.device_limit {
+        user.device_limit = limit;
+    }
+}
+
+fn require_rank(ctx: &Ctx, action: Action, role: Role) -> Result<()> {
+    if ctx.actor.manages(role) {
+        return Ok(());
+    }
+    Err(AppError::Forbidden { action, why: "your role may not manage an account of that role; ask an owner" })
+}
+
+/// Refuses, inside the transaction that took one away, to be left without an owner who can sign in.
+async fn keep_an_owner(tx: &mut Tx, role: Role) -> Result<()> {
+    if role != Role::Owner || users::count(tx, Role::Owner).await? > 0 {
+        return Ok(());
+    }
+    Err(AppError::conflict(
+        "last_owner",
+        "this is the last owner; make another user an owner before this one stops being one",
+    ))
+}
+
+fn item(user: User, now: Timestamp) -> UserItem {
+    UserItem { state: user.state(now), user }
+}
+
+/// What the audit keeps of a user.
+pub(in crate::app) fn facts(user: &User) -> Value {
+    json!({
+        "login": user.login, "display_name": user.display_name, "role": user.role, "disabled": user.disabled,
+        "expires_at": user.expires_at, "data_limit_bytes": user.data_limit_bytes, "device_limit": user.device_limit,
+    })
+}

@@ -1,0 +1,87 @@
+//! A cache in this process, emptied entry by entry as rows change.
+
+use std::hash::Hash;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// Rows by key, at most a number of them, each for a while.
+pub struct Memory<K, V> {
+    entries: moka::sync::Cache<K, V>,
+    /// Counts the invalidations. A value that was being read while one happened may be older than the change.
+    changes: AtomicU64,
+}
+
+/// The moment a read began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moment(u64);
+
+impl<K, V> Memory<K, V>
+where
+    K: Hash + Eq + Send + Sync + 'static,
+    V: Clone + Send + Sync + 'static,
+{
+    /// A cache of at most `capacity` values, each kept for `keep` at most.
+    pub fn new(capacity: u64, keep: Duration) -> Self {
+        let entries = moka::sync::Cache::builder().max_capacity(capacity).time_to_live(keep).build();
+        Self { entries, changes: AtomicU64::new(0) }
+    }
+
+    /// The value of a key, where it is known.
+    pub fn find(&self, key: &K) -> Option<V> {
+        self.entries.get(key)
+    }
+
+    /// To be taken before reading what will be kept.
+    pub fn moment(&self) -> Moment {
+        Moment(self.changes.load(Ordering::SeqCst))
+    }
+
+    /// Keeps a value, unless something changed since the moment its reading began.
+    pub fn keep(&self, since: Moment, key: K, value: V) {
+        if self.moment() == since {
+            self.entries.insert(key, value);
+        }
+    }
+
+    /// Forgets one key, after its row has changed.
+    pub fn forget(&self, key: &K) {
+        self.changes.fetch_add(1, Ordering::SeqCst);
+        self.entries.invalidate(key);
+    }
+
+    /// Forgets everything.
+    pub fn forget_all(&self) {
+        self.changes.fetch_add(1, Ordering::SeqCst);
+        self.entries.invalidate_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Memory;
+    use std::time::Duration;
+
+    #[test]
+    fn a_value_read_before_a_change_is_not_kept_after_it() {
+        let cache = Memory::new(10, Duration::from_secs(60));
+        let before = cache.moment();
+        cache.forget(&1);
+
+        cache.keep(before, 1, "old");
+        let stale = cache.find(&1);
+        cache.keep(cache.moment(), 1, "new");
+
+        assert_eq!(stale, None);
+        assert_eq!(cache.find(&1), Some("new"));
+    }
+
+    #[test]
+    fn forgetting_all_leaves_nothing() {
+        let cache = Memory::new(10, Duration::from_secs(60));
+        cache.keep(cache.moment(), 1, "a");
+
+        cache.forget_all();
+
+        assert_eq!(cache.find(&1), None);
+    }
+}

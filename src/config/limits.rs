@@ -1,0 +1,27 @@
+//! `[limits]`: how much is allowed before the database can be asked.
+
+section! {
+    /// How much is allowed before the database can be asked.
+    pub struct Limits("limits") {
+        /// Longest body of a request.
+        pub body_bytes: u32 = 1_048_576; [1024 to 1_073_741_824]
+        /// Longest head of a request: its line and headers.
+        pub header_bytes: u32 = 32_768; [8192 to 1_048_576]
+        /// Time for the whole answer to a request, but for streams.
+        pub request_timeout_s: u32 = 30; [1 to 3600]
+        /// Time for a client to send a request's head.
+        pub header_timeout_s: u32 = 10; [1 to 300] live
+        /// Time a connection may sit without a request.
+        pub idle_timeout_s: u32 = 75; [1 to 3600] live
+        /// Time for requests under way to end when the service stops. Less than the unit's `TimeoutStopSec`.
+        pub drain_s: u32 = 20; [0 to 600] live
+        /// Connections open at once, on each listener.
+        pub connections: u32 = 4096; [1 to 1_000_000] live
+        /// Connections open at once from one IPv4 address or one IPv6 /64, but for those of this host.
+        pub connections_per_address: u32 = 256; [1 to 1_000_000] live
+        /// Sign-ins tried per minute from one IPv4 address or one IPv6 /64. Zero turns the limit off.
+        pub login_per_address_per_minute: u32 = 10; [0 to 100_000]
+        /// Sign-ins tried per minute for one account, from wherever. Zero turns the limit off.
+        pub login_per_account_per_minute: u32 = 5; [0 to 100_000]
+    }
+}

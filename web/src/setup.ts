@@ -1,0 +1,162 @@
+// The page behind the one-time setup link: owner, endpoint, first network, first device.
+
+import { withPrivateKey } from './lib/conf.ts'
+import { configView } from './lib/config-view.ts'
+import { byId, element, forgetFragment, tokenFromFragment } from './lib/dom.ts'
+import { makeKeyPair } from './lib/keys.ts'
+import { fieldOf, readProblem, type Problem } from './lib/problem.ts'
+import { check, hostWarning, passwordCount, suggestions, toRequest, type Fields } from './lib/setup.ts'
+
+const form = byId('form', HTMLFormElement)
+const notice = byId('notice', HTMLDivElement)
+const title = byId('title', HTMLHeadingElement)
+const submit = byId('submit', HTMLButtonElement)
+const result = byId('result', HTMLElement)
+const inputs = [...form.querySelectorAll('input')]
+const pointers = inputs.map(pointerOf)
+const token = tokenFromFragment(location.hash)
+
+start()
+
+function start(): void {
+  if (!token) {
+    showNotice('This page needs the one-time link that the server printed.', [
+      'Ask for a new one on the server: caspervpn setup-link',
+    ])
+    return
+  }
+  const suggested = suggestions(location.hostname, navigator.userAgent)
+  for (const input of inputs) input.value = suggested[pointerOf(input)] ?? ''
+  form.hidden = false
+  byId('owner-password', HTMLInputElement).addEventListener('input', countPassword)
+  byId('endpoint-host', HTMLInputElement).addEventListener('input', warnAboutHost)
+  byId('show-password', HTMLButtonElement).addEventListener('click', togglePassword)
+  form.addEventListener('submit', (event) => {
+    event.preventDefault()
+    void send()
+  })
+  countPassword()
+  warnAboutHost()
+}
+
+async function send(): Promise<void> {
+  const fields: Fields = Object.fromEntries(inputs.map((input) => [pointerOf(input), input.value]))
+  notice.hidden = true
+  if (showFaults(check(fields))) return
+  submit.disabled = true
+  submit.textContent = 'Creating…'
+  try {
+    const keys = await makeKeyPair()
+    const response = await fetch('/api/v1/setup', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', authorization: `Setup ${token}` },
+      body: JSON.stringify(toRequest(fields, keys.publicKey)),
+      cache: 'no-store',
+    })
+    if (!response.ok) {
+      showProblem(await readProblem(response))
+      return
+    }
+    const answer = (await response.json()) as { config: string }
+    showResult(withPrivateKey(answer.config, keys.privateKey), fields)
+  } catch {
+    showNotice('The server could not be reached.', ['Nothing was changed. Check the connection and try again.'])
+  } finally {
+    submit.disabled = false
+    submit.textContent = 'Create my VPN'
+  }
+}
+
+function showResult(config: string, fields: Fields): void {
+  forgetFragment()
+  form.remove()
+  title.textContent = 'Your VPN is ready'
+  const device = fields['/device/name'] ?? ''
+  const lead = `“${device}” can connect now. This is the only time its private key is shown: it was made in this browser and the server does not have it.`
+  const next = `You are “${fields['/owner/login'] ?? ''}”, the owner. Add people and devices with the caspervpn command on the server, or over the API.`
+  result.replaceChildren(
+    element('p', lead),
+    configView(config, device),
+    element('h2', 'Next'),
+    element('p', next),
+  )
+  result.hidden = false
+  title.focus()
+}
+
+function showProblem(problem: Problem): void {
+  const placed = new Map<string, string>()
+  const unplaced: string[] = []
+  for (const [pointer, detail] of problem.fields) {
+    const field = fieldOf(pointer, pointers)
+    if (field) placed.set(field, asSentence(field, detail))
+    else unplaced.push(`${pointer}: ${detail}`)
+  }
+  const lines = [problem.detail, ...unplaced]
+  if (problem.status === 401 || problem.status === 403 || problem.status === 410) {
+    lines.push('A new link is printed on the server by: caspervpn setup-link')
+  }
+  if (problem.requestId) lines.push(`Request ${problem.requestId}`)
+  showNotice(problem.title, lines)
+  showFaults(placed)
+}
+
+/** Puts each fault beside its field and goes to the first. Says whether there was one. */
+function showFaults(faults: Map<string, string>): boolean {
+  let first: HTMLInputElement | undefined
+  for (const input of inputs) {
+    const fault = faults.get(pointerOf(input))
+    const field = input.closest('.field')
+    field?.querySelector('.error')?.remove()
+    input.removeAttribute('aria-invalid')
+    input.removeAttribute('aria-describedby')
+    if (!fault) continue
+    const line = element('p', fault, 'error')
+    line.id = `${input.id}-error`
+    field?.append(line)
+    input.setAttribute('aria-invalid', 'true')
+    input.setAttribute('aria-describedby', line.id)
+    input.closest('details')?.setAttribute('open', '')
+    first ??= input
+  }
+  first?.focus()
+  return first !== undefined
+}
+
+function showNotice(heading: string, lines: string[]): void {
+  const shown = lines.filter((line) => line !== '').map((line) => element('p', line))
+  notice.replaceChildren(element('strong', heading), ...shown)
+  notice.hidden = false
+  notice.scrollIntoView({ block: 'nearest' })
+}
+
+function countPassword(): void {
+  const password = byId('owner-password', HTMLInputElement).value
+  byId('password-count', HTMLSpanElement).textContent = passwordCount(password)
+}
+
+function warnAboutHost(): void {
+  const warning = byId('endpoint-warning', HTMLParagraphElement)
+  warning.textContent = hostWarning(byId('endpoint-host', HTMLInputElement).value)
+  warning.hidden = warning.textContent === ''
+}
+
+function togglePassword(): void {
+  const input = byId('owner-password', HTMLInputElement)
+  const toggle = byId('show-password', HTMLButtonElement)
+  const show = input.type === 'password'
+  input.type = show ? 'text' : 'password'
+  toggle.textContent = show ? 'Hide' : 'Show'
+  toggle.setAttribute('aria-pressed', String(show))
+}
+
+/** The server says what is wrong with a value, as in “is in use”; a person reads it with the field's name. */
+function asSentence(pointer: string, detail: string): string {
+  const input = inputs.find((candidate) => pointerOf(candidate) === pointer)
+  const label = input?.labels?.[0]?.textContent ?? ''
+  return /^[a-z]/.test(detail) ? `${label} ${detail}` : detail
+}
+
+function pointerOf(input: HTMLInputElement): string {
+  return input.dataset['pointer'] ?? ''
+}

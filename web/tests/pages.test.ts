@@ -1,0 +1,39 @@
+// Holds the pages to the content security policy they are served under: nothing inline, nothing from elsewhere.
+
+import { readFileSync, readdirSync } from 'node:fs'
+import { resolve } from 'node:path'
+
+import { expect, test } from 'vitest'
+
+const root = resolve(import.meta.dirname, '..')
+const pages = readdirSync(root).filter((name) => name.endsWith('.html'))
+
+test.each(pages)('%s has no inline script, style or handler and loads nothing from elsewhere', (name) => {
+  const page = new DOMParser().parseFromString(readFileSync(resolve(root, name), 'utf8'), 'text/html')
+
+  expect([...page.querySelectorAll('style, [style], script:not([src])')]).toEqual([])
+  for (const element of page.querySelectorAll('*')) {
+    expect(element.getAttributeNames().filter((attribute) => attribute.startsWith('on'))).toEqual([])
+  }
+  for (const element of page.querySelectorAll('[src], link[href]')) {
+    expect(element.getAttribute('src') ?? element.getAttribute('href')).toMatch(/^\//)
+  }
+})
+
+test.each(pages)('%s names its language and labels every input', (name) => {
+  const page = new DOMParser().parseFromString(readFileSync(resolve(root, name), 'utf8'), 'text/html')
+
+  expect(page.documentElement.getAttribute('lang')).toBe('en')
+  expect(page.querySelectorAll('h1')).toHaveLength(1)
+  for (const input of page.querySelectorAll('input')) {
+    expect(page.querySelector(`label[for="${input.id}"]`), input.id).not.toBeNull()
+  }
+})
+
+test('no source sets an inline style', () => {
+  const files = readdirSync(resolve(root, 'src'), { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'))
+
+  for (const file of files) {
+    expect(readFileSync(resolve(root, 'src', file), 'utf8'), file).not.toMatch(/\.style\b|innerHTML|insertAdjacentHTML|'style'/)
+  }
+})

@@ -1,0 +1,17 @@
+import { defineConfig } from 'vitest/config'
+
+// Pages are served under `default-src 'self'`: nothing may end up inline, neither script, style nor picture.
+export default defineConfig({
+  build: {
+    target: 'es2022',
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    rollupOptions: { input: ['index.html', 'setup.html', 'link.html'] },
+  },
+  test: {
+    environment: 'happy-dom',
+    // Pages are parsed for their words, not to load what they link to.
+    environmentOptions: { happyDOM: { settings: { handleDisabledFileLoadingAsSuccess: true } } },
+    include: ['tests/**/*.test.ts'],
+  },
+})
