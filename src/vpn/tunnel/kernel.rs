@@ -39,10 +39,9 @@ impl KernelTunnel {
     /// A tunnel for the interface of that name, which `apply` creates, in the network namespace of the calling
     /// thread.
     pub fn open(interface: InterfaceName, tasks: Tasks) -> Result<Self, TunnelError> {
-        let links = Rtnetlink::open()
-            .map_err(|cause| TunnelError::Kernel { interface: interface.clone(), cause })?;
-        let kernel =
-            Kernel { interface: interface.clone(), links, wireguard: None, epochs: BTreeMap::new() };
+        let links =
+            Rtnetlink::open().map_err(|cause| TunnelError::Kernel { interface: interface.clone(), cause })?;
+        let kernel = Kernel { interface: interface.clone(), links, wireguard: None, epochs: BTreeMap::new() };
         Ok(Self { interface, tasks, kernel: Arc::new(Mutex::new(kernel)) })
     }
 
@@ -56,7 +55,8 @@ impl KernelTunnel {
             work(&mut kernel.lock().unwrap_or_else(PoisonError::into_inner))
         });
         Box::pin(async move {
-            let done = task.await.map_err(|cause| TunnelError::Task { interface: self.interface.clone(), cause })?;
+            let done =
+                task.await.map_err(|cause| TunnelError::Task { interface: self.interface.clone(), cause })?;
             done.map_err(|cause| refusal(&self.interface, cause))
         })
     }
@@ -182,9 +182,10 @@ fn update(change: &InterfaceChange) -> TunnelUpdate {
             listen_port: Some(settings.listen_port.number()),
             ..TunnelUpdate::default()
         },
-        InterfaceChange::RemovePeers(keys) => {
-            TunnelUpdate { peers: keys.iter().copied().map(PeerUpdate::Remove).collect(), ..TunnelUpdate::default() }
-        }
+        InterfaceChange::RemovePeers(keys) => TunnelUpdate {
+            peers: keys.iter().copied().map(PeerUpdate::Remove).collect(),
+            ..TunnelUpdate::default()
+        },
         InterfaceChange::SetPeers(peers) => {
             let set = |(key, peer): (&PublicKey, &ObservedPeer)| {
                 PeerUpdate::Set(PeerSettings {
@@ -283,12 +284,8 @@ mod tests {
             },
             PeerUpdate::Remove(_) => panic!("nothing is removed"),
         });
-        let found = wireguard::Tunnel {
-            public_key: None,
-            listen_port: 0,
-            firewall_mark: 0,
-            peers: peers.collect(),
-        };
+        let found =
+            wireguard::Tunnel { public_key: None, listen_port: 0, firewall_mark: 0, peers: peers.collect() };
         assert!(!told.replace_peers, "other peers stay");
         assert_eq!(observed(found).peers, wanted);
     }
@@ -318,7 +315,8 @@ mod tests {
 
     #[test]
     fn a_kernel_without_wireguard_is_refused_with_the_way_out() {
-        let refused = |errno| NetlinkError::Refused { operation: "create".into(), errno, message: String::new() };
+        let refused =
+            |errno| NetlinkError::Refused { operation: "create".into(), errno, message: String::new() };
         let said = |errno| refusal(&InterfaceName::numbered(0), refused(errno));
 
         assert!(matches!(said(libc::EOPNOTSUPP), TunnelError::KernelMissing { .. }));

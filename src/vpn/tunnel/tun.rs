@@ -66,7 +66,8 @@ impl PacketTransport for TunTransport {
 
 /// Opens a TUN device of that name and closes it again.
 pub(super) fn try_open(interface: &InterfaceName) -> Result<(), TunnelError> {
-    let opened = DeviceBuilder::new().name(interface.as_str()).offload(true).inherit_enable_state().build_sync();
+    let opened =
+        DeviceBuilder::new().name(interface.as_str()).offload(true).inherit_enable_state().build_sync();
     opened.map(drop).map_err(|cause| refusal(interface, cause))
 }
 
