@@ -27,11 +27,12 @@ pub(crate) struct Namespace {
 }
 
 impl Namespace {
-    /// Makes one with its loopback up.
+    /// Makes one with its loopback up. Its IPv6 addresses can be used at once: nobody looks for duplicates.
     pub(crate) fn create(purpose: &str) -> Self {
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let namespace = Self { name: format!("cvpn-{purpose}-{}-{count}", std::process::id()) };
-        shell(&format!("ip netns add {0} && ip -n {0} link set lo up", namespace.name));
+        shell(&format!("ip netns add {0}; ip -n {0} link set lo up", namespace.name));
+        namespace.shell("for c in all default; do echo 0 > /proc/sys/net/ipv6/conf/$c/accept_dad; done");
         namespace
     }
 

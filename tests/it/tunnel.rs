@@ -4,11 +4,16 @@ mod lab;
 mod memory;
 
 use std::process::Command;
+use std::sync::Arc;
 
 use caspervpn::domain::key::PrivateKey;
 use caspervpn::domain::network::Mtu;
 use caspervpn::domain::node::InterfaceName;
 use caspervpn::domain::time::Timestamp;
+use caspervpn::runtime::clock::SystemClock;
+use caspervpn::runtime::tasks::Tasks;
+use caspervpn::vpn::tunnel::kernel::KernelTunnel;
+use caspervpn::vpn::tunnel::probe::{Backend, Choice, probe};
 use caspervpn::vpn::tunnel::tun::TunTransport;
 use caspervpn::vpn::tunnel::userspace::UserspaceTunnel;
 use caspervpn::vpn::tunnel::{InterfaceChange, Tunnel, TunnelError};
@@ -216,5 +221,54 @@ fn an_interface_deleted_by_somebody_is_seen_as_absent_and_can_be_made_again() {
         tunnel.apply(&changes, at(2)).await.unwrap();
         assert_eq!(tunnel.observe().await.unwrap().unwrap().listen_port, before.listen_port);
         tunnel.close().await;
+    });
+}
+
+#[test]
+fn what_can_carry_a_tunnel_is_found_by_trying_and_leaves_nothing_behind() {
+    if !has_root() {
+        return;
+    }
+    let lab = Lab::new();
+    lab.in_server(async {
+        let kernel = probe(Choice::Kernel);
+
+        let expected = if kernel.is_ok() { Backend::Kernel } else { Backend::Userspace };
+        assert_eq!(probe(Choice::Auto).unwrap(), expected);
+        assert_eq!(probe(Choice::Userspace).unwrap(), Backend::Userspace);
+        if let Err(refused) = kernel {
+            assert!(matches!(refused, TunnelError::KernelMissing { .. }), "{refused}");
+        }
+        let links = run(&["ip", "-n", &lab.server, "-o", "link"]);
+        assert!(!links.contains(": cvpn"), "{links}");
+    });
+}
+
+#[test]
+fn a_kernel_tunnel_works_or_says_that_the_kernel_has_none() {
+    if !has_root() {
+        return;
+    }
+    let lab = Lab::new();
+    lab.in_server(async {
+        let tasks = Tasks::current(Arc::new(SystemClock::new()));
+        let tunnel = KernelTunnel::open(InterfaceName::numbered(0), tasks).unwrap();
+        assert_eq!(tunnel.observe().await.unwrap(), None);
+
+        let changes =
+            [InterfaceChange::Create(Mtu::DEFAULT), wireguard(&key(1), PORT), set_peer(&key(2), None, 2)];
+        let applied = tunnel.apply(&changes, at(5)).await;
+
+        match applied {
+            Ok(()) => {
+                let found = tunnel.observe().await.unwrap().unwrap();
+                assert_eq!(found.public_key, Some(key(1).public_key()));
+                assert_eq!(found.peers.len(), 1);
+                assert_eq!(tunnel.statistics(at(6)).await.unwrap()[0].reading.epoch, 5);
+            }
+            Err(refused) => assert!(matches!(refused, TunnelError::KernelMissing { .. }), "{refused}"),
+        }
+        tunnel.close().await;
+        assert_eq!(tunnel.observe().await.unwrap(), None);
     });
 }

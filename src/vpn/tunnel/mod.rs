@@ -5,8 +5,10 @@
 pub mod client;
 mod echo;
 mod gro;
+pub mod kernel;
 mod lease;
 pub mod memory;
+pub mod probe;
 pub mod transport;
 pub mod tun;
 mod udp;
@@ -24,6 +26,8 @@ use crate::domain::network::Mtu;
 use crate::domain::node::{InterfaceName, Port};
 use crate::domain::time::Timestamp;
 use crate::domain::usage::Reading;
+use crate::runtime::tasks::TaskError;
+use crate::vpn::netlink::NetlinkError;
 
 /// One WireGuard interface. Kernel and userspace implement it.
 pub trait Tunnel: Send + Sync {
@@ -181,5 +185,65 @@ pub enum TunnelError {
         /// What the engine said.
         #[source]
         cause: gotatun::device::Error,
+    },
+    /// The kernel has no WireGuard.
+    #[error(
+        "this kernel has no WireGuard: load it with `modprobe wireguard` (Linux 5.6 or later; a container uses the \
+         host's), or let this process carry the tunnel with the setting `userspace`"
+    )]
+    KernelMissing {
+        /// What the kernel said.
+        #[source]
+        cause: NetlinkError,
+    },
+    /// No right to configure the kernel's WireGuard.
+    #[error(
+        "configuring interface {interface} needs CAP_NET_ADMIN: run as root, use the packaged systemd unit, or start \
+         the container with `--cap-add NET_ADMIN`"
+    )]
+    KernelForbidden {
+        /// The interface.
+        interface: InterfaceName,
+        /// What the kernel said.
+        #[source]
+        cause: NetlinkError,
+    },
+    /// The name is taken by a link of another kind.
+    #[error(
+        "interface {interface} exists and is not WireGuard: `ip -d link show {interface}` tells its kind; remove it \
+         with `ip link del {interface}` or choose another interface name"
+    )]
+    LinkExists {
+        /// The interface.
+        interface: InterfaceName,
+        /// What the kernel said.
+        #[source]
+        cause: NetlinkError,
+    },
+    /// The kernel refused for another reason.
+    #[error("configure interface {interface} in the kernel")]
+    Kernel {
+        /// The interface.
+        interface: InterfaceName,
+        /// What the kernel said.
+        #[source]
+        cause: NetlinkError,
+    },
+    /// The work did not come to its end.
+    #[error("configure interface {interface}")]
+    Task {
+        /// The interface.
+        interface: InterfaceName,
+        /// What became of the work.
+        #[source]
+        cause: TaskError,
+    },
+    /// Nothing can carry a tunnel here.
+    #[error("nothing can carry a tunnel here. The kernel: {kernel}. This process: {userspace}")]
+    Neither {
+        /// Why not the kernel.
+        kernel: Box<TunnelError>,
+        /// Why not this process.
+        userspace: Box<TunnelError>,
     },
 }

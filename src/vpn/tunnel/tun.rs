@@ -64,6 +64,13 @@ impl PacketTransport for TunTransport {
     }
 }
 
+/// Opens a TUN device of that name and closes it again.
+pub(super) fn try_open(interface: &InterfaceName) -> Result<(), TunnelError> {
+    let opened =
+        DeviceBuilder::new().name(interface.as_str()).offload(true).inherit_enable_state().build_sync();
+    opened.map(drop).map_err(|cause| refusal(interface, cause))
+}
+
 struct Tun {
     device: AsyncDevice,
     mtu: watch::Sender<u16>,

@@ -1,4 +1,9 @@
 //! Two network namespaces and a wire between them: our tunnel in one, a stock wireguard-go client in the other.
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test's helpers fail with the test and say what they skip"
+)]
 
 use std::fs::File;
 use std::io::Read;
@@ -36,7 +41,7 @@ pub(super) fn has_root() -> bool {
     if !root {
         let required = ["CI", "CASPERVPN_REQUIRE_ROOT"].iter().any(|name| std::env::var_os(name).is_some());
         assert!(!required, "this test needs root");
-        println!("skipped: needs root");
+        eprintln!("skipped: needs root");
     }
     root
 }

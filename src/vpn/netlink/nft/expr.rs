@@ -251,8 +251,9 @@ impl Expr {
                 d.be32(1, register.number()).be32(2, register.number()).be32(3, 1).be32(4, 2).be32(5, 2);
             }
             Self::SetSegmentSize(register) => {
+                // Flags are refused here, even if they are zero.
                 d.be32(7, register.number()).attr(2, &[TCP_OPTION_MAXSEG]).be32(3, 2).be32(4, 2);
-                d.be32(5, 0).be32(6, EXTHDR_OP_TCPOPT);
+                d.be32(6, EXTHDR_OP_TCPOPT);
             }
             Self::Counter | Self::Masquerade | Self::Foreign(_) => {}
             Self::Verdict(verdict) => encode_verdict(d, verdict),

@@ -98,6 +98,19 @@ impl Set {
         self.key.iter().fold(0, |number, part| (number << PART_BITS) | part.number())
     }
 
+    /// The byte order of a key of one part, in the form `nft` keeps it as user data: type 0, length 4, number. It
+    /// prints an interface name wrongly without it. The kernel keeps it and never looks at it.
+    pub(super) fn user_data(&self) -> Option<Vec<u8>> {
+        const HOST_ENDIAN: u32 = 1;
+        const BIG_ENDIAN: u32 = 2;
+        let order = match self.key.as_slice() {
+            [KeyPart::LinkName] => HOST_ENDIAN,
+            [KeyPart::V4 | KeyPart::V6] => BIG_ENDIAN,
+            _ => return None,
+        };
+        Some([&[0, 4][..], &order.to_ne_bytes()].concat())
+    }
+
     /// Bytes of a key.
     pub(super) fn key_bytes(&self) -> u32 {
         self.key.iter().map(|part| part.bytes()).sum()

@@ -115,6 +115,9 @@ impl<'a> Transaction<'a> {
         self.step(message::NEW_SET, flag::CREATE, format!("make the set {name}"), table.family, move |b| {
             b.text(1, &table.name).text(2, name).be32(3, if set.interval { SET_INTERVAL } else { 0 });
             b.be32(4, set.key_number()).be32(5, set.key_bytes()).be32(10, id);
+            if let Some(user_data) = set.user_data() {
+                b.attr(13, &user_data);
+            }
         });
         let frame = ELEMENT_FRAME_BYTES + set.key_bytes() as usize;
         let mut elements = set.elements.iter().peekable();
