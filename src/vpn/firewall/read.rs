@@ -9,7 +9,7 @@ use ipnet::IpNet;
 
 use crate::domain::firewall::{Firewall, InterfaceRules};
 use crate::domain::node::InterfaceName;
-use crate::vpn::firewall::render::{DEVICES_V4, DEVICES_V6, NAME_BYTES, NAT, OPEN, TUNNELS};
+use crate::vpn::firewall::render::{DEVICES_V4, DEVICES_V6, NAME_BYTES, NAT, OPEN, TUNNELS, V4};
 use crate::vpn::netlink::nft::expr::Expr;
 use crate::vpn::netlink::nft::table::{Rule, Table};
 use crate::vpn::netlink::octets_to_address;
@@ -48,12 +48,19 @@ fn interface(key: &[u8]) -> Option<InterfaceName> {
 
 /// The comment and the network of a rule that masquerades a pool.
 fn pool(rule: &Rule) -> Option<(&str, IpNet)> {
-    let (mask, network) = rule.steps.windows(2).find_map(|pair| match pair {
-        [Expr::Mask(_, mask), Expr::Compare(_, _, network)] => Some((mask, network)),
-        _ => None,
-    })?;
-    let length = u8::try_from(mask.iter().map(|byte| byte.count_ones()).sum::<u32>()).ok()?;
-    let network = IpNet::new(octets_to_address(network)?, length).ok()?;
+    let [_, Expr::Compare(_, _, version), Expr::Payload { .. }, rest @ ..] = rule.steps.as_slice() else {
+        return None;
+    };
+    let (bits, network) = match rest {
+        [Expr::Mask(_, mask), Expr::Compare(_, _, network), ..] => {
+            (mask.iter().map(|byte| byte.count_ones()).sum(), network)
+        }
+        [Expr::Compare(_, _, network), ..] => (u8::BITS * u32::try_from(network.len()).ok()?, network),
+        _ => return None,
+    };
+    let mut octets = network.clone();
+    octets.resize(if version == &[V4.number] { 4 } else { 16 }, 0);
+    let network = IpNet::new(octets_to_address(&octets)?, u8::try_from(bits).ok()?).ok()?;
     Some((rule.comment.as_deref()?, network))
 }
 

@@ -46,15 +46,16 @@ const TCP_SYN: u8 = 0x02;
 
 /// IPv4 or IPv6: where the addresses stand in the header.
 #[derive(Clone, Copy)]
-struct Ip {
-    number: u8,
+pub(super) struct Ip {
+    /// As the kernel calls the protocol of a packet (`NFPROTO_IPV4`, `NFPROTO_IPV6`).
+    pub(super) number: u8,
     address_bytes: u32,
     source_offset: u32,
     destination_offset: u32,
     devices: &'static str,
 }
 
-const V4: Ip =
+pub(super) const V4: Ip =
     Ip { number: 2, address_bytes: 4, source_offset: 12, destination_offset: 16, devices: DEVICES_V4 };
 const V6: Ip =
     Ip { number: 10, address_bytes: 16, source_offset: 8, destination_offset: 24, devices: DEVICES_V6 };
@@ -214,17 +215,24 @@ fn no_device(ip: Ip, name: Meta, offset: u32) -> Vec<Expr> {
     steps
 }
 
+/// Holds for packets from the pool. Like `nft`, it compares whole bytes where the prefix ends with one, so that a
+/// table that was saved and loaded by `nft` is still the same.
 fn comes_from(pool: IpNet) -> Vec<Expr> {
-    let (ip, network, mask) = match pool {
+    let (ip, mut network, mask) = match pool {
         IpNet::V4(v4) => (V4, v4.network().octets().to_vec(), v4.netmask().octets().to_vec()),
         IpNet::V6(v6) => (V6, v6.network().octets().to_vec(), v6.netmask().octets().to_vec()),
     };
     let mut steps = version_is(ip);
-    steps.extend([
-        address(ip, ip.source_offset, Register::One),
-        Expr::Mask(Register::One, mask),
-        Expr::Compare(Register::One, Compare::Equal, network),
-    ]);
+    let length = u32::from(pool.prefix_len());
+    let bytes = length / 8;
+    if bytes > 0 && length.is_multiple_of(8) {
+        network.truncate(bytes as usize);
+        let ip = Ip { address_bytes: bytes, ..ip };
+        steps.push(address(ip, ip.source_offset, Register::One));
+    } else {
+        steps.extend([address(ip, ip.source_offset, Register::One), Expr::Mask(Register::One, mask)]);
+    }
+    steps.push(Expr::Compare(Register::One, Compare::Equal, network));
     steps
 }
 

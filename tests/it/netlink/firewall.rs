@@ -118,7 +118,7 @@ fn thousands_of_refusals_leave_the_socket_usable() {
             register: register_one(&rule.steps),
             inverted: false,
         });
-        broken.chains.get_mut("cvpn_nat").unwrap().rules = vec![rule; 50_000];
+        broken.chains.get_mut("cvpn_nat").unwrap().rules = vec![rule; 20_000];
         let mut transaction = Transaction::default();
         transaction.replace_table(&broken);
 
