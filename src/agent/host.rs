@@ -16,7 +16,9 @@ use crate::domain::time::Timestamp;
 use crate::runtime::tasks::Tasks;
 use crate::telemetry::chain::chain;
 use crate::vpn::netlink::NetlinkError;
+use crate::vpn::tunnel::kernel::KernelTunnel;
 use crate::vpn::tunnel::memory::MemoryTransport;
+use crate::vpn::tunnel::probe::{Backend, Choice, probe};
 use crate::vpn::tunnel::tun::TunTransport;
 use crate::vpn::tunnel::userspace::UserspaceTunnel;
 use crate::vpn::tunnel::{InterfaceChange, PeerStatistics, Tunnel, TunnelError};
@@ -32,16 +34,10 @@ pub enum Mode {
     Off(String),
 }
 
-/// What carries the tunnels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Backend {
-    /// This process.
-    Userspace,
-}
-
 /// A machine that can be brought to a desired state.
 pub struct NodeHost {
     mode: Mode,
+    tasks: Tasks,
     network: Network,
     tunnels: Mutex<Tunnels>,
 }
@@ -84,6 +80,17 @@ pub enum ObserveError {
     },
 }
 
+impl Mode {
+    /// What is possible here for this choice of tunnel: everything, or nothing and why. Blocks for a few milliseconds,
+    /// and looks at the network namespace of the calling thread.
+    pub fn detect(choice: Choice) -> Self {
+        match probe(choice) {
+            Ok(backend) => Self::Full(backend),
+            Err(cause) => Self::Off(format!("there is no tunnel: {}", chain(&cause))),
+        }
+    }
+}
+
 impl NodeHost {
     /// Opens the machine, in the network namespace of the calling thread.
     pub fn open(mode: Mode, tasks: &Tasks) -> Result<Self, NetlinkError> {
@@ -91,13 +98,13 @@ impl NodeHost {
             Mode::Full(_) => Network::Kernel(KernelNetwork::open(tasks.clone())?),
             Mode::Detached(_) | Mode::Off(_) => Network::Memory(std::sync::Mutex::default()),
         };
-        Ok(Self { mode, network, tunnels: Mutex::default() })
+        Ok(Self { mode, tasks: tasks.clone(), network, tunnels: Mutex::default() })
     }
 
     /// What carries the tunnels, in one word.
     pub const fn backend(&self) -> &'static str {
         match &self.mode {
-            Mode::Full(Backend::Userspace) => "userspace",
+            Mode::Full(backend) => backend.as_str(),
             Mode::Detached(_) => "memory",
             Mode::Off(_) => "off",
         }
@@ -128,8 +135,9 @@ impl NodeHost {
         Ok(Observed { interfaces, firewall: state.firewall })
     }
 
-    /// Takes away kernel tunnels that an earlier process left behind. A TUN device cannot be left behind, as it ends
-    /// with its process: one that is there and not ours belongs to somebody alive, and is let be.
+    /// Takes away kernel tunnels that an earlier process left behind; they cannot be taken over, because nobody knows
+    /// any more how much of their counters has been reported. A TUN device cannot be left behind, as it ends with its
+    /// process: one that is there and not ours belongs to somebody alive, and is let be.
     async fn sweep(&self, state: &NetworkState, tunnels: &Tunnels) -> Result<(), NetworkError> {
         for (name, link) in &state.links {
             if link.is_wireguard && !tunnels.contains_key(name) {
@@ -176,7 +184,7 @@ impl NodeHost {
         let tunnel = match tunnels.get(name) {
             Some(tunnel) => Arc::clone(tunnel),
             None => {
-                let Some(tunnel) = self.new_tunnel(name) else { return Err(PerformError::NoTunnel) };
+                let tunnel = self.new_tunnel(name)?;
                 tunnels.insert(name.clone(), Arc::clone(&tunnel));
                 tunnel
             }
@@ -184,14 +192,17 @@ impl NodeHost {
         tunnel.apply(&[create], now).await.map_err(PerformError::Tunnel)
     }
 
-    fn new_tunnel(&self, name: &InterfaceName) -> Option<Arc<dyn Tunnel>> {
-        match &self.mode {
-            Mode::Full(Backend::Userspace) => {
-                Some(Arc::new(UserspaceTunnel::new(name.clone(), TunTransport)))
+    fn new_tunnel(&self, name: &InterfaceName) -> Result<Arc<dyn Tunnel>, PerformError> {
+        let name = name.clone();
+        Ok(match &self.mode {
+            Mode::Full(Backend::Kernel) => {
+                let tunnel = KernelTunnel::open(name, self.tasks.clone()).map_err(PerformError::Tunnel)?;
+                Arc::new(tunnel)
             }
-            Mode::Detached(memory) => Some(Arc::new(UserspaceTunnel::new(name.clone(), memory.clone()))),
-            Mode::Off(_) => None,
-        }
+            Mode::Full(Backend::Userspace) => Arc::new(UserspaceTunnel::new(name, TunTransport)),
+            Mode::Detached(memory) => Arc::new(UserspaceTunnel::new(name, memory.clone())),
+            Mode::Off(_) => return Err(PerformError::NoTunnel),
+        })
     }
 
     async fn remove_interface(&self, name: &InterfaceName) -> Result<(), PerformError> {
@@ -260,10 +271,11 @@ impl NodeHost {
         }
     }
 
-    /// Leaves what can outlive this process, for one that starts soon. A tunnel in this process cannot, so it goes
-    /// with its rules.
+    /// Leaves what can outlive this process: tunnels in the kernel carry on until the next process makes them anew.
+    /// A tunnel in this process cannot, so it goes with its rules.
     pub async fn leave(&self) {
         match &self.mode {
+            Mode::Full(Backend::Kernel) => {}
             Mode::Full(Backend::Userspace) | Mode::Detached(_) | Mode::Off(_) => self.close().await,
         }
     }
