@@ -6,6 +6,7 @@
     reason = "a test ends at the first surprise"
 )]
 
+mod agent;
 mod config;
 mod databases;
 mod edge;

@@ -1,0 +1,305 @@
+//! The loop of a node: listens to the controller, keeps the machine as it has to be, and reports.
+//!
+//! Invariant: one task does it all, so no two passes meet. Nothing on the way from an update to the machine waits
+//! for a timer, and a controller that cannot be reached stops neither healing nor expiry.
+
+use std::future::pending;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, info, warn};
+
+use crate::agent::host::NodeHost;
+use crate::agent::link::{Link, LinkError};
+use crate::agent::reconcile::{Reason, Reconciler};
+use crate::agent::report::Reporter;
+use crate::domain::message::{Report, Update};
+use crate::domain::node::NodeHealth;
+use crate::runtime::backoff::Backoff;
+use crate::runtime::clock::{Clock, random};
+use crate::telemetry::chain::chain;
+
+/// A node: a machine, and the way to its controller.
+pub struct Agent {
+    link: Arc<dyn Link>,
+    host: Arc<NodeHost>,
+    clock: Arc<dyn Clock>,
+    on_stop: OnStop,
+    health: watch::Sender<NodeHealth>,
+}
+
+/// What becomes of the tunnels when the agent stops.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnStop {
+    /// Interfaces and firewall are taken away.
+    Remove,
+    /// What can outlive the process stays, for a restart that clients do not notice.
+    Keep,
+}
+
+impl Agent {
+    /// A node that does nothing yet.
+    pub fn new(link: Arc<dyn Link>, host: NodeHost, clock: Arc<dyn Clock>, on_stop: OnStop) -> Self {
+        let health = NodeHealth { backend: host.backend().to_owned(), problems: Vec::new() };
+        Self { link, host: Arc::new(host), clock, on_stop, health: watch::Sender::new(health) }
+    }
+
+    /// What the node says of itself, as it changes.
+    pub fn health(&self) -> watch::Receiver<NodeHealth> {
+        self.health.subscribe()
+    }
+
+    /// Runs until `stop`, then reports once more and cleans up.
+    pub async fn run(&self, stop: CancellationToken) {
+        let mut node = Running::new(self);
+        let mut update = self.listen(None, Duration::ZERO);
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => break,
+                heard = &mut update => {
+                    let wait = node.hear(heard).await;
+                    update = self.listen(node.reconciler.sequence().filter(|_| !node.has_gap), wait);
+                }
+                told = wait_for(&mut node.telling) => node.told(told),
+                () = sleep_until(node.pass_at) => node.pass(Reason::Timer).await,
+                () = sleep_until(node.look_at) => node.look().await,
+            }
+        }
+        drop(update);
+        node.finish().await;
+    }
+
+    fn listen(&self, after: Option<i64>, wait: Duration) -> BoxFuture<'_, Result<Update, LinkError>> {
+        Box::pin(async move {
+            sleep(wait).await;
+            self.link.next(after).await
+        })
+    }
+}
+
+struct Running<'a> {
+    agent: &'a Agent,
+    reconciler: Reconciler,
+    reporter: Reporter,
+    has_gap: bool,
+    /// What else on the host is in the way.
+    findings: Vec<String>,
+    examine_at: Instant,
+    pass_at: Instant,
+    look_at: Instant,
+    tell_at: Instant,
+    telling: Option<Telling<'a>>,
+    listen_backoff: Backoff,
+    tell_backoff: Backoff,
+}
+
+/// A report under way. It is given back with its result, to know what was acknowledged.
+type Telling<'a> = BoxFuture<'a, (Report, Result<(), LinkError>)>;
+
+impl<'a> Running<'a> {
+    fn new(agent: &'a Agent) -> Self {
+        let now = Instant::now();
+        Self {
+            agent,
+            reconciler: Reconciler::new(Arc::clone(&agent.clock)),
+            reporter: Reporter::default(),
+            has_gap: false,
+            findings: Vec::new(),
+            examine_at: now,
+            pass_at: now,
+            look_at: now,
+            tell_at: now,
+            telling: None,
+            listen_backoff: Backoff::new(FIRST_WAIT, LONGEST_WAIT),
+            tell_backoff: Backoff::new(LOOK_EVERY, TELL_EVERY),
+        }
+    }
+
+    /// Does what the controller said, and gives how long to wait before listening again.
+    async fn hear(&mut self, heard: Result<Update, LinkError>) -> Duration {
+        let update = match heard {
+            Ok(update) => update,
+            Err(cause) => {
+                let wait = self.listen_backoff.next_wait(self.spread());
+                let error = chain(&cause);
+                warn!(error = %error, retry_ms = wait.as_millis(), "the controller could not be heard: {error}");
+                return wait;
+            }
+        };
+        self.listen_backoff.reset();
+        if self.reconciler.ends_counters(&update) {
+            self.note_counters().await;
+        }
+        if let Err(gap) = self.reconciler.take(update) {
+            debug!("{gap}; asking for everything");
+            // A controller that answers a request for everything with deltas is asked ever more slowly.
+            let again = self.has_gap;
+            self.has_gap = true;
+            return if again { self.listen_backoff.next_wait(self.spread()) } else { Duration::ZERO };
+        }
+        self.has_gap = false;
+        let is_first = self.reconciler.applied_sequence() == 0;
+        self.pass(Reason::Update).await;
+        if is_first {
+            // The controller waits to hear that the node is there.
+            self.look_at = Instant::now();
+        }
+        Duration::ZERO
+    }
+
+    /// Brings the machine to its desired state.
+    async fn pass(&mut self, reason: Reason) {
+        let host = &self.agent.host;
+        if host.off_reason().is_none()
+            && let Some(plan) = self.reconciler.plan(host).await
+        {
+            if reason == Reason::Timer && plan.ends_counters() {
+                self.note_counters().await;
+            }
+            self.reconciler.perform(host, plan, reason).await;
+        }
+        let wait = self.reconciler.next_wait().unwrap_or(HEAL_EVERY);
+        self.pass_at = Instant::now() + wait.clamp(SHORTEST_PASS, HEAL_EVERY);
+        self.publish_health();
+    }
+
+    /// Looks at counters and host, and reports when it is time or a device has arrived.
+    async fn look(&mut self) {
+        let began = Instant::now();
+        self.look_at = began + LOOK_EVERY;
+        if self.reconciler.sequence().is_none() && self.agent.host.off_reason().is_none() {
+            return;
+        }
+        if began >= self.examine_at {
+            self.examine_at = began + EXAMINE_EVERY;
+            self.examine().await;
+        }
+        self.note_counters().await;
+        let is_due = began >= self.tell_at || self.reporter.has_arrival(self.agent.clock.now());
+        if self.telling.is_none() && is_due {
+            let report = self.report();
+            self.telling = Some(self.agent.tell(report));
+        }
+    }
+
+    async fn examine(&mut self) {
+        if self.agent.host.off_reason().is_none() {
+            self.findings = self.agent.host.examine().await;
+            self.publish_health();
+        }
+    }
+
+    async fn note_counters(&mut self) {
+        let found = self.agent.host.statistics(self.agent.clock.now()).await;
+        let named = self.reconciler.name_devices(found);
+        self.reporter.note(named);
+    }
+
+    fn report(&self) -> Report {
+        Report {
+            applied_sequence: self.reconciler.applied_sequence(),
+            devices: self.reporter.list_moved(),
+            health: self.agent.health.borrow().clone(),
+        }
+    }
+
+    fn told(&mut self, (report, result): (Report, Result<(), LinkError>)) {
+        self.telling = None;
+        let wait = match result {
+            Ok(()) => {
+                self.reporter.acknowledge(&report.devices);
+                self.tell_backoff.reset();
+                TELL_EVERY
+            }
+            Err(cause) => {
+                let wait = self.tell_backoff.next_wait(self.spread());
+                let error = chain(&cause);
+                warn!(error = %error, retry_ms = wait.as_millis(), "the controller did not take the report: {error}");
+                wait
+            }
+        };
+        self.tell_at = Instant::now() + wait;
+    }
+
+    fn publish_health(&mut self) {
+        let host = &self.agent.host;
+        let problems = host.off_reason().map(str::to_owned).into_iter();
+        let problems = problems.chain(self.reconciler.problems().cloned()).chain(self.findings.iter().cloned());
+        let health = NodeHealth { backend: host.backend().to_owned(), problems: problems.collect() };
+        let changed = self.agent.health.send_if_modified(|known| {
+            let changed = *known != health;
+            *known = health;
+            changed
+        });
+        if changed {
+            // People look at the panel while they repair things: tell at the next look.
+            self.tell_at = Instant::now();
+        }
+    }
+
+    fn spread(&self) -> u8 {
+        let [spread] = random(self.agent.clock.as_ref());
+        spread
+    }
+
+    /// Reports the last bytes, and takes down what is to be taken down.
+    async fn finish(mut self) {
+        self.telling = None;
+        self.note_counters().await;
+        let (_, result) = self.agent.tell(self.report()).await;
+        if let Err(cause) = result {
+            let error = chain(&cause);
+            warn!(error = %error, "the controller did not take the last report: {error}");
+        }
+        match self.agent.on_stop {
+            OnStop::Remove => self.agent.host.close().await,
+            OnStop::Keep => self.agent.host.leave().await,
+        }
+        info!("the node has stopped");
+    }
+}
+
+impl Agent {
+    fn tell(&self, report: Report) -> Telling<'_> {
+        Box::pin(async move {
+            let sent = timeout(TELL_PATIENCE, self.link.report(report.clone())).await;
+            let result = sent.unwrap_or_else(|late| Err(LinkError::new("wait for the controller to take it", late)));
+            (report, result)
+        })
+    }
+}
+
+/// The result of work that may be under way; while there is none, never.
+async fn wait_for<T>(work: &mut Option<BoxFuture<'_, T>>) -> T {
+    match work {
+        Some(work) => work.await,
+        None => pending().await,
+    }
+}
+
+/// How often the machine is looked at for what others have changed: within this an address that somebody deleted is
+/// back. A look at ten thousand devices takes some 15 ms.
+const HEAL_EVERY: Duration = Duration::from_secs(5);
+
+/// The least time from one pass on a timer to the next, whatever is due.
+const SHORTEST_PASS: Duration = Duration::from_millis(5);
+
+/// How often counters are read, and so how soon an arriving device shows as online.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// How often the node reports: the step of the history.
+const TELL_EVERY: Duration = Duration::from_secs(15);
+
+/// The longest wait for a report to be taken: the next one is due by then.
+const TELL_PATIENCE: Duration = Duration::from_secs(10);
+
+/// How often forwarding and foreign firewalls are looked at. They change when a person changes them.
+const EXAMINE_EVERY: Duration = Duration::from_secs(10);
+
+/// The first and the longest wait before a controller that could not be heard is asked again.
+const FIRST_WAIT: Duration = Duration::from_millis(200);
+const LONGEST_WAIT: Duration = Duration::from_secs(15);
