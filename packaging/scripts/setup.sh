@@ -168,6 +168,7 @@ install_resolvconf() {
 	mkdir -p "$at/sbin"
 	(cd "$at" && apt-get -qq download openresolv 2>/dev/null && dpkg-deb -x openresolv_*.deb . && rm -f openresolv_*.deb) ||
 		{ note "resolvconf could not be fetched; tests that use wg-quick's DNS line say so" && return; }
+	# shellcheck disable=SC2016  # the variable is for resolvconf to read
 	sed -i -e "s#^LIBEXECDIR=.*#LIBEXECDIR=$at/lib/resolvconf#" \
 		-e 's#^VARDIR=.*#VARDIR=${RESOLVCONF_STATE:-/run/resolvconf}#' "$at/sbin/resolvconf"
 }
