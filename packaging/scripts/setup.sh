@@ -12,7 +12,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 LEVEL="${1:-all}"
 
 # command:package. A command that is there is never reinstalled, wherever it came from.
-RUN_PACKAGES=(cc:build-essential curl:curl)
+RUN_PACKAGES=(cc:build-essential curl:curl git:git make:make)
 ALL_PACKAGES=(
 	musl-gcc:musl-tools file:file
 	nft:nftables wg:wireguard-tools wireguard-go:wireguard-go ip:iproute2 ping:iputils-ping iperf3:iperf3 tc:iproute2
