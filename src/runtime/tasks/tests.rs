@@ -1,3 +1,5 @@
+//! Tasks that end, fail, panic and are told to stop, under the real supervisor.
+
 use super::{Kind, State, TaskError, Tasks};
 use crate::runtime::clock::SystemClock;
 use std::borrow::Cow;
