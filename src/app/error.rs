@@ -114,7 +114,9 @@ impl AppError {
     }
 
     /// Wraps a failure nobody could foresee.
-    pub fn broken<E: std::error::Error + Send + Sync + 'static>(operation: &'static str) -> impl FnOnce(E) -> Self {
+    pub fn broken<E: std::error::Error + Send + Sync + 'static>(
+        operation: &'static str,
+    ) -> impl FnOnce(E) -> Self {
         move |cause| Self::Internal { operation, cause: Box::new(cause) }
     }
 }
