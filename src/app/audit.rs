@@ -32,7 +32,12 @@ impl Audit<'_> {
 
 impl App {
     /// Writes down an act that was refused, outside any transaction: there is none to be part of.
-    pub(in crate::app) async fn refused(&self, ctx: &Ctx, action: &str, target: (&str, String)) -> Result<()> {
+    pub(in crate::app) async fn refused(
+        &self,
+        ctx: &Ctx,
+        action: &str,
+        target: (&str, String),
+    ) -> Result<()> {
         let mut event = self.event(ctx, action, target);
         event.outcome = Outcome::Refused;
         self.core

@@ -15,11 +15,11 @@ use crate::domain::key::{PresharedKey, PrivateKey, PublicKey};
 use crate::domain::message::{Delta, Update};
 use crate::domain::network::Network;
 use crate::domain::node::InterfaceName;
+use crate::domain::node::NodeNetwork;
 use crate::domain::time::Timestamp;
 use crate::store::backend::Conn;
-use crate::store::devices::PeerRow;
-use crate::store::node_networks::Keyed;
-use crate::store::{devices, networks, node_networks, nodes, sequences};
+use crate::store::peers::PeerFacts;
+use crate::store::{networks, node_networks, nodes, peers, sequences};
 
 /// The use cases of the desired state.
 #[derive(Debug, Clone, Copy)]
@@ -40,10 +40,19 @@ const PAGE: u32 = 1000;
 /// Past this many changes a snapshot is the shorter message.
 const DELTA_MAX: usize = 5000;
 
+/// A node's place in a network that is there.
+struct Place {
+    node_network: NodeNetwork,
+    sealed_key: Vec<u8>,
+    network: Network,
+}
+
 /// What the database says of a node, before anything is unsealed.
 struct Layout {
     position: Position,
-    places: Vec<(Keyed, Network)>,
+    /// The newest change whose device was purged since: who is behind it cannot be told by a delta.
+    floor: i64,
+    places: Vec<Place>,
 }
 
 impl DesiredState<'_> {
@@ -52,14 +61,16 @@ impl DesiredState<'_> {
         let layout = self.layout(node).await?;
         match known {
             Some(known) if known == layout.position => Ok(None),
-            Some(known) if known.layout == layout.position.layout => self.delta(layout, known).await.map(Some),
+            Some(known) if known.layout == layout.position.layout && known.sequence >= layout.floor => {
+                self.delta(layout, known).await.map(Some)
+            }
             Some(_) | None => self.snapshot(layout).await.map(Some),
         }
     }
 
     /// The appliance's own node.
     pub async fn local_node(&self) -> Result<Option<NodeId>> {
-        let node = self.0.core.store.read(async |on: &mut Conn| nodes::local(on).await).await?;
+        let node = self.0.core.store.read(async |on: &mut Conn| nodes::find_local(on).await).await?;
         Ok(node.map(|node| node.id))
     }
 
@@ -73,25 +84,27 @@ impl DesiredState<'_> {
                     layout: sequences::current(on, sequences::LAYOUT).await?,
                 };
                 let mut places = Vec::new();
-                if nodes::find(on, node).await?.is_some() {
-                    for keyed in node_networks::of_node(on, node).await? {
+                if nodes::find(on, node).await?.is_some_and(|node| node.deleted_at.is_none()) {
+                    for node_network in node_networks::of_node(on, node).await? {
+                        let network = networks::find(on, node_network.network).await?;
                         // A deleted network has no interface.
-                        if let Some(network) = networks::find(on, keyed.node_network.network).await? {
-                            places.push((keyed, network));
-                        }
+                        let Some(network) = network.filter(|it| it.deleted_at.is_none()) else { continue };
+                        let sealed_key = node_networks::sealed_key(on, node_network.id).await?;
+                        places.push(Place { node_network, sealed_key, network });
                     }
                 }
-                Ok::<_, AppError>(Layout { position, places })
+                let floor = sequences::current(on, sequences::DESIRED_FLOOR).await?;
+                Ok::<_, AppError>(Layout { position, floor, places })
             })
             .await
     }
 
     async fn snapshot(&self, layout: Layout) -> Result<(Update, Position)> {
         let mut interfaces = BTreeMap::new();
-        for (keyed, network) in &layout.places {
-            let settings = self.interface(keyed, network)?;
-            let peers = self.peers(network.id).await?;
-            interfaces.insert(keyed.node_network.interface.clone(), Interface { settings, peers });
+        for place in &layout.places {
+            let settings = self.interface(place)?;
+            let peers = self.peers(place.network.id).await?;
+            interfaces.insert(place.node_network.interface.clone(), Interface { settings, peers });
         }
         let desired = Desired { sequence: layout.position.sequence, interfaces };
         Ok((Update::Snapshot(desired), layout.position))
@@ -108,10 +121,10 @@ impl DesiredState<'_> {
                 .0
                 .core
                 .store
-                .read(async move |on: &mut Conn| devices::peers_page(on, network, after, PAGE).await)
+                .read(async move |on: &mut Conn| peers::page(on, network, after, PAGE).await)
                 .await?;
             let Some(last) = rows.last() else { return Ok(peers) };
-            after = Some(last.row.device.id);
+            after = Some(last.device.id);
             for row in rows {
                 if let Some((key, peer)) = self.peer(&row, now)? {
                     peers.insert(key, peer);
@@ -125,7 +138,7 @@ impl DesiredState<'_> {
         let names: BTreeMap<NetworkId, InterfaceName> = layout
             .places
             .iter()
-            .map(|(keyed, network)| (network.id, keyed.node_network.interface.clone()))
+            .map(|place| (place.network.id, place.node_network.interface.clone()))
             .collect();
         let ids: Arc<[NetworkId]> = names.keys().copied().collect();
         let limit = u32::try_from(DELTA_MAX + 1).unwrap_or(u32::MAX);
@@ -133,18 +146,18 @@ impl DesiredState<'_> {
             .0
             .core
             .store
-            .read(async move |on: &mut Conn| devices::changed_since(on, &ids, known.sequence, limit).await)
+            .read(async move |on: &mut Conn| peers::changed_since(on, &ids, known.sequence, limit).await)
             .await?;
         if rows.len() > DELTA_MAX {
             return self.snapshot(layout).await;
         }
         // Rows may be newer than the layout that was read first: the delta leads to the newest of both.
-        let newest = rows.iter().map(|row| row.changed_sequence).max().unwrap_or(0);
+        let newest = rows.iter().map(|row| row.changed_seq).max().unwrap_or(0);
         let to = layout.position.sequence.max(newest);
         let mut delta = Delta { from: known.sequence, to, ..Delta::default() };
         for row in &rows {
-            delta.removed.insert(row.row.device.id);
-            let Some(name) = names.get(&row.row.device.network) else { continue };
+            delta.removed.insert(row.device.id);
+            let Some(name) = names.get(&row.device.network) else { continue };
             if let Some((key, peer)) = self.peer(row, now)? {
                 delta.set.entry(name.clone()).or_default().insert(key, peer);
             }
@@ -152,15 +165,16 @@ impl DesiredState<'_> {
         Ok((Update::Delta(delta), Position { sequence: to, layout: known.layout }))
     }
 
-    fn interface(&self, keyed: &Keyed, network: &Network) -> Result<InterfaceSettings> {
-        let place = &keyed.node_network;
+    fn interface(&self, it: &Place) -> Result<InterfaceSettings> {
+        let (place, network) = (&it.node_network, &it.network);
         let row = place.id.to_string();
-        let key = self.0.open(key_place(&row), Some(&keyed.private_key))?;
+        let key = self.0.unseal(key_place(&row), Some(&it.sealed_key))?;
         let key = key.ok_or(AppError::not_found("node key"))?;
         let pools: BTreeSet<IpNet> = network.pools.iter().map(|pool| pool.net()).collect();
-        let addresses = network.pools.iter().filter_map(|pool| {
-            IpNet::new(pool.node_address(), pool.net().prefix_len()).ok()
-        });
+        let addresses = network
+            .pools
+            .iter()
+            .filter_map(|pool| IpNet::new(pool.node_address(), pool.net().prefix_len()).ok());
         Ok(InterfaceSettings {
             node_network: place.id,
             private_key: PrivateKey::new(key),
@@ -173,18 +187,18 @@ impl DesiredState<'_> {
     }
 
     /// The peer of a device that may connect.
-    fn peer(&self, row: &PeerRow, now: Timestamp) -> Result<Option<(PublicKey, Peer)>> {
-        let device = &row.row.device;
-        if !device.state(&row.row.around, now).0.is_peer() {
+    fn peer(&self, row: &PeerFacts, now: Timestamp) -> Result<Option<(PublicKey, Peer)>> {
+        let device = &row.device;
+        if !device.state(&row.around, now).0.is_peer() {
             return Ok(None);
         }
         let text = device.id.to_string();
-        let preshared = self.0.open(preshared_key_place(&text), row.preshared_key.as_deref())?;
+        let preshared = self.0.unseal(preshared_key_place(&text), row.preshared_key.as_deref())?;
         let peer = Peer {
             device: device.id,
             preshared_key: preshared.map(PresharedKey::new),
             addresses: device.addresses().collect(),
-            until: device.peer_until(&row.row.around),
+            until: device.peer_until(&row.around),
         };
         Ok(Some((device.public_key, peer)))
     }

@@ -1,15 +1,19 @@
 //! Devices: WireGuard peers of users.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 
 use crate::app::ctx::{Ctx, Scope};
 use crate::app::error::{AppError, Result};
+use crate::app::networks::{all_live, live as live_network};
+use crate::app::users::live as live_user;
 use crate::app::{App, Created, Patch, Revision, expect_revision, idempotency, noun};
 use crate::domain::access::{Action, Role};
+use crate::domain::device::Surroundings;
 use crate::domain::device::{Device, DeviceReason, DeviceState, NewDevice, is_online};
-use crate::domain::id::{DeviceId, NetworkId, NodeId, UserId};
+use crate::domain::id::{DeviceId, NetworkId, UserId};
 use crate::domain::key::{PresharedKey, PublicKey};
 use crate::domain::name::{DeviceName, Note};
 use crate::domain::network::Network;
@@ -17,13 +21,29 @@ use crate::domain::page::{Page, PageRequest};
 use crate::domain::time::Timestamp;
 use crate::secrets::keypair::{KeyPair, generate_preshared_key};
 use crate::secrets::seal::Place;
+use crate::store::addresses::Choices;
 use crate::store::backend::{Conn, Tx};
-use crate::store::devices::{DeviceFilter, DeviceRow, DeviceSort};
-use crate::store::{audit, devices, networks, sequences, usage, users};
+use crate::store::devices::{DeviceFilter, DeviceSort};
+use crate::store::peers::PeerFacts;
+use crate::store::usage::DailyUsage;
+use crate::store::{audit, devices, networks, peers, usage};
 
 /// The use cases of devices.
 #[derive(Debug, Clone, Copy)]
 pub struct Devices<'a>(pub(in crate::app) &'a App);
+
+/// A device with the facts around it that its state follows from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeviceRow {
+    /// The device.
+    pub device: Device,
+    /// What surrounds it.
+    pub around: Surroundings,
+    /// When it last shook hands on any node.
+    pub last_handshake: Option<Timestamp>,
+    /// The configuration that its network now gives.
+    pub network_config_revision: i64,
+}
 
 /// A device with what follows from the facts.
 #[derive(Debug, Clone)]
@@ -96,19 +116,6 @@ pub struct DeviceLive {
     pub rx_bytes: u64,
     /// Bytes sent to it.
     pub tx_bytes: u64,
-    /// The node it last shook hands with.
-    pub node: Option<NodeId>,
-}
-
-/// One day of a device.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct DailyUsage {
-    /// Days since 1970-01-01, UTC.
-    pub day: i64,
-    /// Bytes received from the device.
-    pub rx_bytes: u64,
-    /// Bytes sent to the device.
-    pub tx_bytes: u64,
 }
 
 /// Days that one answer about usage may span.
@@ -123,13 +130,18 @@ impl Devices<'_> {
         page: PageRequest<DeviceSort>,
     ) -> Result<Page<DeviceItem>> {
         let owner = ctx.scope(Action::DeviceList)?.owner();
+        if owner.is_some() && filter.user.is_some() && filter.user != owner {
+            return Ok(Page { items: Vec::new(), next: None });
+        }
+        let filter = DeviceFilter { user: owner.or(filter.user), ..filter };
         let now = self.0.now();
         let page = self
             .0
             .core
             .store
             .read(async move |on: &mut Conn| {
-                Ok::<_, AppError>(devices::list(on, owner, &filter, &page).await?)
+                let Page { items, next } = devices::list(on, &filter, &page).await?;
+                Ok::<_, AppError>(Page { items: rows(on, items).await?, next })
             })
             .await?;
         Ok(page.map(|row| item(Arc::new(row), now)))
@@ -157,10 +169,10 @@ impl Devices<'_> {
             .core
             .store
             .write(async move |tx: &mut Tx| {
-                if let Some(before) = idempotency::seen(tx, &ctx, Action::DeviceCreate).await? {
+                if let Some(before) = idempotency::seen(tx, &ctx, Action::DeviceCreate, now).await? {
                     let id = before.parse().map_err(AppError::broken("reading the idempotency key"))?;
-                    let row = devices::find(tx, id, scope.owner()).await?;
-                    return Ok::<_, AppError>(Created::Replayed(row.ok_or(AppError::not_found("device"))?));
+                    live(tx, id, scope).await?;
+                    return Ok::<_, AppError>(Created::Replayed(find_row(tx, id).await?));
                 }
                 let network = choose_network(tx, wanted).await?;
                 let row = insert(tx, new.clone(), &network, now).await?;
@@ -187,8 +199,9 @@ impl Devices<'_> {
         request: UpdateDevice,
     ) -> Result<DeviceItem> {
         let scope = ctx.scope(Action::DeviceUpdate)?;
-        let limits =
-            request.expires_at.is_some() || request.duration_s.is_some() || request.data_limit_bytes.is_some();
+        let limits = request.expires_at.is_some()
+            || request.duration_s.is_some()
+            || request.data_limit_bytes.is_some();
         if limits && matches!(scope, Scope::Own(_)) {
             return Err(AppError::Forbidden {
                 action: Action::DeviceUpdate,
@@ -225,19 +238,18 @@ impl Devices<'_> {
 
     /// Deletes a device. Its key and addresses stay its own until a purge, so that it can be undone.
     pub async fn delete(&self, ctx: &Ctx, id: DeviceId, revision: Revision) -> Result<()> {
-        let owner = ctx.scope(Action::DeviceDelete)?.owner();
+        let scope = ctx.scope(Action::DeviceDelete)?;
         let app = self.0;
         let now = app.now();
         let event = app.event(ctx, Action::DeviceDelete.as_str(), ("device", id.to_string()));
         app.core
             .store
             .write(async move |tx: &mut Tx| {
-                let row = devices::find(tx, id, owner).await?.ok_or(AppError::not_found("device"))?;
-                expect_revision("device", row.device.revision, revision)?;
-                let sequence = sequences::next(tx, sequences::DESIRED).await?;
-                devices::delete(tx, id, revision, sequence, now).await?;
+                let device = live(tx, id, scope).await?;
+                expect_revision("device", device.revision, revision)?;
+                devices::delete(tx, id, revision, now).await?;
                 let mut event = event.clone();
-                event.before = Some(facts(&row.device));
+                event.before = Some(facts(&device));
                 audit::insert(tx, &event).await?;
                 Ok::<_, AppError>(())
             })
@@ -249,7 +261,7 @@ impl Devices<'_> {
 
     /// Undoes a delete.
     pub async fn restore(&self, ctx: &Ctx, id: DeviceId) -> Result<DeviceItem> {
-        let owner = ctx.scope(Action::DeviceRestore)?.owner();
+        let scope = ctx.scope(Action::DeviceRestore)?;
         let app = self.0;
         let now = app.now();
         let event = app.event(ctx, Action::DeviceRestore.as_str(), ("device", id.to_string()));
@@ -257,15 +269,16 @@ impl Devices<'_> {
             .core
             .store
             .write(async move |tx: &mut Tx| {
-                let found = devices::find_deleted(tx, id, owner).await?;
+                let found = devices::find(tx, id).await?.filter(|device| {
+                    device.deleted_at.is_some() && scope.owner().is_none_or(|owner| owner == device.user)
+                });
                 let found = found.ok_or(AppError::not_found("deleted device"))?;
-                refuse_over_limit(tx, found.device.user).await?;
-                let sequence = sequences::next(tx, sequences::DESIRED).await?;
-                let device = devices::restore(tx, id, sequence, now).await?;
+                refuse_over_limit(tx, found.user).await?;
+                let device = devices::undelete(tx, id, now).await?;
                 let mut event = event.clone();
                 event.after = Some(facts(&device));
                 audit::insert(tx, &event).await?;
-                devices::find(tx, id, owner).await?.ok_or(AppError::not_found("device"))
+                find_row(tx, id).await
             })
             .await
             .map_err(noun("device"))?;
@@ -276,34 +289,40 @@ impl Devices<'_> {
     /// What moves while the device is connected.
     pub async fn live(&self, ctx: &Ctx, id: DeviceId) -> Result<DeviceLive> {
         let scope = ctx.scope(Action::DeviceLive)?;
-        let row = self.row(scope, id).await?;
+        let used = self
+            .0
+            .core
+            .store
+            .read(async move |on: &mut Conn| {
+                live(on, id, scope).await?;
+                Ok::<_, AppError>(usage::find(on, id).await?)
+            })
+            .await?;
+        let last_handshake_at = used.and_then(|used| used.last_handshake_at);
+        let traffic = used.map(|used| used.traffic).unwrap_or_default();
         Ok(DeviceLive {
-            online: is_online(row.last_handshake, self.0.now()),
-            last_handshake_at: row.last_handshake,
-            rx_bytes: row.traffic.rx_bytes,
-            tx_bytes: row.traffic.tx_bytes,
-            node: row.online_node,
+            online: is_online(last_handshake_at, self.0.now()),
+            last_handshake_at,
+            rx_bytes: traffic.rx_bytes,
+            tx_bytes: traffic.tx_bytes,
         })
     }
 
     /// A device's usage by day, both days included.
     pub async fn usage(&self, ctx: &Ctx, id: DeviceId, from: i64, to: i64) -> Result<Vec<DailyUsage>> {
-        let owner = ctx.scope(Action::DeviceUsage)?.owner();
+        let scope = ctx.scope(Action::DeviceUsage)?;
         if to < from || to - from >= MAX_USAGE_DAYS {
-            return Err(AppError::invalid("/from", "give at most 366 days, the first one not after the last"));
+            return Err(AppError::invalid(
+                "/from",
+                "give at most 366 days, the first one not after the last",
+            ));
         }
         self.0
             .core
             .store
             .read(async move |on: &mut Conn| {
-                devices::find(on, id, owner).await?.ok_or(AppError::not_found("device"))?;
-                let days = usage::daily(on, id, from, to).await?;
-                let day = |(day, traffic): (i64, crate::domain::usage::Traffic)| DailyUsage {
-                    day,
-                    rx_bytes: traffic.rx_bytes,
-                    tx_bytes: traffic.tx_bytes,
-                };
-                Ok::<_, AppError>(days.into_iter().map(day).collect())
+                live(on, id, scope).await?;
+                Ok::<_, AppError>(usage::daily(on, id, from, to).await?)
             })
             .await
     }
@@ -315,9 +334,8 @@ impl Devices<'_> {
             Some(row) => row,
             None => {
                 let since = known.moment();
-                let found =
-                    self.0.core.store.read(async move |on: &mut Conn| devices::find(on, id, None).await).await?;
-                let row = Arc::new(found.ok_or(AppError::not_found("device"))?);
+                let found = self.0.core.store.read(async move |on: &mut Conn| find_row(on, id).await).await?;
+                let row = Arc::new(found);
                 known.keep(since, id, Arc::clone(&row));
                 row
             }
@@ -343,16 +361,15 @@ impl Devices<'_> {
             .core
             .store
             .write(async move |tx: &mut Tx| {
-                let mut row =
-                    devices::find(tx, id, scope.owner()).await?.ok_or(AppError::not_found("device"))?;
+                let before = live(tx, id, scope).await?;
+                let mut after = before.clone();
+                edit(&mut after)?;
+                let after = devices::update(tx, &after, before.revision, now).await?;
                 let mut event = event.clone();
-                event.before = Some(facts(&row.device));
-                edit(&mut row.device)?;
-                let sequence = sequences::next(tx, sequences::DESIRED).await?;
-                row.device = devices::update(tx, &row.device, sequence, now).await?;
-                event.after = Some(facts(&row.device));
+                event.before = Some(facts(&before));
+                event.after = Some(facts(&after));
                 audit::insert(tx, &event).await?;
-                Ok::<_, AppError>(row)
+                find_row(tx, id).await
             })
             .await
             .map_err(noun("device"))?;
@@ -433,17 +450,15 @@ pub(in crate::app) async fn insert(
     let id = new.id;
     new.network = network.id;
     refuse_over_limit(tx, new.user).await?;
-    let sequence = sequences::next(tx, sequences::DESIRED).await?;
-    devices::insert(tx, &new, &network.pools, sequence, now).await?;
-    devices::find(tx, id, None).await?.ok_or(AppError::not_found("device"))
+    devices::insert(tx, &new, &network.pools, Choices::default(), now).await?;
+    find_row(tx, id).await
 }
 
 async fn refuse_over_limit(tx: &mut Tx, user: UserId) -> Result<()> {
-    let owner = users::find(tx, user, None)
-        .await?
-        .ok_or_else(|| AppError::invalid("/user_id", "there is no such user"))?;
+    let owner =
+        live_user(tx, user).await.map_err(|_| AppError::invalid("/user_id", "there is no such user"))?;
     let Some(limit) = owner.device_limit else { return Ok(()) };
-    if devices::count(tx, user).await? < u64::from(limit) {
+    if devices::count_of_user(tx, user).await? < u64::from(limit) {
         return Ok(());
     }
     Err(AppError::conflict(
@@ -454,13 +469,15 @@ async fn refuse_over_limit(tx: &mut Tx, user: UserId) -> Result<()> {
 
 async fn choose_network(tx: &mut Tx, wanted: Option<NetworkId>) -> Result<Network> {
     if let Some(id) = wanted {
-        let found = networks::find(tx, id).await?;
-        return found.ok_or_else(|| AppError::invalid("/network_id", "there is no such network"));
+        let found = live_network(tx, id).await;
+        return found.map_err(|_| AppError::invalid("/network_id", "there is no such network"));
     }
-    let mut all = networks::all(tx).await?;
+    let mut all = all_live(tx).await?;
     match (all.pop(), all.is_empty()) {
         (Some(only), true) => Ok(only),
-        (Some(_), false) => Err(AppError::invalid("/network_id", "there are several networks: say which one")),
+        (Some(_), false) => {
+            Err(AppError::invalid("/network_id", "there are several networks: say which one"))
+        }
         (None, _) => Err(AppError::conflict("no_network", "there is no network yet; make one first")),
     }
 }
@@ -504,6 +521,46 @@ fn apply(device: &mut Device, request: &UpdateDevice) {
     }
     if let Some(limit) = request.data_limit_bytes {
         device.data_limit_bytes = limit;
+    }
+}
+
+/// The device, unless deleted or outside the scope.
+pub(in crate::app) async fn live(on: &mut Conn, id: DeviceId, scope: Scope) -> Result<Device> {
+    let found = devices::find(on, id).await?.filter(|device| {
+        device.deleted_at.is_none() && scope.owner().is_none_or(|owner| owner == device.user)
+    });
+    found.ok_or(AppError::not_found("device"))
+}
+
+/// The row of a device that is not deleted.
+async fn find_row(on: &mut Conn, id: DeviceId) -> Result<DeviceRow> {
+    let found = peers::find(on, id).await?.filter(|found| found.device.deleted_at.is_none());
+    let found = found.ok_or(AppError::not_found("device"))?;
+    let network = networks::find(on, found.device.network).await?.ok_or(AppError::not_found("network"))?;
+    Ok(row_of(found, network.config_revision))
+}
+
+/// The rows of a page, in its order.
+async fn rows(on: &mut Conn, page: Vec<Device>) -> Result<Vec<DeviceRow>> {
+    let ids: Vec<DeviceId> = page.iter().map(|device| device.id).collect();
+    let mut found: BTreeMap<DeviceId, PeerFacts> =
+        peers::of_devices(on, &ids).await?.into_iter().map(|facts| (facts.device.id, facts)).collect();
+    let revisions: BTreeMap<NetworkId, i64> =
+        networks::all(on).await?.into_iter().map(|network| (network.id, network.config_revision)).collect();
+    let row = |id: DeviceId| {
+        let facts = found.remove(&id)?;
+        let revision = revisions.get(&facts.device.network).copied().unwrap_or_default();
+        Some(row_of(facts, revision))
+    };
+    Ok(ids.into_iter().filter_map(row).collect())
+}
+
+fn row_of(facts: PeerFacts, network_config_revision: i64) -> DeviceRow {
+    DeviceRow {
+        device: facts.device,
+        around: facts.around,
+        last_handshake: facts.last_handshake_at,
+        network_config_revision,
     }
 }
 

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use crate::domain::access::Action;
+use crate::domain::page::CursorError;
 use crate::store::error::{Constraint, ErrorKind, StoreError};
 
 /// What every use case returns.
@@ -138,6 +139,13 @@ impl From<StoreError> for AppError {
                 why: "the server's database is read-only, so nothing can be saved; the operator has to check the data directory",
                 retry_after: Duration::from_secs(30),
             },
+            ErrorKind::BadCursor => Self::Invalid {
+                faults: vec![Fault { pointer: "/after".to_owned(), detail: CursorError.to_string() }],
+            },
+            ErrorKind::Exhausted => Self::conflict(
+                "pool_exhausted",
+                "every address of the network is taken; delete devices, or make another network with a larger pool",
+            ),
             ErrorKind::Corrupt | ErrorKind::Unreadable | ErrorKind::Broken | ErrorKind::Refused => {
                 Self::Internal { operation: "the database call", cause: Box::new(error) }
             }

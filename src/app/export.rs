@@ -2,12 +2,14 @@
 
 use zeroize::Zeroizing;
 
+use crate::app::App;
 use crate::app::ctx::{Ctx, Scope};
+use crate::app::devices::live as live_device;
 use crate::app::devices::{Devices, preshared_key_place, private_key_place};
 use crate::app::error::{AppError, Result};
+use crate::app::networks::live as live_network;
 use crate::app::node_networks::endpoint;
-use crate::app::qr::QrCode;
-use crate::app::{App, settings};
+use crate::app::qr::Qr;
 use crate::domain::access::Action;
 use crate::domain::device::Device;
 use crate::domain::export::{ClientConfig, file_stem};
@@ -17,7 +19,7 @@ use crate::domain::network::Network;
 use crate::domain::node::{Endpoint, NodeNetwork};
 use crate::secrets::seal::{Place, Sealed};
 use crate::store::backend::Tx;
-use crate::store::{audit, devices, networks, node_networks, settings as stored};
+use crate::store::{audit, devices, node_networks, settings};
 
 /// A configuration in every form there is.
 #[derive(Debug, Clone)]
@@ -68,10 +70,9 @@ impl Devices<'_> {
 
 /// Reads everything a configuration says, marks it as given, and wipes a server-made private key.
 pub(in crate::app) async fn take(tx: &mut Tx, scope: Scope, id: DeviceId) -> Result<Source> {
-    let row = devices::find(tx, id, scope.owner()).await?.ok_or(AppError::not_found("device"))?;
-    let device = row.device;
-    let network = networks::find(tx, device.network).await?.ok_or(AppError::not_found("network"))?;
-    let policy = settings::parse(stored::find(tx, settings::KEY).await?)?.0;
+    let device = live_device(tx, id, scope).await?;
+    let network = live_network(tx, device.network).await?;
+    let policy = settings::service(tx).await?.value;
     let places = node_networks::of_network(tx, network.id).await?;
     let chosen = places.into_iter().find_map(|place| endpoint(&place, &policy).map(|at| (place, at)));
     let Some((place, endpoint)) = chosen else {
@@ -80,19 +81,10 @@ pub(in crate::app) async fn take(tx: &mut Tx, scope: Scope, id: DeviceId) -> Res
             "clients cannot be told where to connect: set the public endpoint in the settings, and put a node into the network",
         ));
     };
-    let keys = devices::keys(tx, id).await?;
-    if device.has_private_key {
-        devices::wipe_private_key(tx, id).await?;
-    }
-    devices::mark_exported(tx, id, network.config_revision).await?;
-    Ok(Source {
-        device,
-        network,
-        place,
-        endpoint,
-        preshared_key: keys.preshared_key,
-        private_key: keys.private_key,
-    })
+    let keys = devices::sealed_keys(tx, id).await?;
+    let private_key = devices::take_private_key(tx, id).await?;
+    devices::exported(tx, id, network.config_revision).await?;
+    Ok(Source { device, network, place, endpoint, preshared_key: keys.preshared_key, private_key })
 }
 
 impl App {
@@ -100,9 +92,9 @@ impl App {
     pub(in crate::app) fn render(&self, source: &Source) -> Result<Revealed> {
         let row = source.device.id.to_string();
         let private_key =
-            self.open(private_key_place(&row), source.private_key.as_deref())?.map(PrivateKey::new);
+            self.unseal(private_key_place(&row), source.private_key.as_deref())?.map(PrivateKey::new);
         let preshared_key =
-            self.open(preshared_key_place(&row), source.preshared_key.as_deref())?.map(PresharedKey::new);
+            self.unseal(preshared_key_place(&row), source.preshared_key.as_deref())?.map(PresharedKey::new);
         let addresses: Vec<_> = source.device.addresses().collect();
         let config = ClientConfig {
             device_name: source.device.name.as_str(),
@@ -117,8 +109,7 @@ impl App {
         let (png, svg) = match &private_key {
             None => (None, None),
             Some(_) => {
-                let code =
-                    QrCode::new(&config.to_qr_text()).map_err(AppError::broken("drawing the QR code"))?;
+                let code = Qr::new(&config.to_qr_text()).map_err(AppError::broken("drawing the QR code"))?;
                 let png = code.to_png().map_err(AppError::broken("drawing the QR code"))?;
                 (Some(png), Some(code.to_svg()))
             }
@@ -134,7 +125,7 @@ impl App {
     }
 
     /// Opens a sealed key of 32 bytes.
-    pub(in crate::app) fn open(&self, place: Place<'_>, sealed: Option<&[u8]>) -> Result<Option<[u8; 32]>> {
+    pub(in crate::app) fn unseal(&self, place: Place<'_>, sealed: Option<&[u8]>) -> Result<Option<[u8; 32]>> {
         let Some(sealed) = sealed else { return Ok(None) };
         let sealed = Sealed::parse(sealed.to_vec()).map_err(AppError::broken("reading a sealed key"))?;
         let bytes =

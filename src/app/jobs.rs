@@ -4,11 +4,9 @@ use std::time::Duration;
 
 use crate::app::App;
 use crate::app::error::{AppError, Result};
+use crate::app::idempotency::KEPT;
 use crate::store::backend::Tx;
 use crate::store::{idempotency, links, sessions};
-
-/// How long an `Idempotency-Key` answers with the same thing.
-const KEYS_KEPT: Duration = Duration::from_secs(24 * 3600);
 
 /// How long an ended session can be told from one that never was.
 const SESSIONS_KEPT: Duration = Duration::from_secs(7 * 86_400);
@@ -17,7 +15,7 @@ impl App {
     /// Forgets keys, links and sessions whose time is over.
     pub async fn purge_step(&self) -> Result<()> {
         let now = self.now();
-        let (keys, ended) = (now.before(KEYS_KEPT), now.before(SESSIONS_KEPT));
+        let (keys, ended) = (now.before(KEPT), now.before(SESSIONS_KEPT));
         self.core
             .store
             .write(async move |tx: &mut Tx| {

@@ -7,14 +7,16 @@ use zeroize::Zeroizing;
 use crate::app::App;
 use crate::app::ctx::{Ctx, Scope};
 use crate::app::devices::Devices;
+use crate::app::devices::live as live_device;
 use crate::app::error::{AppError, Result};
 use crate::app::export::{Revealed, take};
 use crate::domain::access::Action;
 use crate::domain::id::{DeviceId, LinkId};
 use crate::domain::time::Timestamp;
 use crate::secrets::token::OneTimeToken;
+use crate::store::audit;
 use crate::store::backend::Tx;
-use crate::store::{audit, devices, links};
+use crate::store::links::{self, Link};
 
 /// The use cases of one-time links.
 #[derive(Debug, Clone, Copy)]
@@ -43,15 +45,21 @@ impl Devices<'_> {
         let now = app.now();
         let token = OneTimeToken::generate().map_err(AppError::broken("making a one-time link"))?;
         let digest = *token.digest().as_bytes();
-        let link = LinkId::new(app.core.clock.new_id());
         let expires_at = now + GOOD_FOR;
+        let link = Link {
+            id: LinkId::new(app.core.clock.new_id()),
+            kind: KIND.to_owned(),
+            target: Some(id.to_string()),
+            expires_at,
+            used_at: None,
+            created_at: now,
+        };
         let event = app.event(ctx, Action::DeviceLinkCreate.as_str(), ("device", id.to_string()));
         app.core
             .store
             .write(async move |tx: &mut Tx| {
-                devices::find(tx, id, scope.owner()).await?.ok_or(AppError::not_found("device"))?;
-                let target = id.to_string();
-                links::insert(tx, link, KIND, &digest, Some(&target), expires_at, now).await?;
+                live_device(tx, id, scope).await?;
+                links::insert(tx, &link, &digest).await?;
                 audit::insert(tx, &event).await?;
                 Ok::<_, AppError>(())
             })
@@ -72,7 +80,7 @@ impl Links<'_> {
             .core
             .store
             .write(async move |tx: &mut Tx| {
-                let link = links::redeem(tx, KIND, &digest, now).await?.ok_or_else(spent)?;
+                let link = links::spend(tx, KIND, &digest, now).await?.ok_or_else(spent)?;
                 let id = link.target.as_deref().and_then(|id| id.parse().ok()).ok_or_else(spent)?;
                 let source = take(tx, Scope::All, id).await?;
                 let mut event = event.clone();
@@ -88,8 +96,5 @@ impl Links<'_> {
 }
 
 fn spent() -> AppError {
-    AppError::conflict(
-        "link_spent",
-        "this link was used, is too old, or was never made; ask for a new one",
-    )
+    AppError::conflict("link_spent", "this link was used, is too old, or was never made; ask for a new one")
 }

@@ -4,7 +4,7 @@ use crate::app::App;
 use crate::app::ctx::Ctx;
 use crate::app::error::{AppError, Result};
 use crate::app::sessions::work_error;
-use crate::app::users::UserItem;
+use crate::app::users::{UserItem, live};
 use crate::domain::access::{Action, Actor};
 use crate::secrets::password::{Password, PasswordHash, Verdict};
 use crate::store::backend::{Conn, Tx};
@@ -18,8 +18,7 @@ impl Me<'_> {
     /// One's own account.
     pub async fn get(&self, ctx: &Ctx) -> Result<UserItem> {
         let id = ctx.user(Action::MeGet)?;
-        let user = self.0.core.store.read(async move |on: &mut Conn| users::find(on, id, None).await).await?;
-        let user = user.ok_or(AppError::not_found("user"))?;
+        let user = self.0.core.store.read(async move |on: &mut Conn| live(on, id).await).await?;
         Ok(UserItem { state: user.state(self.0.now()), user })
     }
 
@@ -29,8 +28,12 @@ impl Me<'_> {
         let id = ctx.user(Action::MeSetPassword)?;
         let app = self.0;
         let now = app.now();
-        let account = app.core.store.read(async move |on: &mut Conn| users::account(on, id).await).await?;
-        let hash = account.and_then(|account| account.password_hash);
+        let account = app
+            .core
+            .store
+            .read(async move |on: &mut Conn| Ok::<_, AppError>(users::get_credentials(on, id).await?))
+            .await?;
+        let hash = account.password_hash;
         let hash = hash.ok_or_else(|| AppError::conflict("no_password", "this account has no password"))?;
         let hash = PasswordHash::parse(&hash).map_err(AppError::broken("reading a stored password hash"))?;
         let wrong = || AppError::invalid("/current_password", "is not your password");
@@ -49,7 +52,7 @@ impl Me<'_> {
             .store
             .write(async move |tx: &mut Tx| {
                 users::set_password(tx, id, &hash, now).await?;
-                sessions::end_all(tx, id, None, now).await?;
+                sessions::revoke_of_user(tx, id, None, now).await?;
                 audit::insert(tx, &event).await?;
                 Ok::<_, AppError>(())
             })

@@ -1,6 +1,247 @@
 //! Use cases, one file per noun, each authorising next to the act.
+//!
+//! Invariant: nobody reaches the store for a user but through here, and nothing here knows HTTP.
 
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use tokio::sync::watch;
+
+use crate::app::devices::DeviceRow;
+use crate::app::devices::Devices;
+use crate::app::error::{AppError, Result};
+use crate::app::login_limit::LoginLimit;
+use crate::cache::memory::Memory;
+use crate::domain::audit::AuditEvent;
+use crate::domain::id::{AuditEventId, DeviceId, SessionId};
+use crate::domain::time::Timestamp;
+use crate::runtime::clock::Clock;
+use crate::secrets::jwt::AccessTokens;
+use crate::secrets::password::PasswordWork;
+use crate::secrets::seal::Keyring;
+use crate::store::backend::Store;
+
+pub mod audit;
 pub mod ctx;
+pub mod desired;
+pub mod devices;
 pub mod error;
+pub mod export;
+mod idempotency;
+pub mod jobs;
+pub mod links;
 pub mod login_limit;
+pub mod me;
+pub mod networks;
+pub mod node_networks;
+pub mod nodes;
+pub mod open;
 pub mod qr;
+pub mod sessions;
+pub mod settings;
+pub mod setup;
+pub mod system;
+pub mod usage;
+pub mod users;
+
+/// The use cases of the service. Cheap to clone.
+#[derive(Clone)]
+pub struct App {
+    core: Arc<Core>,
+}
+
+/// What the use cases work with.
+pub(in crate::app) struct Core {
+    /// The truth.
+    store: Store,
+    /// Time and ids.
+    clock: Arc<dyn Clock>,
+    /// Seals secrets before they reach the store.
+    keyring: Keyring,
+    /// Hashes passwords, a few at a time.
+    passwords: PasswordWork,
+    /// Signs and reads access tokens.
+    tokens: AccessTokens,
+    /// Slows down guessing.
+    login_limit: LoginLimit,
+    /// Ranges the host itself uses, which no network may overlap.
+    host_ranges: HostRanges,
+    /// Moves on after each commit that changes what nodes must do.
+    changes: watch::Sender<u64>,
+    /// Devices that were read lately.
+    devices: Memory<DeviceId, Arc<DeviceRow>>,
+    /// Sessions that were used lately, with the account behind each.
+    authorities: Memory<SessionId, Arc<sessions::Authority>>,
+    /// What is not in the database.
+    facts: Facts,
+}
+
+/// Reads the ranges that the host's own addresses and routes take.
+pub type HostRanges = Arc<dyn Fn() -> Vec<IpNet> + Send + Sync>;
+
+/// What the use cases must know of the process they run in.
+#[derive(Debug, Clone, Default)]
+pub struct Facts {
+    /// `sqlite` or `postgres`.
+    pub database: &'static str,
+    /// Whether a node runs inside this process.
+    pub local_node: bool,
+    /// The first UDP port for tunnels.
+    pub first_listen_port: u16,
+}
+
+/// Rows kept in memory for a while, so that a busy client costs no query each time.
+const CACHED_DEVICES: u64 = 10_000;
+const CACHED_SESSIONS: u64 = 10_000;
+/// The longest a replica may go on with a row that another one has changed.
+const CACHED_FOR: Duration = Duration::from_secs(30);
+
+/// What a create made, or had made when the same request came before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Created<T> {
+    /// It was made now.
+    New(T),
+    /// A request with the same key had made it.
+    Replayed(T),
+}
+
+impl<T> Created<T> {
+    /// The thing itself.
+    pub fn into_inner(self) -> T {
+        match self {
+            Self::New(it) | Self::Replayed(it) => it,
+        }
+    }
+}
+
+/// A change of a field that may be empty: absent, emptied, or set.
+pub type Patch<T> = Option<Option<T>>;
+
+impl App {
+    /// Devices.
+    pub const fn devices(&self) -> Devices<'_> {
+        Devices(self)
+    }
+
+    /// Users.
+    pub const fn users(&self) -> users::Users<'_> {
+        users::Users(self)
+    }
+
+    /// Networks.
+    pub const fn networks(&self) -> networks::Networks<'_> {
+        networks::Networks(self)
+    }
+
+    /// Nodes.
+    pub const fn nodes(&self) -> nodes::Nodes<'_> {
+        nodes::Nodes(self)
+    }
+
+    /// Sessions.
+    pub const fn sessions(&self) -> sessions::Sessions<'_> {
+        sessions::Sessions(self)
+    }
+
+    /// One's own account.
+    pub const fn me(&self) -> me::Me<'_> {
+        me::Me(self)
+    }
+
+    /// The audit.
+    pub const fn audit(&self) -> audit::Audit<'_> {
+        audit::Audit(self)
+    }
+
+    /// Policy.
+    pub const fn settings(&self) -> settings::SettingsAct<'_> {
+        settings::SettingsAct(self)
+    }
+
+    /// The first run.
+    pub const fn setup(&self) -> setup::Setup<'_> {
+        setup::Setup(self)
+    }
+
+    /// One-time links.
+    pub const fn links(&self) -> links::Links<'_> {
+        links::Links(self)
+    }
+
+    /// The state of the service.
+    pub const fn system(&self) -> system::System<'_> {
+        system::System(self)
+    }
+
+    /// What nodes must do.
+    pub const fn desired(&self) -> desired::DesiredState<'_> {
+        desired::DesiredState(self)
+    }
+
+    /// What devices have moved.
+    pub const fn usage(&self) -> usage::UsageIntake<'_> {
+        usage::UsageIntake(self)
+    }
+
+    /// Moves on after each commit that changes what nodes must do.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.core.changes.subscribe()
+    }
+
+    /// The database, for probes and figures.
+    pub fn store(&self) -> &Store {
+        &self.core.store
+    }
+
+    fn now(&self) -> Timestamp {
+        self.core.clock.now()
+    }
+
+    /// Tells the nodes' links that there is something new.
+    fn publish(&self) {
+        self.core.changes.send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    /// An audit event of this request, to be written in the act's own transaction.
+    fn event(&self, ctx: &ctx::Ctx, action: &str, target: (&str, String)) -> AuditEvent {
+        let id = AuditEventId::new(self.core.clock.new_id());
+        let mut event = AuditEvent::done(id, self.now(), &ctx.actor, action, target);
+        event.request = ctx.request;
+        event.source = ctx.address.map(|address: IpAddr| address.to_string());
+        event
+    }
+}
+
+impl fmt::Debug for App {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("App").field("facts", &self.core.facts).finish_non_exhaustive()
+    }
+}
+
+/// A revision that a caller has read, as it stands in an ETag.
+pub type Revision = i64;
+
+/// Maps a store's "not there" and "changed" to the noun's own.
+fn noun(noun: &'static str) -> impl Fn(AppError) -> AppError {
+    move |error| match error {
+        AppError::NotFound { noun: "row" } => AppError::NotFound { noun },
+        AppError::Stale { noun: "row" } => AppError::Stale { noun },
+        other @ (AppError::NotFound { .. }
+        | AppError::Stale { .. }
+        | AppError::Forbidden { .. }
+        | AppError::Unauthenticated { .. }
+        | AppError::Invalid { .. }
+        | AppError::Conflict { .. }
+        | AppError::TooMany { .. }
+        | AppError::Busy { .. }
+        | AppError::Internal { .. }) => other,
+    }
+}
+
+/// Checks a revision before anything else is said about the row.
+fn expect_revision(noun: &'static str, found: Revision, expected: Revision) -> Result<()> {
+    if found == expected { Ok(()) } else { Err(AppError::Stale { noun }) }
+}

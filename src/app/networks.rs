@@ -15,7 +15,7 @@ use crate::domain::network::{ClientSettings, Mtu, Network, NewNetwork, Pools};
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::pool::{Pool, Pressure};
 use crate::store::backend::{Conn, Tx};
-use crate::store::networks::{NetworkSort, PoolUse};
+use crate::store::networks::NetworkSort;
 use crate::store::{audit, networks, sequences};
 
 /// The use cases of networks.
@@ -97,7 +97,7 @@ impl Networks<'_> {
             .core
             .store
             .read(async move |on: &mut Conn| {
-                let Page { items, next } = networks::list(on, &page).await?;
+                let Page { items, next } = networks::list(on, false, &page).await?;
                 let mut full = Vec::with_capacity(items.len());
                 for network in items {
                     full.push(item(on, network).await?);
@@ -114,7 +114,7 @@ impl Networks<'_> {
             .core
             .store
             .read(async move |on: &mut Conn| {
-                let network = networks::find(on, id).await?.ok_or(AppError::not_found("network"))?;
+                let network = live(on, id).await?;
                 item(on, network).await
             })
             .await
@@ -133,9 +133,9 @@ impl Networks<'_> {
             .core
             .store
             .write(async move |tx: &mut Tx| {
-                if let Some(before) = idempotency::seen(tx, &ctx, Action::NetworkCreate).await? {
+                if let Some(before) = idempotency::seen(tx, &ctx, Action::NetworkCreate, now).await? {
                     let id = before.parse().map_err(AppError::broken("reading the idempotency key"))?;
-                    let network = networks::find(tx, id).await?.ok_or(AppError::not_found("network"))?;
+                    let network = live(tx, id).await?;
                     return Ok::<_, AppError>(Created::Replayed(item(tx, network).await?));
                 }
                 let network = insert(tx, &new, now).await?;
@@ -167,10 +167,10 @@ impl Networks<'_> {
             .core
             .store
             .write(async move |tx: &mut Tx| {
-                let before = networks::find(tx, id).await?.ok_or(AppError::not_found("network"))?;
+                let before = live(tx, id).await?;
                 expect_revision("network", before.revision, revision)?;
                 let after = changed(&before, &request)?;
-                let after = networks::update(tx, &after, now).await?;
+                let after = networks::update(tx, &after, before.revision, now).await?;
                 sequences::next(tx, sequences::LAYOUT).await?;
                 let mut event = event.clone();
                 event.before = Some(facts(&before));
@@ -216,7 +216,7 @@ impl Networks<'_> {
             .core
             .store
             .write(async move |tx: &mut Tx| {
-                let network = networks::restore(tx, id, now).await?;
+                let network = networks::undelete(tx, id, now).await?;
                 refuse_overlap(tx, &network.pools, Some(id)).await?;
                 sequences::next(tx, sequences::LAYOUT).await?;
                 let mut event = event.clone();
@@ -277,7 +277,7 @@ pub(in crate::app) async fn insert(
 }
 
 async fn refuse_overlap(tx: &mut Tx, pools: &Pools, except: Option<NetworkId>) -> Result<()> {
-    for other in networks::all(tx).await? {
+    for other in all_live(tx).await? {
         let ranges: Vec<IpNet> = other.pools.iter().map(|pool| pool.net()).collect();
         if Some(other.id) == except {
             continue;
@@ -332,8 +332,20 @@ fn changed(before: &Network, request: &UpdateNetwork) -> Result<Network> {
     Ok(after)
 }
 
+/// The network, unless deleted.
+pub(in crate::app) async fn live(on: &mut Conn, id: NetworkId) -> Result<Network> {
+    let found = networks::find(on, id).await?.filter(|network| network.deleted_at.is_none());
+    found.ok_or(AppError::not_found("network"))
+}
+
+/// Every network that is not deleted.
+pub(in crate::app) async fn all_live(on: &mut Conn) -> Result<Vec<Network>> {
+    let all = networks::all(on).await?;
+    Ok(all.into_iter().filter(|network| network.deleted_at.is_none()).collect())
+}
+
 async fn item(on: &mut Conn, network: Network) -> Result<NetworkItem> {
-    let used: PoolUse = networks::used(on, network.id).await?;
+    let used = networks::taken(on, network.id).await?;
     let state = |pool: Pool, used: u64| PoolState {
         net: pool.net(),
         node_address: pool.node_address(),

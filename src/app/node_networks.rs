@@ -4,7 +4,9 @@ use serde_json::{Value, json};
 
 use crate::app::ctx::Ctx;
 use crate::app::error::{AppError, Result};
+use crate::app::networks::live as live_network;
 use crate::app::nodes::Nodes;
+use crate::app::nodes::live as live_node;
 use crate::app::{App, Created, Patch, Revision, expect_revision, idempotency, noun};
 use crate::domain::access::Action;
 use crate::domain::id::{NetworkId, NodeId, NodeNetworkId};
@@ -17,7 +19,6 @@ use crate::domain::time::Timestamp;
 use crate::secrets::keypair::KeyPair;
 use crate::secrets::seal::Place;
 use crate::store::backend::{Conn, Tx};
-use crate::store::node_networks::Keyed;
 use crate::store::{audit, networks, node_networks, nodes, sequences};
 
 /// A place with the endpoint that clients are told.
@@ -93,11 +94,11 @@ impl Nodes<'_> {
             .core
             .store
             .read(async move |on: &mut Conn| {
-                nodes::find(on, node).await?.ok_or(AppError::not_found("node"))?;
+                live_node(on, node).await?;
                 Ok::<_, AppError>(node_networks::of_node(on, node).await?)
             })
             .await?;
-        Ok(places.into_iter().map(|keyed| item(keyed.node_network, &settings)).collect())
+        Ok(places.into_iter().map(|place| item(place, &settings)).collect())
     }
 
     /// Puts a node into a network.
@@ -112,22 +113,22 @@ impl Nodes<'_> {
         let now = app.now();
         let (settings, _) = app.current_settings().await?;
         let place = NewPlace::prepare(app)?;
-        let event = app.event(ctx, Action::NodeNetworkCreate.as_str(), ("node_network", place.id.to_string()));
+        let event =
+            app.event(ctx, Action::NodeNetworkCreate.as_str(), ("node_network", place.id.to_string()));
         let ctx = ctx.clone();
         let made = app
             .core
             .store
             .write(async move |tx: &mut Tx| {
-                if let Some(before) = idempotency::seen(tx, &ctx, Action::NodeNetworkCreate).await? {
+                if let Some(before) = idempotency::seen(tx, &ctx, Action::NodeNetworkCreate, now).await? {
                     let id = before.parse().map_err(AppError::broken("reading the idempotency key"))?;
-                    let found =
-                        node_networks::find(tx, id).await?.ok_or(AppError::not_found("node network"))?;
+                    let found = of_node(tx, node, id).await?;
                     return Ok::<_, AppError>(Created::Replayed(found));
                 }
-                nodes::find(tx, node).await?.ok_or(AppError::not_found("node"))?;
-                networks::find(tx, request.network)
-                    .await?
-                    .ok_or_else(|| AppError::invalid("/network_id", "there is no such network"))?;
+                live_node(tx, node).await?;
+                live_network(tx, request.network)
+                    .await
+                    .map_err(|_| AppError::invalid("/network_id", "there is no such network"))?;
                 let made = insert(tx, &place, node, &request, now).await?;
                 let mut event = event.clone();
                 event.after = Some(facts(&made));
@@ -163,11 +164,11 @@ impl Nodes<'_> {
             .write(async move |tx: &mut Tx| {
                 let before = of_node(tx, node, id).await?;
                 expect_revision("node network", before.revision, revision)?;
-                let after = node_networks::update(tx, &changed(&before, &request), now).await?;
-                let mut network =
-                    networks::find(tx, before.network).await?.ok_or(AppError::not_found("network"))?;
+                let after =
+                    node_networks::update(tx, &changed(&before, &request), before.revision, now).await?;
+                let mut network = live_network(tx, before.network).await?;
                 network.config_revision += 1;
-                networks::update(tx, &network, now).await?;
+                networks::update(tx, &network, network.revision, now).await?;
                 sequences::next(tx, sequences::LAYOUT).await?;
                 let mut event = event.clone();
                 event.before = Some(facts(&before));
@@ -197,7 +198,8 @@ impl Nodes<'_> {
             .store
             .write(async move |tx: &mut Tx| {
                 let before = of_node(tx, node, id).await?;
-                node_networks::delete(tx, id, revision).await?;
+                expect_revision("node network", before.revision, revision)?;
+                node_networks::delete(tx, id).await?;
                 sequences::next(tx, sequences::LAYOUT).await?;
                 let mut event = event.clone();
                 event.before = Some(facts(&before));
@@ -219,7 +221,7 @@ pub(in crate::app) async fn place_local(
     listen_port: Option<Port>,
     now: Timestamp,
 ) -> Result<Option<NodeNetwork>> {
-    let Some(local) = nodes::local(tx).await? else { return Ok(None) };
+    let Some(local) = nodes::find_local(tx).await? else { return Ok(None) };
     let request =
         CreateNodeNetwork { network: network.id, listen_port, endpoint_host: None, endpoint_port: None };
     insert(tx, place, local.id, &request, now).await.map(Some)
@@ -249,21 +251,21 @@ async fn insert(
         created_at: now,
         updated_at: now,
     };
-    let made = node_networks::insert(tx, &new, &place.sealed_key).await?;
+    let made = node_networks::insert(tx, &new, &place.sealed_key, now).await?;
     sequences::next(tx, sequences::LAYOUT).await?;
     Ok(made)
 }
 
-fn free_interface(there: &[Keyed]) -> Result<InterfaceName> {
-    let taken = |name: &InterfaceName| there.iter().any(|keyed| keyed.node_network.interface == *name);
+fn free_interface(there: &[NodeNetwork]) -> Result<InterfaceName> {
+    let taken = |name: &InterfaceName| there.iter().any(|place| place.interface == *name);
     (0..=u16::MAX)
         .map(InterfaceName::numbered)
         .find(|name| !taken(name))
         .ok_or_else(|| AppError::conflict("node_full", "the node has an interface for every number there is"))
 }
 
-fn free_port(there: &[Keyed], first: u16) -> Result<Port> {
-    let taken = |port: &Port| there.iter().any(|keyed| keyed.node_network.listen_port == *port);
+fn free_port(there: &[NodeNetwork], first: u16) -> Result<Port> {
+    let taken = |port: &Port| there.iter().any(|place| place.listen_port == *port);
     (first.max(1)..=u16::MAX)
         .filter_map(|port| Port::try_from(port).ok())
         .find(|port| !taken(port))
@@ -271,7 +273,7 @@ fn free_port(there: &[Keyed], first: u16) -> Result<Port> {
 }
 
 async fn of_node(tx: &mut Tx, node: NodeId, id: NodeNetworkId) -> Result<NodeNetwork> {
-    let found = node_networks::find(tx, id).await?.filter(|it| it.node == node);
+    let found = node_networks::of_node(tx, node).await?.into_iter().find(|it| it.id == id);
     found.ok_or(AppError::not_found("node network"))
 }
 

@@ -61,7 +61,7 @@ impl Nodes<'_> {
             .0
             .core
             .store
-            .read(async move |on: &mut Conn| Ok::<_, AppError>(nodes::list(on, &page).await?))
+            .read(async move |on: &mut Conn| Ok::<_, AppError>(nodes::list(on, false, &page).await?))
             .await?;
         Ok(page.map(|node| item(node, now)))
     }
@@ -69,8 +69,8 @@ impl Nodes<'_> {
     /// One node.
     pub async fn get(&self, ctx: &Ctx, id: NodeId) -> Result<NodeItem> {
         ctx.require(Action::NodeGet)?;
-        let node = self.0.core.store.read(async move |on: &mut Conn| nodes::find(on, id).await).await?;
-        node.map(|node| item(node, self.0.now())).ok_or(AppError::not_found("node"))
+        let node = self.0.core.store.read(async move |on: &mut Conn| live(on, id).await).await?;
+        Ok(item(node, self.0.now()))
     }
 
     /// Makes a node. It stays pending until it reports.
@@ -91,9 +91,9 @@ impl Nodes<'_> {
         app.core
             .store
             .write(async move |tx: &mut Tx| {
-                if let Some(before) = idempotency::seen(tx, &ctx, Action::NodeCreate).await? {
+                if let Some(before) = idempotency::seen(tx, &ctx, Action::NodeCreate, now).await? {
                     let id = before.parse().map_err(AppError::broken("reading the idempotency key"))?;
-                    let node = nodes::find(tx, id).await?.ok_or(AppError::not_found("node"))?;
+                    let node = live(tx, id).await?;
                     return Ok::<_, AppError>(Created::Replayed(item(node, now)));
                 }
                 let node = nodes::insert(tx, &new, now).await?;
@@ -122,9 +122,9 @@ impl Nodes<'_> {
             .core
             .store
             .write(async move |tx: &mut Tx| {
-                let before = nodes::find(tx, id).await?.ok_or(AppError::not_found("node"))?;
+                let before = live(tx, id).await?;
                 expect_revision("node", before.revision, revision)?;
-                let after = nodes::update(tx, &changed(&before, &request), now).await?;
+                let after = nodes::update(tx, &changed(&before, &request), before.revision, now).await?;
                 let mut event = event.clone();
                 event.before = Some(facts(&before));
                 event.after = Some(facts(&after));
@@ -145,7 +145,7 @@ impl Nodes<'_> {
         app.core
             .store
             .write(async move |tx: &mut Tx| {
-                let before = nodes::find(tx, id).await?.ok_or(AppError::not_found("node"))?;
+                let before = live(tx, id).await?;
                 if before.local {
                     return Err(AppError::conflict(
                         "local_node",
@@ -181,6 +181,12 @@ fn changed(before: &Node, request: &UpdateNode) -> Node {
         after.draining = draining;
     }
     after
+}
+
+/// The node, unless deleted.
+pub(in crate::app) async fn live(on: &mut Conn, id: NodeId) -> Result<Node> {
+    let found = nodes::find(on, id).await?.filter(|node| node.deleted_at.is_none());
+    found.ok_or(AppError::not_found("node"))
 }
 
 fn item(node: Node, now: Timestamp) -> NodeItem {

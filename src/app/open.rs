@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::Value;
 use tokio::sync::watch;
 use zeroize::Zeroizing;
 
@@ -14,8 +13,9 @@ use crate::cache::memory::Memory;
 use crate::domain::id::NodeId;
 use crate::domain::node::NewNode;
 use crate::runtime::clock::Clock;
+use crate::secrets::canary::{CanaryError, canary, check_canary};
 use crate::secrets::jwt::{AccessTokens, SigningKey, SigningKeys};
-use crate::secrets::master_key::{CanaryError, MasterKey, canary, check_canary};
+use crate::secrets::master_key::MasterKey;
 use crate::secrets::password::PasswordWork;
 use crate::secrets::seal::{Keyring, Place, Sealed};
 use crate::store::backend::{Conn, Store, Tx};
@@ -42,7 +42,9 @@ pub struct Parts {
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// The database holds secrets of another key.
-    #[error("the master key is not the one this database was sealed with; put the right key back, or restore both from one backup")]
+    #[error(
+        "the master key is not the one this database was sealed with; put the right key back, or restore both from one backup"
+    )]
     WrongKey {
         /// What the check said.
         #[source]
@@ -136,37 +138,38 @@ async fn signing_key(parts: &Parts, keyring: &Keyring) -> Result<SigningKey, Ope
     let sealed = keyring.seal(SIGNING_PLACE, fresh.expose_secret()).map_err(|e| make(e.into()))?;
     let sealed = find_or_put(parts, SIGNING_KEY, sealed).await?;
     let bytes = keyring.open(SIGNING_PLACE, &sealed).map_err(|e| stored(e.into()))?;
-    let secret: [u8; SigningKey::BYTES] = bytes.as_slice().try_into().map_err(|_| stored("wrong length".into()))?;
+    let secret: [u8; SigningKey::BYTES] =
+        bytes.as_slice().try_into().map_err(|_| stored("wrong length".into()))?;
     Ok(SigningKey::from_secret(Zeroizing::new(secret)))
 }
 
 /// The sealed value of a name: the stored one, or else the fresh one, which then is the stored one.
 async fn find_or_put(parts: &Parts, name: &'static str, fresh: Sealed) -> Result<Sealed, OpenError> {
     let now = parts.clock.now();
-    let text = Value::String(STANDARD.encode(fresh.as_bytes()));
-    let value = parts
+    let text = STANDARD.encode(fresh.as_bytes());
+    let text: String = parts
         .store
         .write(async move |tx: &mut Tx| {
-            if let Some((value, _)) = settings::find(tx, name).await? {
-                return Ok::<_, StoreError>(value);
+            if let Some(found) = settings::find(tx, name).await? {
+                return Ok::<_, StoreError>(found.value);
             }
-            settings::put(tx, name, &text, Some(0), now).await?;
+            settings::set(tx, name, &text, 0, now).await?;
             Ok(text.clone())
         })
         .await?;
     let broken = |cause: Box<dyn std::error::Error + Send + Sync>| OpenError::Stored { name, cause };
-    let text = value.as_str().ok_or_else(|| broken("not a text".into()))?;
     let bytes = STANDARD.decode(text).map_err(|e| broken(e.into()))?;
     Sealed::parse(bytes).map_err(|e| broken(e.into()))
 }
 
 async fn ensure_local_node(parts: &Parts) -> Result<(), OpenError> {
     let now = parts.clock.now();
-    let there = parts.store.read(async |on: &mut Conn| nodes::local(on).await).await?;
+    let there = parts.store.read(async |on: &mut Conn| nodes::find_local(on).await).await?;
     if there.is_some() {
         return Ok(());
     }
-    let broken = |cause: Box<dyn std::error::Error + Send + Sync>| OpenError::Make { name: "local node", cause };
+    let broken =
+        |cause: Box<dyn std::error::Error + Send + Sync>| OpenError::Make { name: "local node", cause };
     let new = NewNode {
         id: NodeId::new(parts.clock.new_id()),
         name: "local".parse().map_err(|e: crate::domain::name::NameError| broken(e.into()))?,

@@ -12,7 +12,6 @@ use crate::app::ctx::Ctx;
 use crate::app::error::{AppError, Result};
 use crate::domain::access::{Action, Actor};
 use crate::domain::id::{SessionId, UserId};
-use crate::domain::page::{Page, PageRequest};
 use crate::domain::session::{IDLE_FOR, Presented, Session, judge};
 use crate::domain::time::Timestamp;
 use crate::domain::user::{User, UserState};
@@ -21,8 +20,8 @@ use crate::secrets::password::{Password, PasswordHash, Verdict, WorkError};
 use crate::secrets::seal::{Place, Sealed};
 use crate::secrets::token::RefreshToken;
 use crate::store::backend::{Conn, Tx};
-use crate::store::sessions::SessionSort;
-use crate::store::users::Account;
+use crate::store::sessions::Rotation;
+use crate::store::users::Credentials;
 use crate::store::{audit, sessions, users};
 
 /// The use cases of sessions.
@@ -69,17 +68,16 @@ impl Sessions<'_> {
             retry_after: std::time::Duration::from_secs(wait.seconds()),
         })?;
         let account = self.account(login).await?;
-        match self.judge_password(password, account.as_ref()).await? {
-            Some((account, needs_rehash)) if account.user.state(now) == UserState::Active => {
+        match (self.judge_password(password, account.as_ref()).await?, account) {
+            (Some(needs_rehash), Some(account)) if account.user.state(now) == UserState::Active => {
                 limit.record_success(address, login, now);
                 if needs_rehash {
-                    self.rehash(&account.user, password).await?;
+                    self.rehash(&account, password).await?;
                 }
                 self.begin(ctx, &account.user, user_agent).await
             }
-            refused => {
+            (_, known) => {
                 limit.record_failure(address, login, now);
-                let known = refused.map(|(account, _)| account).or(account);
                 let target = known.map(|account| account.user.id.to_string()).unwrap_or_default();
                 app.refused(ctx, "session_create", ("user", target)).await?;
                 Err(WRONG)
@@ -97,15 +95,20 @@ impl Sessions<'_> {
         let from = *presented.digest().as_bytes();
         let to = *next.digest().as_bytes();
         let next = next.reveal();
-        let found =
-            app.core.store.read(async move |on: &mut Conn| sessions::by_refresh(on, &from).await).await?;
+        let found = app
+            .core
+            .store
+            .read(async move |on: &mut Conn| sessions::find_by_refresh(on, &from).await)
+            .await?;
         let Some(found) = found.filter(|found| found.session.is_live(now)) else { return Err(ENDED) };
         let user = self.active_user(found.session.user, now).await?.ok_or(ENDED)?;
         let session = found.session.id;
         let row = session.to_string();
         match judge(found.is_current, found.rotated_at, now) {
             Presented::Current => {}
-            Presented::JustReplaced => return self.same_successor(&found.session, &user, found.successor, &row),
+            Presented::JustReplaced => {
+                return self.same_successor(&found.session, &user, found.successor, &row);
+            }
             Presented::Replayed => {
                 self.end_session(ctx, session, "session_replay").await?;
                 return Err(ENDED);
@@ -117,15 +120,19 @@ impl Sessions<'_> {
             .core
             .store
             .write(async move |tx: &mut Tx| {
-                Ok::<_, AppError>(sessions::rotate(tx, session, &from, &to, &sealed, expires_at, now).await?)
+                let rotation = Rotation { old_hash: &from, new_hash: &to, successor: &sealed, expires_at };
+                Ok::<_, AppError>(sessions::rotate(tx, session, &rotation, now).await?)
             })
             .await?;
         if rotated {
             return self.tokens(session, &user, next, expires_at);
         }
         // Another request with the same token was first: this one gets that one's answer.
-        let again =
-            app.core.store.read(async move |on: &mut Conn| sessions::by_refresh(on, &from).await).await?;
+        let again = app
+            .core
+            .store
+            .read(async move |on: &mut Conn| sessions::find_by_refresh(on, &from).await)
+            .await?;
         match again {
             Some(again) => self.same_successor(&again.session, &user, again.successor, &row),
             None => Err(ENDED),
@@ -136,8 +143,12 @@ impl Sessions<'_> {
     pub async fn end(&self, ctx: &Ctx, token: &str) -> Result<()> {
         let Ok(token) = RefreshToken::parse(token) else { return Ok(()) };
         let digest = *token.digest().as_bytes();
-        let found =
-            self.0.core.store.read(async move |on: &mut Conn| sessions::by_refresh(on, &digest).await).await?;
+        let found = self
+            .0
+            .core
+            .store
+            .read(async move |on: &mut Conn| sessions::find_by_refresh(on, &digest).await)
+            .await?;
         match found {
             Some(found) => self.end_session(ctx, found.session.id, "session_end").await,
             None => Ok(()),
@@ -146,8 +157,9 @@ impl Sessions<'_> {
 
     /// Who an access token speaks for, as of now: a changed role or an ended session counts at once.
     pub async fn authenticate(&self, access_token: &str) -> Result<Actor> {
-        const REFUSED: AppError =
-            AppError::Unauthenticated { why: "the access token is not good, or no longer; refresh it or sign in" };
+        const REFUSED: AppError = AppError::Unauthenticated {
+            why: "the access token is not good, or no longer; refresh it or sign in",
+        };
         let app = self.0;
         let now = app.now();
         let claims = app.core.tokens.verify(access_token, now).map_err(|_| REFUSED)?;
@@ -158,16 +170,27 @@ impl Sessions<'_> {
             && user.epoch == grant.epoch
             && user.state(now) == UserState::Active
             && session.is_live(now);
-        if good { Ok(Actor::User { id: user.id, role: user.role, session: session.id }) } else { Err(REFUSED) }
+        if good {
+            Ok(Actor::User { id: user.id, role: user.role, session: session.id })
+        } else {
+            Err(REFUSED)
+        }
     }
 
-    /// A page of the sessions this actor may see.
-    pub async fn list(&self, ctx: &Ctx, page: PageRequest<SessionSort>) -> Result<Page<Session>> {
+    /// The live sessions of a user, newest first; the actor's own where nobody is named.
+    pub async fn list(&self, ctx: &Ctx, user: Option<UserId>) -> Result<Vec<Session>> {
         let owner = ctx.scope(Action::SessionList)?.owner();
+        let now = self.0.now();
+        let Some(user) = user.or(ctx.actor.user()) else {
+            return Err(AppError::invalid("/user_id", "say whose sessions"));
+        };
+        if owner.is_some_and(|owner| owner != user) {
+            return Err(AppError::not_found("user"));
+        }
         self.0
             .core
             .store
-            .read(async move |on: &mut Conn| Ok::<_, AppError>(sessions::list(on, owner, &page).await?))
+            .read(async move |on: &mut Conn| Ok::<_, AppError>(sessions::live_of_user(on, user, now).await?))
             .await
     }
 
@@ -183,23 +206,19 @@ impl Sessions<'_> {
         }
     }
 
-    async fn account(&self, login: &str) -> Result<Option<Account>> {
+    async fn account(&self, login: &str) -> Result<Option<Credentials>> {
         let Ok(login) = login.parse() else { return Ok(None) };
         let found = self
             .0
             .core
             .store
-            .read(async move |on: &mut Conn| users::account_by_login(on, &login).await)
+            .read(async move |on: &mut Conn| users::find_credentials(on, &login).await)
             .await?;
         Ok(found)
     }
 
     /// The account, where the password is its own. An unknown one costs the same work.
-    async fn judge_password(
-        &self,
-        password: &str,
-        account: Option<&Account>,
-    ) -> Result<Option<(Account, bool)>> {
+    async fn judge_password(&self, password: &str, account: Option<&Credentials>) -> Result<Option<bool>> {
         let Ok(password) = Password::presented(password) else { return Ok(None) };
         let hash = match account.and_then(|account| account.password_hash.as_deref()) {
             Some(text) => {
@@ -207,23 +226,24 @@ impl Sessions<'_> {
             }
             None => None,
         };
-        let verdict =
-            self.0.core.passwords.verify(&password, hash.as_ref()).await.map_err(work_error)?;
+        let verdict = self.0.core.passwords.verify(&password, hash.as_ref()).await.map_err(work_error)?;
         Ok(match (verdict, account) {
-            (Verdict::Right { needs_rehash }, Some(account)) => Some((account.clone(), needs_rehash)),
+            (Verdict::Right { needs_rehash }, Some(_)) => Some(needs_rehash),
             (Verdict::Right { .. }, None) | (Verdict::Wrong, _) => None,
         })
     }
 
     /// Stores the password under today's cost while it is at hand. Not a change of password: sessions stay.
-    async fn rehash(&self, user: &User, password: &str) -> Result<()> {
-        let Ok(password) = Password::parse(password) else { return Ok(()) };
+    async fn rehash(&self, account: &Credentials, password: &str) -> Result<()> {
+        let (Ok(password), Some(old)) = (Password::parse(password), account.password_hash.clone()) else {
+            return Ok(());
+        };
         let hash = self.0.hash(&password).await?;
-        let (id, now) = (user.id, self.0.now());
+        let id = account.user.id;
         self.0
             .core
             .store
-            .write(async move |tx: &mut Tx| Ok::<_, AppError>(users::rehash(tx, id, &hash, now).await?))
+            .write(async move |tx: &mut Tx| Ok::<_, AppError>(users::rehash(tx, id, &old, &hash).await?))
             .await
     }
 
@@ -297,8 +317,8 @@ impl Sessions<'_> {
     }
 
     async fn active_user(&self, id: UserId, now: Timestamp) -> Result<Option<User>> {
-        let user = self.0.core.store.read(async move |on: &mut Conn| users::find(on, id, None).await).await?;
-        Ok(user.filter(|user| user.state(now) == UserState::Active))
+        let user = self.0.core.store.read(async move |on: &mut Conn| users::find(on, id).await).await?;
+        Ok(user.filter(|user| user.deleted_at.is_none() && user.state(now) == UserState::Active))
     }
 
     async fn authority(&self, id: SessionId) -> Result<Option<Arc<Authority>>> {
@@ -313,7 +333,7 @@ impl Sessions<'_> {
             .store
             .read(async move |on: &mut Conn| {
                 let Some(session) = sessions::find(on, id).await? else { return Ok(None) };
-                let user = users::find(on, session.user, None).await?;
+                let user = users::find(on, session.user).await?.filter(|user| user.deleted_at.is_none());
                 Ok::<_, AppError>(user.map(|user| Authority { user, session }))
             })
             .await?
@@ -331,7 +351,7 @@ impl Sessions<'_> {
         app.core
             .store
             .write(async move |tx: &mut Tx| {
-                if sessions::end(tx, id, now).await? {
+                if sessions::revoke(tx, id, now).await? {
                     audit::insert(tx, &event).await?;
                 }
                 Ok::<_, AppError>(())
@@ -349,9 +369,13 @@ const fn successor_place(row: &str) -> Place<'_> {
 
 /// Password work that could not be done now.
 pub(in crate::app) fn work_error(error: WorkError) -> AppError {
-    if error.is_busy() {
-        AppError::Busy { why: "too many sign-ins at once; try again", retry_after: WorkError::RETRY_AFTER }
-    } else {
-        AppError::Internal { operation: "the password work", cause: Box::new(error) }
+    match error {
+        WorkError::Busy => AppError::Busy {
+            why: "too many sign-ins at once; try again",
+            retry_after: WorkError::RETRY_AFTER,
+        },
+        WorkError::Stopped(_) | WorkError::Hash | WorkError::Stored(_) => {
+            AppError::Internal { operation: "the password work", cause: Box::new(error) }
+        }
     }
 }

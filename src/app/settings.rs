@@ -4,15 +4,13 @@ use serde_json::{Value, json};
 
 use crate::app::ctx::Ctx;
 use crate::app::error::{AppError, Result};
+use crate::app::networks::all_live;
 use crate::app::{App, Patch, Revision, noun};
 use crate::domain::access::Action;
 use crate::domain::name::Host;
 use crate::domain::settings::Settings;
 use crate::store::backend::{Conn, Tx};
 use crate::store::{audit, networks, settings};
-
-/// The row that holds them.
-pub(in crate::app) const KEY: &str = "settings";
 
 /// The use cases of the settings.
 #[derive(Debug, Clone, Copy)]
@@ -44,12 +42,12 @@ impl SettingsAct<'_> {
         ctx.require(Action::SettingsUpdate)?;
         let app = self.0;
         let now = app.now();
-        let event = app.event(ctx, Action::SettingsUpdate.as_str(), ("settings", KEY.to_owned()));
+        let event = app.event(ctx, Action::SettingsUpdate.as_str(), ("settings", "service".to_owned()));
         let updated = app
             .core
             .store
             .write(async move |tx: &mut Tx| {
-                let (before, _) = parse(settings::find(tx, KEY).await?)?;
+                let before = settings::service(tx).await?.value;
                 let mut after = before.clone();
                 if let Some(host) = &request.endpoint_host {
                     after.endpoint_host.clone_from(host);
@@ -57,16 +55,16 @@ impl SettingsAct<'_> {
                 if let Some(show) = request.show_endpoints {
                     after.show_endpoints = show;
                 }
-                let revision = settings::put(tx, KEY, &value(&after)?, Some(revision), now).await?;
+                let revision = settings::set_service(tx, &after, revision, now).await?;
                 if after.endpoint_host != before.endpoint_host {
-                    for mut network in networks::all(tx).await? {
+                    for mut network in all_live(tx).await? {
                         network.config_revision += 1;
-                        networks::update(tx, &network, now).await?;
+                        networks::update(tx, &network, network.revision, now).await?;
                     }
                 }
                 let mut event = event.clone();
-                event.before = Some(value(&before)?);
-                event.after = Some(value(&after)?);
+                event.before = Some(facts(&before));
+                event.after = Some(facts(&after));
                 audit::insert(tx, &event).await?;
                 Ok::<_, AppError>((after, revision))
             })
@@ -80,21 +78,13 @@ impl SettingsAct<'_> {
 impl App {
     /// The settings as they are, for use cases that follow them.
     pub(in crate::app) async fn current_settings(&self) -> Result<(Settings, Revision)> {
-        let row = self.core.store.read(async |on: &mut Conn| settings::find(on, KEY).await).await?;
-        parse(row)
+        let found = self
+            .core
+            .store
+            .read(async |on: &mut Conn| Ok::<_, AppError>(settings::service(on).await?))
+            .await?;
+        Ok((found.value, found.revision))
     }
-}
-
-/// Reads the row; a service without one has the defaults at revision 0.
-pub(in crate::app) fn parse(row: Option<(Value, i64)>) -> Result<(Settings, Revision)> {
-    let Some((value, revision)) = row else { return Ok((Settings::default(), 0)) };
-    let settings = serde_json::from_value(value).map_err(AppError::broken("reading the stored settings"))?;
-    Ok((settings, revision))
-}
-
-/// The row's value.
-pub(in crate::app) fn value(settings: &Settings) -> Result<Value> {
-    serde_json::to_value(settings).map_err(AppError::broken("writing the settings"))
 }
 
 /// What the audit keeps where the settings are made by the setup.

@@ -5,13 +5,13 @@
 use std::time::Duration;
 
 use crate::app::ctx::Ctx;
+use crate::app::devices::DeviceRow;
 use crate::app::devices::{self, CreateDevice, DeviceItem, DeviceKey};
 use crate::app::error::{AppError, Result};
 use crate::app::export::{self, Revealed, Source};
 use crate::app::links::OneTimeLink;
 use crate::app::networks::{self, CreateNetwork};
 use crate::app::node_networks::{self, NewPlace};
-use crate::app::settings;
 use crate::app::users::{self, CreateUser};
 use crate::app::{App, ctx::Scope};
 use crate::domain::access::{Action, Role};
@@ -19,15 +19,15 @@ use crate::domain::device::NewDevice;
 use crate::domain::id::{DeviceId, LinkId, NetworkId};
 use crate::domain::key::PublicKey;
 use crate::domain::name::{DeviceName, Host};
-use crate::domain::network::{NewNetwork, Network};
+use crate::domain::network::{Network, NewNetwork};
 use crate::domain::node::Port;
 use crate::domain::settings::Settings;
 use crate::domain::time::Timestamp;
 use crate::domain::user::{NewUser, User};
 use crate::secrets::token::SetupToken;
 use crate::store::backend::{Conn, Tx};
-use crate::store::devices::DeviceRow;
-use crate::store::{audit, links, settings as stored, users as user_rows};
+use crate::store::links::{self, Link};
+use crate::store::{audit, settings as stored, users as user_rows};
 
 /// The use cases of the first run.
 #[derive(Debug, Clone, Copy)]
@@ -100,7 +100,7 @@ impl Setup<'_> {
             .0
             .core
             .store
-            .read(async |on: &mut Conn| user_rows::count(on, Role::Owner).await)
+            .read(async |on: &mut Conn| user_rows::count_able(on, Role::Owner).await)
             .await?;
         Ok(owners == 0)
     }
@@ -112,15 +112,22 @@ impl Setup<'_> {
         let now = app.now();
         let token = SetupToken::generate().map_err(AppError::broken("making a setup link"))?;
         let digest = *token.digest().as_bytes();
-        let link = LinkId::new(app.core.clock.new_id());
         let expires_at = now + GOOD_FOR;
+        let link = Link {
+            id: LinkId::new(app.core.clock.new_id()),
+            kind: KIND.to_owned(),
+            target: None,
+            expires_at,
+            used_at: None,
+            created_at: now,
+        };
         let event = app.event(ctx, Action::SetupLinkCreate.as_str(), ("setup", String::new()));
         app.core
             .store
             .write(async move |tx: &mut Tx| {
                 refuse_with_owner(tx).await?;
-                links::delete_kind(tx, KIND).await?;
-                links::insert(tx, link, KIND, &digest, None, expires_at, now).await?;
+                links::revoke(tx, KIND, None).await?;
+                links::insert(tx, &link, &digest).await?;
                 audit::insert(tx, &event).await?;
                 Ok::<_, AppError>(())
             })
@@ -135,14 +142,15 @@ impl Setup<'_> {
         };
         let token = SetupToken::parse(token).map_err(|_| BAD)?;
         let digest = *token.digest().as_bytes();
+        let now = self.0.now();
         let link = self
             .0
             .core
             .store
-            .read(async move |on: &mut Conn| links::find(on, KIND, &digest).await)
+            .read(async move |on: &mut Conn| Ok::<_, AppError>(links::find(on, KIND, &digest, now).await?))
             .await?;
         // Checked before the costly work, and again where it counts.
-        if link.is_none_or(|link| link.used_at.is_some() || link.expires_at <= self.0.now()) {
+        if link.is_none() {
             return Err(BAD);
         }
         self.perform(ctx, Some(digest), request).await
@@ -165,7 +173,7 @@ impl Setup<'_> {
             .write(async move |tx: &mut Tx| {
                 refuse_with_owner(tx).await?;
                 if let Some(digest) = digest {
-                    let spent = links::redeem(tx, KIND, &digest, now).await?;
+                    let spent = links::spend(tx, KIND, &digest, now).await?;
                     spent.ok_or(AppError::Unauthenticated { why: "the setup link was just used" })?;
                 }
                 let made = write(tx, &plan, now).await?;
@@ -180,9 +188,7 @@ impl Setup<'_> {
         app.user_changed();
         let (device, config) = match made.device {
             None => (None, None),
-            Some((row, source)) => {
-                (Some(devices::item(row.into(), now)), Some(app.render(&source)?))
-            }
+            Some((row, source)) => (Some(devices::item(row.into(), now)), Some(app.render(&source)?)),
         };
         Ok(SetupDone { user: made.user, network: made.network.id, device, config })
     }
@@ -227,8 +233,8 @@ impl App {
 
 async fn write(tx: &mut Tx, plan: &Plan, now: Timestamp) -> Result<Made> {
     let user = user_rows::insert(tx, &plan.user, now).await?;
-    let (_, revision) = settings::parse(stored::find(tx, settings::KEY).await?)?;
-    stored::put(tx, settings::KEY, &settings::value(&plan.settings)?, Some(revision), now).await?;
+    let revision = stored::service(tx).await?.revision;
+    stored::set_service(tx, &plan.settings, revision, now).await?;
     let network = networks::insert(tx, &plan.network, now).await?;
     node_networks::place_local(tx, &plan.place, &network, plan.port, now).await?;
     let device = match &plan.device {
@@ -243,7 +249,7 @@ async fn write(tx: &mut Tx, plan: &Plan, now: Timestamp) -> Result<Made> {
 }
 
 async fn refuse_with_owner(tx: &mut Tx) -> Result<()> {
-    if user_rows::count(tx, Role::Owner).await? == 0 {
+    if user_rows::count_able(tx, Role::Owner).await? == 0 {
         return Ok(());
     }
     Err(AppError::conflict("already_set_up", "the service has an owner already; sign in instead"))

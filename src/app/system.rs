@@ -7,7 +7,7 @@ use crate::domain::access::Action;
 use crate::domain::device::DeviceState;
 use crate::domain::node::NodeHealth;
 use crate::store::backend::Conn;
-use crate::store::{devices, nodes};
+use crate::store::{nodes, states};
 
 /// The use cases of the service itself.
 #[derive(Debug, Clone, Copy)]
@@ -37,8 +37,8 @@ impl System<'_> {
             .core
             .store
             .read(async move |on: &mut Conn| {
-                let node = if local { nodes::local(on).await? } else { None };
-                Ok::<_, AppError>((node, devices::states(on, now).await?))
+                let node = if local { nodes::find_local(on).await? } else { None };
+                Ok::<_, AppError>((node, states::count(on, now).await?))
             })
             .await?;
         Ok(SystemState {

@@ -2,21 +2,24 @@
 //!
 //! Invariant: a repeated report adds nothing, and a limit that is reached stops the device in the same transaction.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use crate::app::App;
 use crate::app::error::{AppError, Result};
-use crate::domain::id::NodeId;
+use crate::domain::device::Surroundings;
+use crate::domain::id::{DeviceId, NodeId, UserId};
 use crate::domain::message::{DeviceReport, Report};
 use crate::domain::time::Timestamp;
 use crate::store::backend::Tx;
-use crate::store::usage::Recorded;
-use crate::store::{devices, nodes, sequences, usage};
+use crate::store::peers::PeerFacts;
+use crate::store::{nodes, peers, sequences, usage};
 
 /// The intake of reports.
 #[derive(Debug, Clone, Copy)]
 pub struct UsageIntake<'a>(pub(in crate::app) &'a App);
 
 /// Devices of a report that one transaction takes in, so that other writes get their turn between.
-const BATCH: usize = 250;
+const BATCH: usize = 200;
 
 impl UsageIntake<'_> {
     /// Takes in a report.
@@ -27,11 +30,8 @@ impl UsageIntake<'_> {
         let mut stopped = false;
         for batch in reported.chunks(BATCH) {
             let devices: Vec<DeviceReport> = batch.to_vec();
-            stopped |= app
-                .core
-                .store
-                .write(async move |tx: &mut Tx| record(tx, node, &devices, now).await)
-                .await?;
+            stopped |=
+                app.core.store.write(async move |tx: &mut Tx| record(tx, node, &devices, now).await).await?;
             for device in batch {
                 app.core.devices.forget(&device.device);
             }
@@ -53,17 +53,36 @@ impl UsageIntake<'_> {
 
 /// Records a batch. True when a device came to its end by it, or began its time.
 async fn record(tx: &mut Tx, node: NodeId, batch: &[DeviceReport], now: Timestamp) -> Result<bool> {
-    let mut changed = false;
-    for report in batch {
-        let Some(recorded) = usage::record(tx, node, report, now).await? else { continue };
-        let Recorded { device, around_before, around_after, .. } = &recorded;
-        let began = device.duration_s.is_some() && device.first_handshake_at == report.last_handshake;
-        if device.state(around_before, now) != device.state(around_after, now) || began {
-            changed = true;
-            let sequence = sequences::next(tx, sequences::DESIRED).await?;
-            // The user's other devices may have come to the same end.
-            devices::touch_user(tx, device.user, sequence).await?;
-        }
+    let before = sequences::current(tx, sequences::DESIRED).await?;
+    let grown: BTreeMap<DeviceId, u64> = usage::record(tx, node, batch, now)
+        .await?
+        .into_iter()
+        .map(|(device, traffic)| (device, traffic.total_bytes()))
+        .collect();
+    let ids: Vec<DeviceId> = grown.keys().copied().collect();
+    let facts = peers::of_devices(tx, &ids).await?;
+    for user in ended(&facts, &grown, now) {
+        // The user's other devices may have come to the same end.
+        peers::touch_user(tx, user).await?;
     }
-    Ok(changed)
+    Ok(sequences::current(tx, sequences::DESIRED).await? != before)
+}
+
+/// The users some of whose devices were peers before they grew by so many bytes, and now are none.
+fn ended(facts: &[PeerFacts], grown: &BTreeMap<DeviceId, u64>, now: Timestamp) -> BTreeSet<UserId> {
+    let growth = |device: DeviceId| grown.get(&device).copied().unwrap_or_default();
+    let mut by_user: BTreeMap<UserId, u64> = BTreeMap::new();
+    for it in facts {
+        *by_user.entry(it.device.user).or_default() += growth(it.device.id);
+    }
+    let crossed = |it: &&PeerFacts| {
+        let user_growth = by_user.get(&it.device.user).copied().unwrap_or_default();
+        let before = Surroundings {
+            device_used_bytes: it.around.device_used_bytes.saturating_sub(growth(it.device.id)),
+            user_used_bytes: it.around.user_used_bytes.saturating_sub(user_growth),
+            ..it.around
+        };
+        it.device.state(&before, now) != it.device.state(&it.around, now)
+    };
+    facts.iter().filter(crossed).map(|it| it.device.user).collect()
 }

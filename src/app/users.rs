@@ -16,7 +16,7 @@ use crate::domain::user::{NewUser, User, UserState};
 use crate::secrets::password::Password;
 use crate::store::backend::{Conn, Tx};
 use crate::store::users::{UserFilter, UserSort};
-use crate::store::{audit, devices, sequences, sessions, users};
+use crate::store::{audit, peers, sessions, users};
 
 /// The use cases of users.
 #[derive(Debug, Clone, Copy)]
@@ -75,13 +75,13 @@ impl Users<'_> {
         filter: UserFilter,
         page: PageRequest<UserSort>,
     ) -> Result<Page<UserItem>> {
-        let owner = ctx.scope(Action::UserList)?.owner();
+        let filter = UserFilter { only: ctx.scope(Action::UserList)?.owner(), ..filter };
         let now = self.0.now();
         let page = self
             .0
             .core
             .store
-            .read(async move |on: &mut Conn| Ok::<_, AppError>(users::list(on, owner, &filter, &page).await?))
+            .read(async move |on: &mut Conn| Ok::<_, AppError>(users::list(on, &filter, &page).await?))
             .await?;
         Ok(page.map(|user| item(user, now)))
     }
@@ -89,9 +89,11 @@ impl Users<'_> {
     /// One user.
     pub async fn get(&self, ctx: &Ctx, id: UserId) -> Result<UserItem> {
         let owner = ctx.scope(Action::UserGet)?.owner();
-        let user =
-            self.0.core.store.read(async move |on: &mut Conn| users::find(on, id, owner).await).await?;
-        user.map(|user| item(user, self.0.now())).ok_or(AppError::not_found("user"))
+        if owner.is_some_and(|owner| owner != id) {
+            return Err(AppError::not_found("user"));
+        }
+        let found = self.0.core.store.read(async move |on: &mut Conn| live(on, id).await).await?;
+        Ok(item(found, self.0.now()))
     }
 
     /// Makes a user.
@@ -111,9 +113,9 @@ impl Users<'_> {
             .core
             .store
             .write(async move |tx: &mut Tx| {
-                if let Some(before) = idempotency::seen(tx, &ctx, Action::UserCreate).await? {
+                if let Some(before) = idempotency::seen(tx, &ctx, Action::UserCreate, now).await? {
                     let id = before.parse().map_err(AppError::broken("reading the idempotency key"))?;
-                    let user = users::find(tx, id, None).await?.ok_or(AppError::not_found("user"))?;
+                    let user = live(tx, id).await?;
                     return Ok::<_, AppError>(Created::Replayed(user));
                 }
                 let user = users::insert(tx, &new, now).await?;
@@ -181,10 +183,10 @@ impl Users<'_> {
         app.core
             .store
             .write(async move |tx: &mut Tx| {
-                let user = users::find(tx, id, None).await?.ok_or(AppError::not_found("user"))?;
+                let user = live(tx, id).await?;
                 require_rank(&ctx, Action::UserSetPassword, user.role)?;
                 users::set_password(tx, id, &hash, now).await?;
-                sessions::end_all(tx, id, None, now).await?;
+                sessions::revoke_of_user(tx, id, None, now).await?;
                 audit::insert(tx, &event).await?;
                 Ok::<_, AppError>(())
             })
@@ -203,14 +205,13 @@ impl Users<'_> {
         app.core
             .store
             .write(async move |tx: &mut Tx| {
-                let user = users::find(tx, id, None).await?.ok_or(AppError::not_found("user"))?;
+                let user = live(tx, id).await?;
                 require_rank(&ctx, Action::UserDelete, user.role)?;
                 expect_revision("user", user.revision, revision)?;
                 users::delete(tx, id, revision, now).await?;
                 keep_an_owner(tx, user.role).await?;
-                sessions::end_all(tx, id, None, now).await?;
-                let sequence = sequences::next(tx, sequences::DESIRED).await?;
-                devices::touch_user(tx, id, sequence).await?;
+                sessions::revoke_of_user(tx, id, None, now).await?;
+                peers::touch_user(tx, id).await?;
                 let mut event = event.clone();
                 event.before = Some(facts(&user));
                 audit::insert(tx, &event).await?;
@@ -233,10 +234,9 @@ impl Users<'_> {
             .core
             .store
             .write(async move |tx: &mut Tx| {
-                let user = users::restore(tx, id, now).await?;
+                let user = users::undelete(tx, id, now).await?;
                 require_rank(&ctx, Action::UserRestore, user.role)?;
-                let sequence = sequences::next(tx, sequences::DESIRED).await?;
-                devices::touch_user(tx, id, sequence).await?;
+                peers::touch_user(tx, id).await?;
                 let mut event = event.clone();
                 event.after = Some(facts(&user));
                 audit::insert(tx, &event).await?;
@@ -263,16 +263,19 @@ impl Users<'_> {
             .core
             .store
             .write(async move |tx: &mut Tx| {
-                let before = users::find(tx, id, None).await?.ok_or(AppError::not_found("user"))?;
+                let before = live(tx, id).await?;
                 require_rank(&ctx, action, before.role)?;
                 let mut after = before.clone();
                 edit(&mut after)?;
-                let after = users::update(tx, &after, now).await?;
+                if after.role != before.role || (after.disabled && !before.disabled) {
+                    // Access tokens carry the old role or the old standing.
+                    after.epoch += 1;
+                }
+                let after = users::update(tx, &after, before.revision, now).await?;
                 if before.role == Role::Owner {
                     keep_an_owner(tx, Role::Owner).await?;
                 }
-                let sequence = sequences::next(tx, sequences::DESIRED).await?;
-                devices::touch_user(tx, id, sequence).await?;
+                peers::touch_user(tx, id).await?;
                 let mut event = event.clone();
                 event.before = Some(facts(&before));
                 event.after = Some(facts(&after));
@@ -353,13 +356,19 @@ fn require_rank(ctx: &Ctx, action: Action, role: Role) -> Result<()> {
 
 /// Refuses, inside the transaction that took one away, to be left without an owner who can sign in.
 async fn keep_an_owner(tx: &mut Tx, role: Role) -> Result<()> {
-    if role != Role::Owner || users::count(tx, Role::Owner).await? > 0 {
+    if role != Role::Owner || users::count_able(tx, Role::Owner).await? > 0 {
         return Ok(());
     }
     Err(AppError::conflict(
         "last_owner",
         "this is the last owner; make another user an owner before this one stops being one",
     ))
+}
+
+/// The user, unless deleted.
+pub(in crate::app) async fn live(on: &mut Conn, id: UserId) -> Result<User> {
+    let found = users::find(on, id).await?.filter(|user| user.deleted_at.is_none());
+    found.ok_or(AppError::not_found("user"))
 }
 
 fn item(user: User, now: Timestamp) -> UserItem {

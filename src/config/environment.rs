@@ -43,6 +43,11 @@ impl Environment {
         names.split(':').filter(|name| !name.is_empty()).map(str::to_owned).collect()
     }
 
+    /// Whether journald reads what this process writes.
+    pub fn under_journald(&self) -> bool {
+        self.find("JOURNAL_STREAM").is_some()
+    }
+
     /// Variables whose names start with `prefix` and whose values are not empty, in order.
     pub(super) fn with_prefix<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> {
         let all = self.variables.iter().map(|(name, value)| (name.as_str(), value.as_str()));

@@ -1,1 +1,12 @@
-//! Accept loops for every listener.
+//! Serves routers on listeners: accepting, limiting, draining and observing connections.
+//!
+//! Invariant: a listener serves whatever router it is given and decides nothing about what is in it.
+
+pub mod activity;
+pub mod address_caps;
+pub mod listener;
+pub mod live_limits;
+pub mod observe;
+pub mod peer;
+pub mod probes;
+pub mod server;

@@ -6,4 +6,5 @@ pub mod backoff;
 pub mod clock;
 pub mod ids;
 pub mod job;
+pub mod readiness;
 pub mod tasks;

@@ -53,6 +53,12 @@ pub enum ErrorKind {
     /// The calling code panicked or broke a rule of the store; its writes were undone.
     #[error("the database work failed inside the program; its writes were undone")]
     Broken,
+    /// The cursor was taken from another list or another order.
+    #[error("the cursor does not belong to this list")]
+    BadCursor,
+    /// Every address of the network's pool is taken.
+    #[error("the network has no free address left")]
+    Exhausted,
     /// The database refused the statement for another reason.
     #[error("the database refused the statement")]
     Refused,

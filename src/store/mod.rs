@@ -1,14 +1,33 @@
 //! SQL, migrations and the two database drivers. Invariant: the only place that names a database crate.
 //!
-//! SQL is written once, in the subset SQLite and PostgreSQL both speak; [`backend`] is where the two meet.
+//! SQL is written once, in the subset SQLite and PostgreSQL both speak; [`backend`] is where the two meet. The other
+//! public files are one noun each: functions over a [`backend::Conn`] to read and a [`backend::Tx`] to write.
 
+pub mod addresses;
+pub mod audit;
 pub mod backend;
+pub mod devices;
 pub mod error;
 pub mod figures;
+pub mod host;
+pub mod idempotency;
+pub mod links;
+pub mod list;
+pub mod networks;
+pub mod node_networks;
+pub mod nodes;
+pub mod open;
+pub mod outbox;
+pub mod peers;
+pub mod sequences;
+pub mod sessions;
 pub mod settings;
+pub mod states;
+pub mod usage;
+pub mod users;
 pub mod value;
 
-pub mod host;
+mod fields;
 mod job;
 mod migrate;
 mod postgres;

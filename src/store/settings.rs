@@ -1,67 +1,81 @@
-//! What the store must be told to open a database. Invariant: plain values, nothing is read or checked here.
+//! Policy that operators change at run time: named JSON values, each with a revision.
 
-use std::fmt;
-use std::path::PathBuf;
-use std::time::Duration;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
-/// Which database to open and how much of it to use.
-#[derive(Debug, Clone)]
-pub struct StoreSettings {
-    /// Where the truth is kept.
-    pub database: Database,
-    /// SQLite: read-only connections, each on a thread of its own.
-    pub readers: usize,
-    /// PostgreSQL: connections this process may hold.
-    pub pool_size: usize,
-    /// Writes that may wait for their turn before new ones are refused as busy.
-    pub queue_limit: usize,
-    /// Longest time a call may wait for its turn, or for a connection.
-    pub wait: Duration,
-    /// Longest time one reading call may hold its snapshot.
-    pub read_limit: Duration,
+use crate::domain::settings::Settings;
+use crate::domain::time::Timestamp;
+use crate::store::backend::{Conn, Tx};
+use crate::store::error::{ErrorKind, StoreError};
+use crate::store::fields::Json;
+use crate::store::value::{FromRow, Row, params};
+
+/// The key of the service's settings.
+const SERVICE: &str = "service";
+
+/// A value and its revision; 0 while it was never set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setting<T> {
+    /// The value.
+    pub value: T,
+    /// Counts the changes.
+    pub revision: i64,
 }
 
-impl StoreSettings {
-    /// Settings with the usual sizes.
-    #[must_use]
-    pub fn new(database: Database) -> Self {
-        Self {
-            database,
-            readers: 2,
-            pool_size: 8,
-            queue_limit: 4096,
-            wait: Duration::from_secs(5),
-            read_limit: Duration::from_secs(30),
-        }
-    }
+/// The service's settings; the defaults while none were set.
+///
+/// # Errors
+/// The store's.
+pub async fn service(conn: &mut Conn) -> Result<Setting<Settings>, StoreError> {
+    Ok(find(conn, SERVICE).await?.unwrap_or_else(|| Setting { value: Settings::default(), revision: 0 }))
 }
 
-/// The two databases the store speaks to.
-#[derive(Clone)]
-pub enum Database {
-    /// A SQLite file named `caspervpn.db` in this directory, which the store locks for itself.
-    Sqlite {
-        /// The data directory; made with mode 0700 when missing.
-        directory: PathBuf,
-    },
-    /// A PostgreSQL server, 15 or newer.
-    Postgres {
-        /// Connection URL or keyword string; may go through PgBouncer in transaction mode.
-        url: String,
-        /// Where migrations connect instead: they need a session of their own, which a pooler in transaction mode is not.
-        direct_url: Option<String>,
-    },
+/// Replaces the service's settings if they still have the expected revision.
+///
+/// # Errors
+/// `Stale`.
+pub async fn set_service(
+    tx: &mut Tx,
+    value: &Settings,
+    expected: i64,
+    now: Timestamp,
+) -> Result<i64, StoreError> {
+    set(tx, SERVICE, value, expected, now).await
 }
 
-impl fmt::Debug for Database {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Sqlite { directory } => f.debug_struct("Sqlite").field("directory", directory).finish(),
-            Self::Postgres { direct_url, .. } => f
-                .debug_struct("Postgres")
-                .field("url", &"***")
-                .field("direct_url", &direct_url.as_ref().map(|_| "***"))
-                .finish(),
-        }
+/// A value by its key.
+///
+/// # Errors
+/// `Unreadable` when it has another form.
+pub async fn find<T: DeserializeOwned>(conn: &mut Conn, key: &str) -> Result<Option<Setting<T>>, StoreError> {
+    conn.find("SELECT value, revision FROM settings WHERE key = ?1", params![key]).await
+}
+
+/// Sets a value if it still has the expected revision, 0 for one that was never set; answers the new revision.
+///
+/// # Errors
+/// `Stale`.
+pub async fn set<T: Serialize>(
+    tx: &mut Tx,
+    key: &str,
+    value: &T,
+    expected: i64,
+    now: Timestamp,
+) -> Result<i64, StoreError> {
+    const INSERT: &str = "INSERT INTO settings (key, value, revision, updated_at) VALUES (?1, ?2, 1, ?3) \
+        ON CONFLICT (key) DO NOTHING RETURNING revision";
+    const UPDATE: &str = "UPDATE settings SET value = ?2, updated_at = ?3, revision = revision + 1 \
+        WHERE key = ?1 AND revision = ?4 RETURNING revision";
+    let changed = if expected == 0 {
+        tx.find(INSERT, params![key, Json(value), now]).await?
+    } else {
+        tx.find(UPDATE, params![key, Json(value), now, expected]).await?
+    };
+    changed.ok_or_else(|| StoreError::new(ErrorKind::Stale))
+}
+
+impl<T: DeserializeOwned> FromRow for Setting<T> {
+    fn from_row(row: &mut Row) -> Result<Self, StoreError> {
+        Ok(Self { value: row.take::<Json<T>>("value")?.0, revision: row.take("revision")? })
     }
 }

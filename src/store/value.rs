@@ -253,6 +253,15 @@ impl Row {
         }
     }
 
+    /// Copies a column's value by name and leaves it there.
+    pub(super) fn peek<T: Column>(&self, column: &str) -> Result<T, StoreError> {
+        let index = self.columns.iter().position(|name| &**name == column);
+        match index.and_then(|index| self.values.get(index)) {
+            Some(value) => T::column(value.clone()).map_err(|unfit| unreadable(column, &unfit)),
+            None => Err(unreadable(column, &Unfit::new("the column in the answer"))),
+        }
+    }
+
     /// Takes a column's value out by its place, counted from 0.
     ///
     /// # Errors

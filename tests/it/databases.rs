@@ -9,24 +9,24 @@ use std::time::{Duration, Instant};
 
 use caspervpn::store::backend::Store;
 use caspervpn::store::host::Threads;
-use caspervpn::store::settings::{Database, StoreSettings};
+use caspervpn::store::open::{Database, StoreSettings};
 
 /// A database that ends with the test.
-pub struct TestDatabase {
-    pub settings: StoreSettings,
-    pub directory: Option<tempfile::TempDir>,
+pub(crate) struct TestDatabase {
+    pub(crate) settings: StoreSettings,
+    pub(crate) directory: Option<tempfile::TempDir>,
 }
 
 impl TestDatabase {
     /// An empty SQLite directory.
-    pub fn sqlite() -> Self {
+    pub(crate) fn sqlite() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let settings = StoreSettings::new(Database::Sqlite { directory: directory.path().join("data") });
         Self { settings, directory: Some(directory) }
     }
 
     /// An empty database of this process's PostgreSQL server.
-    pub async fn postgres() -> Self {
+    pub(crate) async fn postgres() -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let server = tokio::task::spawn_blocking(Server::shared).await.unwrap();
         let name = format!("test_{}", NUMBER.fetch_add(1, Ordering::Relaxed));
@@ -36,7 +36,7 @@ impl TestDatabase {
     }
 
     /// Opens it.
-    pub async fn open(&self) -> Store {
+    pub(crate) async fn open(&self) -> Store {
         Store::open(&self.settings, &Threads::unsupervised()).await.unwrap()
     }
 }
@@ -64,20 +64,20 @@ macro_rules! on_both {
 pub(crate) use on_both;
 
 /// A PostgreSQL server that ends with this process, however that ends: its shell waits for our end of a pipe.
-pub struct Server {
+pub(crate) struct Server {
     directory: PathBuf,
     _shell: Child,
 }
 
 impl Server {
     /// The server of this process.
-    pub fn shared() -> &'static Self {
+    pub(crate) fn shared() -> &'static Self {
         static SERVER: OnceLock<Server> = OnceLock::new();
         SERVER.get_or_init(|| Self::start("fsync=off"))
     }
 
     /// Starts a server of its own with a setting more.
-    pub fn start(setting: &str) -> Self {
+    pub(crate) fn start(setting: &str) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let binaries = binaries();
         let name = format!("caspervpn-pg-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
@@ -103,12 +103,12 @@ impl Server {
     }
 
     /// How to connect to one of its databases.
-    pub fn url(&self, database: &str) -> String {
+    pub(crate) fn url(&self, database: &str) -> String {
         format!("host={} user=postgres dbname={database}", self.directory.display())
     }
 
     /// Runs a statement in one of its databases.
-    pub async fn execute(&self, database: &str, sql: &str) {
+    pub(crate) async fn execute(&self, database: &str, sql: &str) {
         let (client, connection) =
             tokio_postgres::connect(&self.url(database), tokio_postgres::NoTls).await.unwrap();
         tokio::spawn(connection);

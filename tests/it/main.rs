@@ -9,8 +9,13 @@
 mod agent;
 mod config;
 mod databases;
+mod edge;
+mod lifecycle;
 mod namespaces;
 mod netlink;
 mod secrets;
 mod store_conformance;
+mod store_devices;
+mod store_fixtures;
+mod store_people;
 mod tunnel;

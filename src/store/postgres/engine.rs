@@ -13,9 +13,9 @@ use crate::store::figures::Figures;
 use crate::store::host::Threads;
 use crate::store::job::Job;
 use crate::store::migrate;
+use crate::store::open::StoreSettings;
 use crate::store::postgres::connect;
 use crate::store::postgres::worker::{self, Work, Worker};
-use crate::store::settings::StoreSettings;
 
 /// Threads that run callers' closures. They mostly wait for the server, so two keep a pool of any usual size busy.
 const THREADS: usize = 2;

@@ -22,10 +22,10 @@ use crate::store::error::{ErrorKind, StoreError};
 use crate::store::figures::Figures;
 use crate::store::host::Stopwatch;
 use crate::store::job::Job;
+use crate::store::open::StoreSettings;
 use crate::store::postgres::connect;
 use crate::store::postgres::connection::{PgConnection, store_error};
 use crate::store::postgres::placeholders::Placeholders;
-use crate::store::settings::StoreSettings;
 
 /// Times a transaction is run before its caller hears that the database is busy.
 const ATTEMPTS: u32 = 12;

@@ -127,6 +127,8 @@ impl SqliteConnection {
             | ErrorKind::TooLong
             | ErrorKind::Unreadable
             | ErrorKind::Broken
+            | ErrorKind::BadCursor
+            | ErrorKind::Exhausted
             | ErrorKind::Refused => {}
         }
         Fault { error, again: false }

@@ -12,8 +12,8 @@ use crate::store::error::{ErrorKind, OpenError, StoreError};
 use crate::store::figures::Figures;
 use crate::store::host::Threads;
 use crate::store::job::Job;
+use crate::store::open::StoreSettings;
 use crate::store::queue::Queue;
-use crate::store::settings::StoreSettings;
 use crate::store::sqlite::reader;
 use crate::store::sqlite::writer::Writer;
 

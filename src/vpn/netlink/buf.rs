@@ -24,11 +24,6 @@ pub(crate) struct Buf {
 }
 
 impl Buf {
-    /// Bytes so far, padding included.
-    pub(crate) fn len(&self) -> usize {
-        self.bytes.len()
-    }
-
     /// The finished bytes; `None` when something did not fit its length field.
     pub(crate) fn finish(&self) -> Option<&[u8]> {
         (!self.overflown).then_some(self.bytes.as_slice())

@@ -7,6 +7,7 @@
 mod attrs;
 mod buf;
 mod error;
+mod message;
 pub mod nft;
 pub mod rt;
 mod socket;

@@ -113,12 +113,14 @@ impl Inner {
         })
     }
 
-    /// Sends `run` (one destination, equal sizes but for a shorter last one) in one call where the kernel can.
-    fn send_run(&self, run: &[(Packet, SocketAddr)]) -> io::Result<()> {
-        let Some((first, to)) = run.first() else { return Ok(()) };
+    /// Sends `run` (one destination, equal sizes but for a shorter last one) in one call where the kernel can, and
+    /// tells how many are done with. The only error is "would block", before the first.
+    fn send_run(&self, run: &[(Packet, SocketAddr)]) -> io::Result<usize> {
+        let Some((first, to)) = run.first() else { return Ok(0) };
         let to = SockAddr::from(*to);
         if run.len() > 1 && self.segment_offload.load(Ordering::Relaxed) {
             match self.send_segmented(run, first.len(), &to) {
+                Ok(()) => return Ok(run.len()),
                 Err(cause) if cause.kind() == io::ErrorKind::WouldBlock => return Err(cause),
                 // EIO: the egress device cannot finish checksums, and never will.
                 Err(cause) if cause.raw_os_error() == Some(libc::EIO) => {
@@ -126,17 +128,18 @@ impl Inner {
                 }
                 // Such as EINVAL for a route with a smaller MTU: one by one, the kernel may fragment.
                 Err(_) => {}
-                Ok(()) => return Ok(()),
             }
         }
-        for (packet, _) in run {
+        for (done, (packet, _)) in run.iter().enumerate() {
             match SockRef::from(&self.socket).send_to(packet, &to) {
-                Err(cause) if cause.kind() == io::ErrorKind::WouldBlock => return Err(cause),
+                Err(cause) if cause.kind() == io::ErrorKind::WouldBlock => {
+                    return if done == 0 { Err(cause) } else { Ok(done) };
+                }
                 // A datagram that cannot leave is a lost datagram, which is what UDP promises.
                 Ok(_) | Err(_) => {}
             }
         }
-        Ok(())
+        Ok(run.len())
     }
 
     fn send_segmented(
@@ -209,10 +212,9 @@ impl UdpSend for Udp {
     async fn send_many_to(&self, _: &mut (), packets: &mut Vec<(Packet, SocketAddr)>) -> io::Result<()> {
         let mut rest = packets.as_slice();
         while !rest.is_empty() {
-            let (run, after) = rest.split_at(run_length(rest));
-            // The only error is "would block", which async_io waits out.
-            self.inner.socket.async_io(Interest::WRITABLE, || self.inner.send_run(run)).await?;
-            rest = after;
+            let run = rest.get(..run_length(rest)).unwrap_or(rest);
+            let done = self.inner.socket.async_io(Interest::WRITABLE, || self.inner.send_run(run)).await?;
+            rest = rest.get(done..).unwrap_or_default();
         }
         packets.clear();
         Ok(())
@@ -283,4 +285,66 @@ fn bind_dual_stack(port: u16) -> io::Result<Socket> {
 fn enlarge_buffers(socket: &Socket) {
     let _ = socket.set_recv_buffer_size(KERNEL_BUFFER_BYTES);
     let _ = socket.set_send_buffer_size(KERNEL_BUFFER_BYTES);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use bytes::BytesMut;
+    use gotatun::packet::{Packet, PacketBufPool};
+    use gotatun::udp::{UdpRecv, UdpSend, UdpTransportFactory, UdpTransportFactoryParams};
+
+    use super::{MAX_SEGMENTS, UdpFactory, run_length};
+
+    fn packets(sizes: &[usize], to: SocketAddr) -> Vec<(Packet, SocketAddr)> {
+        let packet = |(n, size): (usize, &usize)| {
+            let mut bytes = BytesMut::zeroed(*size);
+            bytes[..2].copy_from_slice(&u16::try_from(n).unwrap().to_be_bytes());
+            (Packet::from_bytes(bytes), to)
+        };
+        sizes.iter().enumerate().map(packet).collect()
+    }
+
+    #[test]
+    fn a_run_is_equal_sizes_to_one_place_and_may_end_with_a_shorter_one() {
+        let to = "192.0.2.1:1".parse().unwrap();
+        let mut elsewhere = packets(&[100; 3], to);
+        elsewhere[2].1 = "192.0.2.1:2".parse().unwrap();
+
+        assert_eq!(run_length(&packets(&[100, 100, 60, 100], to)), 3);
+        assert_eq!(run_length(&packets(&[60, 100], to)), 1);
+        assert_eq!(run_length(&elsewhere), 2);
+        assert_eq!(run_length(&packets(&[100; 200], to)), MAX_SEGMENTS);
+        assert_eq!(run_length(&packets(&[9_000; 20], to)), 7, "65,507 bytes at most");
+        assert_eq!(run_length(&[]), 0);
+    }
+
+    #[tokio::test]
+    async fn what_is_sent_in_segments_arrives_packet_by_packet_in_order() {
+        let params = UdpTransportFactoryParams { addr: None, port: 0, fwmark: None };
+        let ((mut sender, _), (mut receiver, _)) = (UdpFactory::new(), UdpFactory::new());
+        let (sending, _) = sender.bind(&params).await.unwrap();
+        let (bound, mut receiving) = receiver.bind(&params).await.unwrap();
+        let port = bound.local_addr().unwrap().unwrap().port();
+        let mut sizes = vec![1_200; 100];
+        sizes.extend([300, 1_200, 40]);
+
+        for to in
+            [SocketAddr::from(([127, 0, 0, 1], port)), SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], port))]
+        {
+            sending.send_many_to(&mut (), &mut packets(&sizes, to)).await.unwrap();
+
+            let (mut buffer, mut found) = (Default::default(), Vec::new());
+            while found.len() < sizes.len() {
+                let pool = &mut PacketBufPool::new(0);
+                receiving.recv_many_from(&mut buffer, pool, &mut found).await.unwrap();
+            }
+            let sent = packets(&sizes, to);
+            assert!(
+                found.iter().map(|(packet, _)| &packet[..]).eq(sent.iter().map(|(packet, _)| &packet[..]))
+            );
+            assert!(found.iter().all(|(_, from)| from.ip() == to.ip()));
+        }
+    }
 }

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use caspervpn::vpn::host::{self, Forwarding};
 use caspervpn::vpn::netlink::rt::{LinkKind, Rtnetlink};
+use caspervpn::vpn::netlink::wireguard::Wireguard;
 use ipnet::IpNet;
 use serde_json::Value;
 
@@ -135,7 +136,14 @@ fn a_refused_link_says_what_and_why() {
             Ok(()) => {
                 assert_eq!(rtnetlink.find_link("wg").unwrap().unwrap().kind.as_deref(), Some("wireguard"))
             }
-            Err(refused) => assert!(refused.is_unsupported(), "{refused}"),
+            Err(refused) => {
+                assert!(refused.is_unsupported(), "{refused}");
+                let missing = Wireguard::open().err().unwrap();
+                assert!(missing.is_missing(), "{missing}");
+                assert!(
+                    missing.to_string().starts_with("find WireGuard in the kernel: the kernel refused: ")
+                );
+            }
         }
     });
 }

@@ -1,7 +1,7 @@
 //! The steps of a rule: each loads, changes, compares or decides.
 //!
 //! A step that was read and is not exactly one of ours becomes [`Expr::Foreign`], which no table of ours holds.
-//! Invariant: `decode(encode(x)) == x`.
+//! Invariant: `decode(encode(x)) == x` for all others.
 
 use crate::vpn::netlink::attrs::{find, find_be32, find_text};
 use crate::vpn::netlink::buf::Buf;
@@ -238,13 +238,13 @@ impl Expr {
                 encode_value(d, 3, value);
             }
             Self::Lookup { set, register, inverted } => {
-                d.text(1, set).be32(2, register.number());
+                d.be32(2, register.number()).text(1, set);
                 if *inverted {
                     d.be32(5, 1);
                 }
             }
             Self::RouteSegmentSize(register) => {
-                d.be32(1, register.number()).be32(2, ROUTE_KEY_TCPMSS);
+                d.be32(2, ROUTE_KEY_TCPMSS).be32(1, register.number());
             }
             Self::ToNetworkOrder(register) => {
                 // Source, destination, NFT_BYTEORDER_HTON, length, size of one number.

@@ -4,6 +4,8 @@
 //! Numbers are those of `linux/netfilter/nf_tables.h`; they are big-endian on the wire.
 
 pub mod expr;
+#[cfg(test)]
+mod golden;
 pub mod ruleset;
 pub mod set;
 pub mod table;

@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::vpn::netlink::NetlinkError;
 use crate::vpn::netlink::attrs::{attributes, find, find_be32, find_text};
+use crate::vpn::netlink::message::Message;
 use crate::vpn::netlink::nft::expr::Expr;
 use crate::vpn::netlink::nft::set::{Element, KeyPart, Set};
 use crate::vpn::netlink::nft::table::{Chain, Hook, Place, Policy, Rule, Table};
 use crate::vpn::netlink::nft::transaction::{ELEMENT_RANGE_END, SET_INTERVAL};
 use crate::vpn::netlink::nft::{Family, HEADER_BYTES, LIST_ELEM, Nftables, SUBSYSTEM, header, message};
-use crate::vpn::netlink::socket::Message;
 
 /// How often a reading is begun again because the ruleset changed under it.
 const ATTEMPTS: u32 = 20;
@@ -210,4 +210,66 @@ fn parse_elements(message: &[u8], elements: &mut BTreeSet<Element>) -> bool {
         elements.insert(Element { key, range_end: flags & ELEMENT_RANGE_END != 0 });
     }
     more
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::{any, prop, proptest};
+
+    use super::{parse_elements, parse_hook, parse_rule, parse_set};
+    use crate::vpn::netlink::buf::Buf;
+    use crate::vpn::netlink::nft::expr::Expr;
+
+    const STEPS: [&str; 13] = [
+        "meta",
+        "payload",
+        "ct",
+        "bitwise",
+        "cmp",
+        "lookup",
+        "rt",
+        "byteorder",
+        "exthdr",
+        "counter",
+        "masq",
+        "immediate",
+        "else",
+    ];
+
+    proptest! {
+        #[test]
+        fn hostile_objects_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..200), kind in 0_u16..14) {
+            let mut buf = Buf::default();
+            buf.nest(kind, |inner| {
+                inner.nest(1, |inner| {
+                    inner.raw(&bytes);
+                });
+            });
+            for object in [bytes.as_slice(), buf.finish().unwrap()] {
+                let _ = (parse_set(object), parse_rule(object), parse_hook(object));
+                let _ = parse_elements(object, &mut BTreeSet::new());
+            }
+        }
+
+        #[test]
+        fn a_hostile_step_is_foreign_or_says_the_same_when_written(step in 0..STEPS.len(), a in prop::collection::vec((0_u16..9, any::<[u8; 4]>()), 0..6)) {
+            let mut buf = Buf::default();
+            buf.text(1, STEPS[step]).nest(2, |d| {
+                for (kind, value) in &a {
+                    d.attr(*kind, value).nest(*kind, |nested| {
+                        nested.attr(1, value);
+                    });
+                }
+            });
+
+            let decoded = Expr::decode(buf.finish().unwrap());
+
+            let mut again = Buf::default();
+            decoded.encode(&mut again);
+            let same = Expr::decode(again.finish().unwrap()) == decoded;
+            assert!(same || matches!(decoded, Expr::Foreign(_)), "{decoded:?}");
+        }
+    }
 }

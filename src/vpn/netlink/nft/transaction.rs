@@ -2,10 +2,10 @@
 
 use crate::vpn::netlink::NetlinkError;
 use crate::vpn::netlink::buf::Buf;
+use crate::vpn::netlink::message::flag;
 use crate::vpn::netlink::nft::set::{Element, Set};
 use crate::vpn::netlink::nft::table::{Chain, Hook, Policy, Rule, Table};
 use crate::vpn::netlink::nft::{Family, LIST_ELEM, Nftables, SUBSYSTEM, header, message};
-use crate::vpn::netlink::socket::flag;
 
 /// The ends of a batch belong to nfnetlink itself.
 const BATCH_BEGIN: u16 = 0x10;
@@ -133,7 +133,7 @@ impl<'a> Transaction<'a> {
     }
 
     /// The batch from `first` on, and what each message after the opening one does.
-    fn encode(self, first: u32) -> (Buf, Vec<String>) {
+    pub(super) fn encode(self, first: u32) -> (Buf, Vec<String>) {
         let mut batch = Buf::default();
         batch.message(BATCH_BEGIN, flag::REQUEST, first, |b| {
             header(b, 0, BATCH_SUBSYSTEM);

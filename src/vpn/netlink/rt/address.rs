@@ -5,8 +5,8 @@ use ipnet::IpNet;
 use crate::vpn::netlink::NetlinkError;
 use crate::vpn::netlink::attrs::{address, find, octets, u32_at};
 use crate::vpn::netlink::buf::Buf;
+use crate::vpn::netlink::message::{Message, flag};
 use crate::vpn::netlink::rt::{Rtnetlink, family};
-use crate::vpn::netlink::socket::{Message, flag};
 
 const NEW_ADDR: u16 = 20;
 const DEL_ADDR: u16 = 21;
@@ -56,7 +56,7 @@ impl Rtnetlink {
     }
 }
 
-fn body(b: &mut Buf, link: u32, network: IpNet, add: bool) {
+pub(super) fn body(b: &mut Buf, link: u32, network: IpNet, add: bool) {
     let local = octets(network.addr());
     let flags = if add && matches!(network, IpNet::V6(_)) { IFA_F_NODAD } else { 0 };
     b.raw(&[family(network.addr()), network.prefix_len(), flags, 0]).raw(&link.to_ne_bytes());

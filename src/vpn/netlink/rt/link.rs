@@ -3,8 +3,8 @@
 use crate::vpn::netlink::NetlinkError;
 use crate::vpn::netlink::attrs::{find, find_text, find_u32, u32_at};
 use crate::vpn::netlink::buf::Buf;
+use crate::vpn::netlink::message::{Message, flag};
 use crate::vpn::netlink::rt::Rtnetlink;
-use crate::vpn::netlink::socket::{Message, flag};
 
 const NEW_LINK: u16 = 16;
 const DEL_LINK: u16 = 17;
@@ -119,7 +119,7 @@ fn header(b: &mut Buf, index: u32, flags: u32, change: u32) {
     }
 }
 
-fn create_body(b: &mut Buf, name: &str, kind: LinkKind<'_>) {
+pub(super) fn create_body(b: &mut Buf, name: &str, kind: LinkKind<'_>) {
     header(b, 0, 0, 0);
     b.text(IFLA_IFNAME, name);
     b.nest(IFLA_LINKINFO, |info| {

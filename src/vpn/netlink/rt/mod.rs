@@ -3,6 +3,8 @@
 //! Each noun has its file; this one owns the socket they share. Numbers are those of `linux/rtnetlink.h`.
 
 mod address;
+#[cfg(test)]
+mod golden;
 mod link;
 mod overlap;
 mod route;

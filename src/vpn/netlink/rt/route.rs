@@ -7,8 +7,8 @@ use ipnet::IpNet;
 use crate::vpn::netlink::NetlinkError;
 use crate::vpn::netlink::attrs::{address, find, find_u32, octets, u32_at};
 use crate::vpn::netlink::buf::Buf;
+use crate::vpn::netlink::message::{Message, flag};
 use crate::vpn::netlink::rt::{Rtnetlink, family};
-use crate::vpn::netlink::socket::{Message, flag};
 
 const NEW_ROUTE: u16 = 24;
 const DEL_ROUTE: u16 = 25;
@@ -98,7 +98,7 @@ fn header(b: &mut Buf, destination: IpNet, protocol: u8, scope: u8, kind: u8) {
     b.raw(&[0; 4]).attr(RTA_DST, &octets(destination.addr()));
 }
 
-fn add_body(b: &mut Buf, destination: IpNet, link: u32, gateway: Option<IpAddr>) {
+pub(super) fn add_body(b: &mut Buf, destination: IpNet, link: u32, gateway: Option<IpAddr>) {
     let on_link = gateway.is_none() && matches!(destination, IpNet::V4(_));
     let scope = if on_link { SCOPE_LINK } else { SCOPE_UNIVERSE };
     header(b, destination, PROTOCOL_STATIC, scope, TYPE_UNICAST);
@@ -108,7 +108,7 @@ fn add_body(b: &mut Buf, destination: IpNet, link: u32, gateway: Option<IpAddr>)
     b.u32(RTA_OIF, link);
 }
 
-fn delete_body(b: &mut Buf, destination: IpNet, link: u32) {
+pub(super) fn delete_body(b: &mut Buf, destination: IpNet, link: u32) {
     // "Nowhere" matches a route of any scope, "unspecified" one of any type.
     header(b, destination, 0, SCOPE_NOWHERE, TYPE_UNSPECIFIED);
     b.u32(RTA_OIF, link);

@@ -105,9 +105,7 @@ mod tests {
 
     #[test]
     fn a_peer_that_goes_on_in_the_next_message_is_one_peer() {
-        let mut when = KernelTimespec::new();
-        when.set_sec(1_700_000_000);
-        when.set_nsec(5);
+        let when = KernelTimespec { sec: 1_700_000_000, nsec: 5 };
         let first = answer! {
             .push_ifname(c"cvpn0").push_public_key(&[8; 32]).push_listen_port(51_820).push_fwmark(3)
             .array_peers().entry_nested()

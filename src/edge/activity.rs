@@ -1,0 +1,164 @@
+//! What a connection is doing, so that one that does nothing can be cut.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::{Context, Poll};
+
+use axum::body::{Body, Bytes, HttpBody};
+use hyper::body::{Frame, SizeHint};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::Notify;
+
+/// What one connection has done so far.
+#[derive(Debug, Default)]
+pub struct Activity {
+    started: AtomicU64,
+    finished: AtomicU64,
+    progress: AtomicU64,
+    write_blocked: AtomicBool,
+    head_begun: AtomicBool,
+    multiplexed: AtomicBool,
+    /// Told when a request's head begins to arrive on a connection that was idle.
+    pub(super) changed: Notify,
+}
+
+/// What a connection is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// A request's head is awaited or arriving. `.0` counts the requests before it.
+    Head(u64),
+    /// Nothing is asked.
+    Idle(u64),
+    /// Requests are being answered; `blocked` holds the progress at which the client stopped reading.
+    Answering { blocked: Option<u64> },
+}
+
+impl Activity {
+    pub(super) fn phase(&self) -> Phase {
+        let started = self.started.load(Ordering::Acquire);
+        if started > self.finished.load(Ordering::Acquire) {
+            let blocked = self.write_blocked.load(Ordering::Acquire);
+            return Phase::Answering { blocked: blocked.then(|| self.progress.load(Ordering::Acquire)) };
+        }
+        let heading = started == 0 || self.head_begun.load(Ordering::Acquire);
+        if heading && !self.multiplexed.load(Ordering::Acquire) {
+            Phase::Head(started)
+        } else {
+            Phase::Idle(started)
+        }
+    }
+
+    /// Notes that a request's head has arrived. It is being answered until the result is dropped.
+    pub(super) fn begin(self: &Arc<Self>, multiplexed: bool) -> Answering {
+        // On HTTP/2 any frame is read while no request is under way, so bytes do not mean that a head has begun.
+        self.multiplexed.store(multiplexed, Ordering::Release);
+        self.head_begun.store(false, Ordering::Release);
+        self.started.fetch_add(1, Ordering::AcqRel);
+        Answering(Arc::clone(self))
+    }
+
+    fn was_read(&self) {
+        self.progress.fetch_add(1, Ordering::AcqRel);
+        let idle = self.started.load(Ordering::Acquire) == self.finished.load(Ordering::Acquire);
+        if idle && !self.head_begun.swap(true, Ordering::AcqRel) {
+            self.changed.notify_one();
+        }
+    }
+
+    fn was_written(&self, pending: bool) {
+        self.write_blocked.store(pending, Ordering::Release);
+        if !pending {
+            self.progress.fetch_add(1, Ordering::AcqRel);
+        }
+    }
+}
+
+/// A request that is being answered.
+#[derive(Debug)]
+pub(super) struct Answering(Arc<Activity>);
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        self.0.finished.fetch_add(1, Ordering::AcqRel);
+    }
+}
+
+/// A stream that notes what happens on it.
+#[derive(Debug)]
+pub(super) struct Watched<S> {
+    pub(super) stream: S,
+    pub(super) activity: Arc<Activity>,
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        let result = Pin::new(&mut self.stream).poll_read(cx, buf);
+        if buf.filled().len() > before {
+            self.activity.was_read();
+        }
+        result
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let result = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        self.activity.was_written(result.is_pending());
+        result
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let result = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
+        self.activity.was_written(result.is_pending());
+        result
+    }
+}
+
+/// An answer's body, which keeps the request under way until it has been sent or given up.
+pub(super) struct AnswerBody {
+    pub(super) body: Body,
+    pub(super) _answering: Answering,
+}
+
+impl HttpBody for AnswerBody {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

@@ -1,0 +1,260 @@
+//! The accept loop, and the life of one connection.
+//!
+//! Invariant: whatever a client does or leaves undone, its connection ends within the limits.
+
+use std::convert::Infallible;
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use hyper::body::Incoming;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
+use tracing::{debug, info, warn};
+
+use crate::edge::activity::{Activity, AnswerBody, Phase, Watched};
+use crate::edge::address_caps::{AddressCaps, Place};
+use crate::edge::listener::{Listener, Stream};
+use crate::edge::live_limits::{ConnectionLimits, LiveLimits};
+use crate::edge::peer::Peer;
+use crate::runtime::backoff::Backoff;
+use crate::runtime::tasks::{Group, Tasks};
+use crate::telemetry::names;
+
+/// A router to be served on a listener.
+#[derive(Debug, Clone)]
+pub struct Server {
+    name: &'static str,
+    router: Router,
+    limits: LiveLimits,
+    http2: bool,
+}
+
+impl Server {
+    /// Serves HTTP/1.1. `name` is the listener's in the log, the metrics and the list of tasks.
+    pub const fn new(name: &'static str, router: Router, limits: LiveLimits) -> Self {
+        Self { name, router, limits, http2: false }
+    }
+
+    /// Takes HTTP/2 without an upgrade as well. Not for a listener that the world reaches without TLS: whoever stands
+    /// in front of it may check only HTTP/1.
+    #[must_use]
+    pub const fn with_http2(mut self) -> Self {
+        self.http2 = true;
+        self
+    }
+
+    /// Starts to accept. `tasks` ends it: first no more connections are taken, then each is told to close after the
+    /// requests under way.
+    pub fn start(self, tasks: &Tasks, listener: Listener) {
+        let name = self.name;
+        info!(listener.name = name, listener.address = %listener.address(), "{name} listens on {}", listener.address());
+        let accepting = Arc::new(Accepting {
+            connections: tasks.group(format!("connections.{name}")),
+            caps: AddressCaps::default(),
+            server: self,
+            listener,
+        });
+        tasks.spawn(format!("listener.{name}"), move |stop| Arc::clone(&accepting).run(stop));
+    }
+}
+
+struct Accepting {
+    server: Server,
+    listener: Listener,
+    connections: Group,
+    caps: AddressCaps,
+}
+
+impl Accepting {
+    async fn run(self: Arc<Self>, stop: CancellationToken) {
+        let name = self.server.name;
+        let mut backoff = Backoff::new(FIRST_WAIT, LONGEST_WAIT);
+        loop {
+            let accepted = tokio::select! {
+                biased;
+                () = stop.cancelled() => return,
+                accepted = self.listener.accept() => accepted,
+            };
+            match accepted {
+                Ok((stream, peer)) => {
+                    backoff.reset();
+                    self.take(stream, peer);
+                }
+                Err(cause) if concerns_one_connection(&cause) => {
+                    debug!(listener.name = name, error = %cause, "a connection ended before it was accepted");
+                }
+                Err(cause) => {
+                    // Out of descriptors or memory: the connection stays in the backlog, so asking again at once
+                    // would only burn the processor.
+                    let wait = backoff.next_wait(0);
+                    metrics::counter!(names::ACCEPT_ERRORS.name, "listener" => name).increment(1);
+                    warn!(listener.name = name, error = %cause, wait_ms = wait.as_millis(), "{name} cannot accept");
+                    tokio::select! {
+                        () = stop.cancelled() => return,
+                        () = tokio::time::sleep(wait) => {}
+                    }
+                }
+            }
+        }
+    }
+
+    fn take(&self, stream: Stream, peer: Peer) {
+        let name = self.server.name;
+        let limits = self.server.limits.now();
+        let place = match self.caps.take(peer.ip(), limits.connections, limits.connections_per_address) {
+            Ok(place) => place,
+            Err(full) => {
+                let reason = full.label();
+                metrics::counter!(names::CONNECTIONS_REFUSED.name, "listener" => name, "reason" => reason)
+                    .increment(1);
+                return;
+            }
+        };
+        metrics::counter!(names::CONNECTIONS.name, "listener" => name).increment(1);
+        let stop = self.connections.stop().clone();
+        let open = OpenConnection::new(name, place);
+        let server = self.server.clone();
+        let executor = StreamExecutor(self.connections.clone());
+        self.connections.spawn(async move {
+            let _open = open;
+            serve(server, executor, stream, peer, stop).await;
+        });
+    }
+}
+
+/// Counts the connection as open until it is dropped.
+struct OpenConnection {
+    name: &'static str,
+    _place: Place,
+}
+
+impl OpenConnection {
+    fn new(name: &'static str, place: Place) -> Self {
+        metrics::gauge!(names::CONNECTIONS_OPEN.name, "listener" => name).increment(1);
+        Self { name, _place: place }
+    }
+}
+
+impl Drop for OpenConnection {
+    fn drop(&mut self) {
+        metrics::gauge!(names::CONNECTIONS_OPEN.name, "listener" => self.name).decrement(1);
+    }
+}
+
+async fn serve(
+    server: Server,
+    executor: StreamExecutor,
+    stream: Stream,
+    peer: Peer,
+    stop: CancellationToken,
+) {
+    let activity = Arc::new(Activity::default());
+    let limits = server.limits.now();
+    let service = {
+        let activity = Arc::clone(&activity);
+        let router = server.router;
+        hyper::service::service_fn(move |mut request: http::Request<Incoming>| {
+            let answering = activity.begin(request.version() == http::Version::HTTP_2);
+            request.extensions_mut().insert(peer);
+            let answer = router.clone().oneshot(request.map(axum::body::Body::new));
+            async move {
+                let answer = answer.await?;
+                Ok::<_, Infallible>(answer.map(|body| AnswerBody { body, _answering: answering }))
+            }
+        })
+    };
+    let io = TokioIo::new(Watched { stream, activity: Arc::clone(&activity) });
+    let builder = builder(executor, server.http2, &limits);
+    let mut connection = pin!(builder.serve_connection(io, service));
+    let mut draining = false;
+    loop {
+        let phase = activity.phase();
+        let limits = server.limits.now();
+        let wait = match phase {
+            Phase::Head(_) => limits.header_timeout,
+            Phase::Idle(_) | Phase::Answering { .. } => limits.idle_timeout,
+        };
+        tokio::select! {
+            biased;
+            ended = connection.as_mut() => {
+                if let Err(cause) = ended {
+                    debug!(listener.name = server.name, error = %cause, "a connection ended early");
+                }
+                return;
+            }
+            () = stop.cancelled(), if !draining => {
+                draining = true;
+                connection.as_mut().graceful_shutdown();
+            }
+            () = activity.changed.notified() => {}
+            () = tokio::time::sleep(wait) => match phase {
+                _ if activity.phase() != phase => {}
+                // A long answer may be quiet for good reasons, as a stream of events is.
+                Phase::Answering { blocked: None } => {}
+                Phase::Head(_) | Phase::Idle(_) | Phase::Answering { blocked: Some(_) } => {
+                    debug!(listener.name = server.name, "a connection was cut: nothing came of it in time");
+                    return;
+                }
+            },
+        }
+    }
+}
+
+/// Runs the streams of HTTP/2 connections beside the connections themselves.
+#[derive(Debug, Clone)]
+struct StreamExecutor(Group);
+
+impl<F: Future<Output = ()> + Send + 'static> hyper::rt::Executor<F> for StreamExecutor {
+    fn execute(&self, stream: F) {
+        self.0.spawn(stream);
+    }
+}
+
+fn builder(executor: StreamExecutor, http2: bool, limits: &ConnectionLimits) -> Builder<StreamExecutor> {
+    let builder = Builder::new(executor);
+    let mut builder = if http2 { builder } else { builder.http1_only() };
+    let header_bytes = usize::try_from(limits.header_bytes).unwrap_or(usize::MAX);
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        // Hyper's timer also runs while the connection is idle, so it has the longer time; `serve` keeps the shorter.
+        .header_read_timeout(limits.idle_timeout.max(limits.header_timeout))
+        .max_buf_size(header_bytes);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_header_list_size(limits.header_bytes)
+        .max_concurrent_streams(STREAMS)
+        .keep_alive_interval(PING_EVERY)
+        .keep_alive_timeout(PING_TIMEOUT);
+    builder
+}
+
+/// Errors that are about the connection, not about the listener: accept(2), "Error handling".
+fn concerns_one_connection(cause: &io::Error) -> bool {
+    matches!(
+        cause.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::Interrupted
+            | io::ErrorKind::NotConnected
+            | io::ErrorKind::InvalidInput
+    )
+}
+
+const FIRST_WAIT: Duration = Duration::from_millis(50);
+
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
+
+/// Requests at once on one HTTP/2 connection: RFC 9113 §6.5.2 recommends no fewer than 100.
+const STREAMS: u32 = 100;
+
+const PING_EVERY: Duration = Duration::from_secs(30);
+
+const PING_TIMEOUT: Duration = Duration::from_secs(10);

@@ -1,0 +1,162 @@
+//! Which addresses of a network's pools a new device gets.
+//!
+//! Invariant: the unique index has the last word. What is chosen here is only the likeliest free index.
+
+use std::net::IpAddr;
+
+use crate::domain::id::NetworkId;
+use crate::domain::network::Pools;
+use crate::domain::pool::Pool;
+use crate::store::backend::Tx;
+use crate::store::error::{ErrorKind, StoreError};
+use crate::store::value::{FromRow, Row, params};
+
+/// Which address of a pool to take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Choice {
+    /// The lowest free one.
+    #[default]
+    Lowest,
+    /// This index of the pool, from `Pool::index_of`.
+    Index(u64),
+    /// None, though there is a pool.
+    None,
+}
+
+/// Which addresses a new device gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Choices {
+    /// In the IPv4 pool.
+    pub ipv4: Choice,
+    /// In the IPv6 pool.
+    pub ipv6: Choice,
+}
+
+/// An address and its index in the pool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Chosen {
+    pub(super) index: u64,
+    pub(super) address: IpAddr,
+}
+
+/// Both addresses of a device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct ChosenPair {
+    pub(super) ipv4: Option<Chosen>,
+    pub(super) ipv6: Option<Chosen>,
+}
+
+/// The statements of one address family.
+struct Family {
+    /// The lowest index at or above ?2 whose predecessor is taken, or ?2 itself, that no device holds.
+    lowest: &'static str,
+    advance: &'static str,
+    lower: &'static str,
+}
+
+macro_rules! family {
+    ($index:literal, $from:literal) => {
+        Family {
+            lowest: concat!(
+                "SELECT MIN(free.at) AS lowest FROM (",
+                "SELECT h.",
+                $from,
+                " AS at FROM address_hints AS h WHERE h.network_id = ?1 AND NOT EXISTS ",
+                "(SELECT 1 FROM devices AS d WHERE d.network_id = ?1 AND d.",
+                $index,
+                " = h.",
+                $from,
+                ") ",
+                "UNION ALL SELECT gap.at FROM (SELECT d.",
+                $index,
+                " + 1 AS at FROM address_hints AS h ",
+                "JOIN devices AS d ON d.network_id = h.network_id AND d.",
+                $index,
+                " >= h.",
+                $from,
+                " ",
+                "WHERE h.network_id = ?1 AND NOT EXISTS ",
+                "(SELECT 1 FROM devices AS n WHERE n.network_id = ?1 AND n.",
+                $index,
+                " = d.",
+                $index,
+                " + 1) ",
+                "ORDER BY d.",
+                $index,
+                " LIMIT 1) AS gap) AS free",
+            ),
+            advance: concat!("UPDATE address_hints SET ", $from, " = ?2 WHERE network_id = ?1"),
+            lower: concat!(
+                "UPDATE address_hints SET ",
+                $from,
+                " = ?2 WHERE network_id = ?1 AND ",
+                $from,
+                " > ?2"
+            ),
+        }
+    };
+}
+
+const IPV4: Family = family!("ipv4_index", "ipv4_from");
+const IPV6: Family = family!("ipv6_index", "ipv6_from");
+
+/// Chooses both addresses.
+pub(super) async fn choose(
+    tx: &mut Tx,
+    network: NetworkId,
+    pools: &Pools,
+    choices: Choices,
+) -> Result<ChosenPair, StoreError> {
+    Ok(ChosenPair {
+        ipv4: choose_one(tx, network, pools.ipv4(), choices.ipv4, &IPV4).await?,
+        ipv6: choose_one(tx, network, pools.ipv6(), choices.ipv6, &IPV6).await?,
+    })
+}
+
+async fn choose_one(
+    tx: &mut Tx,
+    network: NetworkId,
+    pool: Option<Pool>,
+    choice: Choice,
+    family: &Family,
+) -> Result<Option<Chosen>, StoreError> {
+    let Some(pool) = pool else { return Ok(None) };
+    let index = match choice {
+        Choice::None => return Ok(None),
+        Choice::Index(index) => index,
+        Choice::Lowest => {
+            let Lowest(lowest) = tx.one(family.lowest, params![network]).await?;
+            let index = lowest.ok_or(StoreError::new(ErrorKind::NotFound))?;
+            if index <= pool.last_index() {
+                tx.execute(family.advance, params![network, index + 1]).await?;
+            }
+            index
+        }
+    };
+    let address = pool.address(index).ok_or(StoreError::new(ErrorKind::Exhausted))?;
+    Ok(Some(Chosen { index, address }))
+}
+
+/// Makes the indices known as free after their device is gone for good.
+pub(super) async fn release(
+    tx: &mut Tx,
+    network: NetworkId,
+    ipv4: Option<u64>,
+    ipv6: Option<u64>,
+) -> Result<(), StoreError> {
+    if let Some(index) = ipv4 {
+        tx.execute(IPV4.lower, params![network, index]).await?;
+    }
+    if let Some(index) = ipv6 {
+        tx.execute(IPV6.lower, params![network, index]).await?;
+    }
+    Ok(())
+}
+
+struct Lowest(Option<u64>);
+
+impl FromRow for Lowest {
+    fn from_row(row: &mut Row) -> Result<Self, StoreError> {
+        row.take("lowest").map(Self)
+    }
+}

@@ -1,0 +1,157 @@
+//! How domain types are kept in columns.
+//!
+//! Invariant: what is read back is parsed again, so a bad stored value is an error and never a value.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use crate::domain::access::Role;
+use crate::domain::id::{
+    AuditEventId, DeviceId, LinkId, NetworkId, NodeId, NodeNetworkId, RequestId, SessionId, UserId,
+};
+use crate::domain::key::PublicKey;
+use crate::domain::name::{DeviceName, DisplayName, Host, Location, Login, NetworkName, NodeName, Note};
+use crate::domain::network::Mtu;
+use crate::domain::node::{InterfaceName, Port};
+use crate::domain::pool::Pool;
+use crate::domain::time::Timestamp;
+use crate::store::value::{Bind, Column, Kind, Unfit, Value};
+
+macro_rules! texts {
+    ($($type:ty = $expected:literal),* $(,)?) => {$(
+        impl Bind for &$type {
+            const KIND: Kind = Kind::Text;
+
+            fn bind(self) -> Value {
+                Value::Text(self.to_string())
+            }
+        }
+
+        impl Bind for $type {
+            const KIND: Kind = Kind::Text;
+
+            fn bind(self) -> Value {
+                Value::Text(self.to_string())
+            }
+        }
+
+        impl Column for $type {
+            fn column(value: Value) -> Result<Self, Unfit> {
+                String::column(value)?.parse().map_err(|_| Unfit::new($expected))
+            }
+        }
+    )*};
+}
+
+texts! {
+    UserId = "a user id",
+    NetworkId = "a network id",
+    NodeId = "a node id",
+    NodeNetworkId = "a node network id",
+    DeviceId = "a device id",
+    SessionId = "a session id",
+    AuditEventId = "an audit event id",
+    LinkId = "a link id",
+    RequestId = "a request id",
+    Login = "a login",
+    DisplayName = "a display name",
+    DeviceName = "a device name",
+    NetworkName = "a network name",
+    NodeName = "a node name",
+    Location = "a location",
+    Note = "a note",
+    Host = "a host",
+    InterfaceName = "an interface name",
+    PublicKey = "a public key",
+    IpAddr = "an address",
+    IpNet = "an address range",
+}
+
+impl Bind for Role {
+    const KIND: Kind = Kind::Text;
+
+    fn bind(self) -> Value {
+        self.as_str().bind()
+    }
+}
+
+impl Column for Role {
+    fn column(value: Value) -> Result<Self, Unfit> {
+        Self::parse(&String::column(value)?).ok_or(Unfit::new("a role"))
+    }
+}
+
+impl Bind for Pool {
+    const KIND: Kind = Kind::Text;
+
+    fn bind(self) -> Value {
+        self.net().bind()
+    }
+}
+
+impl Column for Pool {
+    fn column(value: Value) -> Result<Self, Unfit> {
+        Self::parse(IpNet::column(value)?).map_err(|_| Unfit::new("an address pool"))
+    }
+}
+
+impl Bind for Timestamp {
+    const KIND: Kind = Kind::Int;
+
+    fn bind(self) -> Value {
+        Value::Int(self.as_millis())
+    }
+}
+
+impl Column for Timestamp {
+    fn column(value: Value) -> Result<Self, Unfit> {
+        i64::column(value).map(Self::from_millis)
+    }
+}
+
+impl Bind for Port {
+    const KIND: Kind = Kind::Int;
+
+    fn bind(self) -> Value {
+        self.number().bind()
+    }
+}
+
+impl Column for Port {
+    fn column(value: Value) -> Result<Self, Unfit> {
+        Self::try_from(u16::column(value)?).map_err(|_| Unfit::new("a port"))
+    }
+}
+
+impl Bind for Mtu {
+    const KIND: Kind = Kind::Int;
+
+    fn bind(self) -> Value {
+        self.bytes().bind()
+    }
+}
+
+impl Column for Mtu {
+    fn column(value: Value) -> Result<Self, Unfit> {
+        Self::try_from(u16::column(value)?).map_err(|_| Unfit::new("an MTU"))
+    }
+}
+
+/// A value kept as JSON text.
+pub(super) struct Json<T>(pub(super) T);
+
+impl<T: serde::Serialize> Bind for Json<&T> {
+    const KIND: Kind = Kind::Text;
+
+    /// The domain's types have string keys and no fallible parts, so they always serialise; `null` would not be read back.
+    fn bind(self) -> Value {
+        Value::Text(serde_json::to_string(self.0).unwrap_or_else(|_| "null".to_owned()))
+    }
+}
+
+impl<T: serde::de::DeserializeOwned> Column for Json<T> {
+    fn column(value: Value) -> Result<Self, Unfit> {
+        serde_json::from_str(&String::column(value)?).map(Json).map_err(|_| Unfit::new("JSON of this form"))
+    }
+}

@@ -1,0 +1,142 @@
+//! One-time links and join tokens, known by the hashes of their tokens.
+//!
+//! Invariant: a token is used by one conditional statement, so it works once however many try.
+
+use crate::domain::id::{LinkId, NodeId};
+use crate::domain::time::Timestamp;
+use crate::store::backend::{Conn, Tx};
+use crate::store::error::StoreError;
+use crate::store::value::{FromRow, Row, params};
+
+/// A one-time link.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Link {
+    /// Names the link.
+    pub id: LinkId,
+    /// What it is for: `setup`, `reveal` …
+    pub kind: String,
+    /// The thing it opens, if it is about one.
+    pub target: Option<String>,
+    /// When it stops working.
+    pub expires_at: Timestamp,
+    /// When it was used.
+    pub used_at: Option<Timestamp>,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// Makes a link.
+///
+/// # Errors
+/// `Conflict(LinkToken)`.
+pub async fn insert(tx: &mut Tx, link: &Link, token_hash: &[u8]) -> Result<(), StoreError> {
+    const SQL: &str = "INSERT INTO links (id, kind, token_hash, target_id, expires_at, created_at) \
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    let target = link.target.as_deref();
+    let params = params![link.id, link.kind.as_str(), token_hash, target, link.expires_at, link.created_at];
+    tx.execute(SQL, params).await.map(drop)
+}
+
+/// The link of a token if it still works; looking does not use it.
+///
+/// # Errors
+/// The store's.
+pub async fn find(
+    conn: &mut Conn,
+    kind: &str,
+    token_hash: &[u8],
+    now: Timestamp,
+) -> Result<Option<Link>, StoreError> {
+    const SQL: &str =
+        "SELECT * FROM links WHERE token_hash = ?1 AND kind = ?2 AND used_at IS NULL AND expires_at > ?3";
+    conn.find(SQL, params![token_hash, kind, now]).await
+}
+
+/// Uses the link of a token; `None` when it does not work any more.
+///
+/// # Errors
+/// The store's.
+pub async fn spend(
+    tx: &mut Tx,
+    kind: &str,
+    token_hash: &[u8],
+    now: Timestamp,
+) -> Result<Option<Link>, StoreError> {
+    const SQL: &str = "UPDATE links SET used_at = ?3 WHERE token_hash = ?1 AND kind = ?2 AND used_at IS NULL \
+        AND expires_at > ?3 RETURNING *";
+    tx.find(SQL, params![token_hash, kind, now]).await
+}
+
+/// Whether a link of this kind still works.
+///
+/// # Errors
+/// The store's.
+pub async fn any_live(conn: &mut Conn, kind: &str, now: Timestamp) -> Result<bool, StoreError> {
+    const SQL: &str = "SELECT id FROM links WHERE kind = ?1 AND used_at IS NULL AND expires_at > ?2 LIMIT 1";
+    let found: Option<String> = conn.find(SQL, params![kind, now]).await?;
+    Ok(found.is_some())
+}
+
+/// Removes every link of a kind, or those of the kind that open one thing.
+///
+/// # Errors
+/// The store's.
+pub async fn revoke(tx: &mut Tx, kind: &str, target: Option<&str>) -> Result<u64, StoreError> {
+    const SQL: &str = "DELETE FROM links WHERE kind = ?1 AND (?2 IS NULL OR target_id = ?2)";
+    tx.execute(SQL, params![kind, target]).await
+}
+
+/// Removes links and join tokens that were over before a time.
+///
+/// # Errors
+/// The store's.
+pub async fn purge(tx: &mut Tx, before: Timestamp) -> Result<u64, StoreError> {
+    let links = tx.execute("DELETE FROM links WHERE expires_at < ?1", params![before]).await?;
+    let tokens = tx.execute("DELETE FROM join_tokens WHERE expires_at < ?1", params![before]).await?;
+    Ok(links + tokens)
+}
+
+/// Makes a join token for a node; any it had before stops working.
+///
+/// # Errors
+/// `Conflict(JoinToken)`, `Conflict(Reference)`.
+pub async fn insert_join_token(
+    tx: &mut Tx,
+    id: LinkId,
+    node: NodeId,
+    token_hash: &[u8],
+    expires_at: Timestamp,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    const SQL: &str = "INSERT INTO join_tokens (id, node_id, token_hash, expires_at, created_at) \
+        VALUES (?1, ?2, ?3, ?4, ?5)";
+    tx.execute("DELETE FROM join_tokens WHERE node_id = ?1 AND used_at IS NULL", params![node]).await?;
+    tx.execute(SQL, params![id, node, token_hash, expires_at, now]).await.map(drop)
+}
+
+/// Uses a join token; answers the node it was made for, or `None` when it does not work any more.
+///
+/// # Errors
+/// The store's.
+pub async fn spend_join_token(
+    tx: &mut Tx,
+    token_hash: &[u8],
+    now: Timestamp,
+) -> Result<Option<NodeId>, StoreError> {
+    const SQL: &str = "UPDATE join_tokens SET used_at = ?2 WHERE token_hash = ?1 AND used_at IS NULL \
+        AND expires_at > ?2 RETURNING node_id";
+    tx.find::<Row>(SQL, params![token_hash, now]).await?.map(|mut row| row.take("node_id")).transpose()
+}
+
+impl FromRow for Link {
+    fn from_row(row: &mut Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: row.take("id")?,
+            kind: row.take("kind")?,
+            target: row.take("target_id")?,
+            expires_at: row.take("expires_at")?,
+            used_at: row.take("used_at")?,
+            created_at: row.take("created_at")?,
+        })
+    }
+}

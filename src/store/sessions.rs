@@ -1,0 +1,151 @@
+//! Signed-in clients and the hashes of their refresh tokens.
+//!
+//! Invariant: a refresh token is rotated by one conditional statement, so of two at once one wins and the other is told so.
+
+use crate::domain::id::{SessionId, UserId};
+use crate::domain::session::Session;
+use crate::domain::time::Timestamp;
+use crate::store::backend::{Conn, Tx};
+use crate::store::error::StoreError;
+use crate::store::value::{FromRow, Row, params};
+
+/// A session found by one of its refresh tokens.
+pub struct Presented {
+    /// The session.
+    pub session: Session,
+    /// Whether the token is the newest one, rather than the one before.
+    pub is_current: bool,
+    /// When the newest one replaced the one before.
+    pub rotated_at: Option<Timestamp>,
+    /// The newest refresh token, sealed, for a client whose answer was lost.
+    pub successor: Option<Vec<u8>>,
+}
+
+/// A refresh token's replacement.
+pub struct Rotation<'a> {
+    /// The hash of the token that was presented.
+    pub old_hash: &'a [u8],
+    /// The hash of the new one.
+    pub new_hash: &'a [u8],
+    /// The new one, sealed.
+    pub successor: &'a [u8],
+    /// When the session now ends if nobody comes.
+    pub expires_at: Timestamp,
+}
+
+/// Begins a session.
+///
+/// # Errors
+/// `Conflict(SessionToken)`.
+pub async fn insert(tx: &mut Tx, session: &Session, refresh_hash: &[u8]) -> Result<(), StoreError> {
+    const SQL: &str = "INSERT INTO sessions (id, user_id, refresh_hash, user_agent, created_at, last_used_at, \
+        expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    let it = session;
+    let agent = it.user_agent.as_str();
+    let params = params![it.id, it.user, refresh_hash, agent, it.created_at, it.last_used_at, it.expires_at];
+    tx.execute(SQL, params).await.map(drop)
+}
+
+/// A session.
+///
+/// # Errors
+/// The store's.
+pub async fn find(conn: &mut Conn, id: SessionId) -> Result<Option<Session>, StoreError> {
+    conn.find("SELECT * FROM sessions WHERE id = ?1", params![id]).await
+}
+
+/// The session whose newest or last but one refresh token has this hash.
+///
+/// # Errors
+/// The store's.
+pub async fn find_by_refresh(conn: &mut Conn, hash: &[u8]) -> Result<Option<Presented>, StoreError> {
+    const SQL: &str = "SELECT *, CASE WHEN refresh_hash = ?1 THEN TRUE ELSE FALSE END AS is_current FROM sessions \
+        WHERE refresh_hash = ?1 OR previous_refresh_hash = ?1";
+    conn.find(SQL, params![hash]).await
+}
+
+/// Replaces the newest refresh token; false when it was replaced meanwhile, or the session was ended.
+///
+/// # Errors
+/// The store's.
+pub async fn rotate(
+    tx: &mut Tx,
+    id: SessionId,
+    rotation: &Rotation<'_>,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    const SQL: &str = "UPDATE sessions SET previous_refresh_hash = refresh_hash, refresh_hash = ?3, successor = ?4, \
+        rotated_at = ?5, last_used_at = ?5, expires_at = ?6 \
+        WHERE id = ?1 AND refresh_hash = ?2 AND revoked_at IS NULL";
+    let params =
+        params![id, rotation.old_hash, rotation.new_hash, rotation.successor, now, rotation.expires_at];
+    Ok(tx.execute(SQL, params).await? == 1)
+}
+
+/// Ends a session and forgets its sealed token; false when it had ended before.
+///
+/// # Errors
+/// The store's.
+pub async fn revoke(tx: &mut Tx, id: SessionId, now: Timestamp) -> Result<bool, StoreError> {
+    const SQL: &str =
+        "UPDATE sessions SET revoked_at = ?2, successor = NULL WHERE id = ?1 AND revoked_at IS NULL";
+    Ok(tx.execute(SQL, params![id, now]).await? == 1)
+}
+
+/// Ends all sessions of a user but the given one; says how many.
+///
+/// # Errors
+/// The store's.
+pub async fn revoke_of_user(
+    tx: &mut Tx,
+    user: UserId,
+    but: Option<SessionId>,
+    now: Timestamp,
+) -> Result<u64, StoreError> {
+    const SQL: &str = "UPDATE sessions SET revoked_at = ?2, successor = NULL \
+        WHERE user_id = ?1 AND revoked_at IS NULL AND (?3 IS NULL OR id <> ?3)";
+    tx.execute(SQL, params![user, now, but]).await
+}
+
+/// A user's sessions that are neither ended nor over, newest first.
+///
+/// # Errors
+/// The store's.
+pub async fn live_of_user(conn: &mut Conn, user: UserId, now: Timestamp) -> Result<Vec<Session>, StoreError> {
+    const SQL: &str = "SELECT * FROM sessions WHERE user_id = ?1 AND revoked_at IS NULL AND expires_at > ?2 \
+        ORDER BY id DESC LIMIT 200";
+    conn.query(SQL, params![user, now]).await
+}
+
+/// Removes sessions that were over before a time.
+///
+/// # Errors
+/// The store's.
+pub async fn purge(tx: &mut Tx, before: Timestamp) -> Result<u64, StoreError> {
+    tx.execute("DELETE FROM sessions WHERE expires_at < ?1 OR revoked_at < ?1", params![before]).await
+}
+
+impl FromRow for Session {
+    fn from_row(row: &mut Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: row.take("id")?,
+            user: row.take("user_id")?,
+            user_agent: row.take("user_agent")?,
+            created_at: row.take("created_at")?,
+            last_used_at: row.take("last_used_at")?,
+            expires_at: row.take("expires_at")?,
+            revoked_at: row.take("revoked_at")?,
+        })
+    }
+}
+
+impl FromRow for Presented {
+    fn from_row(row: &mut Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            session: Session::from_row(row)?,
+            is_current: row.take("is_current")?,
+            rotated_at: row.take("rotated_at")?,
+            successor: row.take("successor")?,
+        })
+    }
+}
