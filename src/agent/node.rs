@@ -17,11 +17,15 @@ use crate::agent::host::NodeHost;
 use crate::agent::link::{Link, LinkError};
 use crate::agent::reconcile::{Reason, Reconciler};
 use crate::agent::report::Reporter;
+use crate::domain::device::is_online;
 use crate::domain::message::{Report, Update};
-use crate::domain::node::NodeHealth;
+use crate::domain::node::{InterfaceName, NodeHealth};
+use crate::domain::time::Timestamp;
 use crate::runtime::backoff::Backoff;
 use crate::runtime::clock::{Clock, random};
 use crate::telemetry::chain::chain;
+use crate::telemetry::names;
+use crate::vpn::tunnel::PeerStatistics;
 
 /// A node: a machine, and the way to its controller.
 pub struct Agent {
@@ -44,7 +48,8 @@ pub enum OnStop {
 impl Agent {
     /// A node that does nothing yet.
     pub fn new(link: Arc<dyn Link>, host: NodeHost, clock: Arc<dyn Clock>, on_stop: OnStop) -> Self {
-        let health = NodeHealth { backend: host.backend().to_owned(), problems: Vec::new() };
+        let problems = host.off_reason().map(str::to_owned).into_iter().collect();
+        let health = NodeHealth { backend: host.backend().to_owned(), problems };
         Self { link, host: Arc::new(host), clock, on_stop, health: watch::Sender::new(health) }
     }
 
@@ -153,6 +158,7 @@ impl<'a> Running<'a> {
 
     /// Brings the machine to its desired state.
     async fn pass(&mut self, reason: Reason) {
+        let began = Instant::now();
         let host = &self.agent.host;
         if host.off_reason().is_none()
             && let Some(plan) = self.reconciler.plan(host).await
@@ -162,6 +168,7 @@ impl<'a> Running<'a> {
             }
             self.reconciler.perform(host, plan, reason).await;
         }
+        metrics::histogram!(names::NODE_PASS_DURATION_SECONDS.name).record(began.elapsed());
         let wait = self.reconciler.next_wait().unwrap_or(HEAL_EVERY);
         self.pass_at = Instant::now() + wait.clamp(SHORTEST_PASS, HEAL_EVERY);
         self.publish_health();
@@ -182,21 +189,26 @@ impl<'a> Running<'a> {
         let is_due = began >= self.tell_at || self.reporter.has_arrival(self.agent.clock.now());
         if self.telling.is_none() && is_due {
             let report = self.report();
-            self.telling = Some(self.agent.tell(report));
+            self.telling = Some(self.agent.tell(report, TELL_PATIENCE));
         }
     }
 
     async fn examine(&mut self) {
-        if self.agent.host.off_reason().is_none() {
-            self.findings = self.agent.host.examine().await;
-            self.publish_health();
-        }
+        // A host that carries no tunnel yet is none of our business.
+        let is_needed = self.agent.host.off_reason().is_none() && self.reconciler.has_interfaces();
+        self.findings = if is_needed { self.agent.host.examine().await } else { Vec::new() };
+        self.publish_health();
     }
 
     async fn note_counters(&mut self) {
-        let found = self.agent.host.statistics(self.agent.clock.now()).await;
-        let named = self.reconciler.name_devices(found);
-        self.reporter.note(named);
+        let now = self.agent.clock.now();
+        let found = self.agent.host.statistics(now).await;
+        for (name, peers) in &found {
+            measure_peers(name, peers, now);
+        }
+        let grown = self.reporter.note(self.reconciler.name_devices(found));
+        metrics::counter!(names::TUNNEL_RECEIVED_BYTES.name).increment(grown.rx_bytes);
+        metrics::counter!(names::TUNNEL_SENT_BYTES.name).increment(grown.tx_bytes);
     }
 
     fn report(&self) -> Report {
@@ -228,8 +240,10 @@ impl<'a> Running<'a> {
     fn publish_health(&mut self) {
         let host = &self.agent.host;
         let problems = host.off_reason().map(str::to_owned).into_iter();
-        let problems = problems.chain(self.reconciler.problems().cloned()).chain(self.findings.iter().cloned());
+        let problems =
+            problems.chain(self.reconciler.problems().cloned()).chain(self.findings.iter().cloned());
         let health = NodeHealth { backend: host.backend().to_owned(), problems: problems.collect() };
+        metrics::gauge!(names::NODE_PROBLEMS.name).set(health.problems.len() as f64);
         let changed = self.agent.health.send_if_modified(|known| {
             let changed = *known != health;
             *known = health;
@@ -250,7 +264,7 @@ impl<'a> Running<'a> {
     async fn finish(mut self) {
         self.telling = None;
         self.note_counters().await;
-        let (_, result) = self.agent.tell(self.report()).await;
+        let (_, result) = self.agent.tell(self.report(), LAST_PATIENCE).await;
         if let Err(cause) = result {
             let error = chain(&cause);
             warn!(error = %error, "the controller did not take the last report: {error}");
@@ -264,13 +278,20 @@ impl<'a> Running<'a> {
 }
 
 impl Agent {
-    fn tell(&self, report: Report) -> Telling<'_> {
+    fn tell(&self, report: Report, patience: Duration) -> Telling<'_> {
         Box::pin(async move {
-            let sent = timeout(TELL_PATIENCE, self.link.report(report.clone())).await;
-            let result = sent.unwrap_or_else(|late| Err(LinkError::new("wait for the controller to take it", late)));
+            let sent = timeout(patience, self.link.report(report.clone())).await;
+            let result =
+                sent.unwrap_or_else(|late| Err(LinkError::new("wait for the controller to take it", late)));
             (report, result)
         })
     }
+}
+
+fn measure_peers(name: &InterfaceName, peers: &[PeerStatistics], now: Timestamp) {
+    let online = peers.iter().filter(|peer| is_online(peer.last_handshake, now)).count();
+    metrics::gauge!(names::TUNNEL_PEERS.name, "interface" => name.to_string()).set(peers.len() as f64);
+    metrics::gauge!(names::TUNNEL_PEERS_ONLINE.name, "interface" => name.to_string()).set(online as f64);
 }
 
 /// The result of work that may be under way; while there is none, never.
@@ -296,6 +317,9 @@ const TELL_EVERY: Duration = Duration::from_secs(15);
 
 /// The longest wait for a report to be taken: the next one is due by then.
 const TELL_PATIENCE: Duration = Duration::from_secs(10);
+
+/// The same when the node stops: the bytes of the last seconds are not worth more of the drain's time.
+const LAST_PATIENCE: Duration = Duration::from_secs(2);
 
 /// How often forwarding and foreign firewalls are looked at. They change when a person changes them.
 const EXAMINE_EVERY: Duration = Duration::from_secs(10);

@@ -19,6 +19,7 @@ use crate::domain::time::Timestamp;
 use crate::runtime::backoff::Backoff;
 use crate::runtime::clock::{Clock, random};
 use crate::telemetry::chain::chain;
+use crate::telemetry::names;
 use crate::vpn::tunnel::PeerStatistics;
 
 /// The desired state, and how far it has been brought about.
@@ -76,6 +77,11 @@ impl Reconciler {
     /// The sequence to ask for news after; `None` asks for everything.
     pub fn sequence(&self) -> Option<i64> {
         self.desired.as_ref().map(|desired| desired.sequence)
+    }
+
+    /// Whether this node is to carry any tunnel.
+    pub fn has_interfaces(&self) -> bool {
+        self.desired.as_ref().is_some_and(|desired| !desired.interfaces.is_empty())
     }
 
     /// The newest sequence that is wholly in force.
@@ -172,7 +178,7 @@ impl Reconciler {
                 self.note_failure(key.clone(), &cause);
                 undone.insert(key);
             } else {
-                self.log_done(&key, size(change), reason, plan.now);
+                self.note_done(&key, size(change), reason, plan.now);
                 self.failures.remove(&key);
             }
         }
@@ -201,6 +207,7 @@ impl Reconciler {
         let retry_at = self.clock.instant();
         let interface = key.interface.as_ref().map_or("-", InterfaceName::as_str).to_owned();
         let change = key.kind.as_str();
+        metrics::counter!(names::NODE_CHANGES.name, "change" => change, "result" => "failure").increment(1);
         let failure = self.failures.entry(key).or_insert_with(|| Failure {
             said: String::new(),
             backoff: Backoff::new(FIRST_RETRY, LAST_RETRY),
@@ -224,10 +231,12 @@ impl Reconciler {
         self.observe_failure = Some(said);
     }
 
-    fn log_done(&self, key: &ChangeKey, count: usize, reason: Reason, now: Timestamp) {
+    fn note_done(&self, key: &ChangeKey, count: usize, reason: Reason, now: Timestamp) {
         let interface = key.interface.as_ref().map_or("-", InterfaceName::as_str);
         let change = key.kind.as_str();
+        metrics::counter!(names::NODE_CHANGES.name, "change" => change, "result" => "success").increment(1);
         if reason == Reason::Timer && self.is_drift(key, now) {
+            metrics::counter!(names::NODE_HEALED.name, "change" => change).increment(1);
             warn!(
                 interface.name = interface,
                 change, count, "something else changed this host; healed it: {key}"
@@ -251,7 +260,10 @@ impl Plan {
     /// Whether counters of devices end with it.
     pub fn ends_counters(&self) -> bool {
         self.changes.iter().any(|change| {
-            matches!(change, Change::RemovePeers(..) | Change::RemoveInterface(_) | Change::CreateInterface(..))
+            matches!(
+                change,
+                Change::RemovePeers(..) | Change::RemoveInterface(_) | Change::CreateInterface(..)
+            )
         })
     }
 
@@ -266,3 +278,153 @@ const FIRST_RETRY: Duration = Duration::from_secs(1);
 
 /// The longest wait before a change is tried again. What has failed this often waits for a person.
 const LAST_RETRY: Duration = Duration::from_secs(60);
+
+#[cfg(test)]
+mod tests {
+    use std::net::UdpSocket;
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use uuid::Uuid;
+
+    use super::{FIRST_RETRY, Reason, Reconciler};
+    use crate::agent::host::{Mode, NodeHost};
+    use crate::domain::desired::{Desired, Interface, InterfaceSettings, Peer};
+    use crate::domain::id::{DeviceId, NodeNetworkId};
+    use crate::domain::key::{PrivateKey, PublicKey};
+    use crate::domain::message::{Delta, Update};
+    use crate::domain::network::Mtu;
+    use crate::domain::node::{InterfaceName, Port};
+    use crate::domain::time::Timestamp;
+    use crate::runtime::clock::TestClock;
+    use crate::runtime::tasks::Tasks;
+    use crate::vpn::tunnel::memory::MemoryTransport;
+
+    const KEY: PublicKey = PublicKey::new([3; 32]);
+    const NOW: Timestamp = Timestamp::from_millis(1_000_000);
+
+    struct Bench {
+        clock: Arc<TestClock>,
+        host: NodeHost,
+        reconciler: Reconciler,
+    }
+
+    impl Bench {
+        fn new() -> Self {
+            let clock = Arc::new(TestClock::at(NOW));
+            let tasks = Tasks::current(clock.clone());
+            let host = NodeHost::open(Mode::Detached(MemoryTransport::default()), &tasks).unwrap();
+            let reconciler = Reconciler::new(clock.clone());
+            Self { clock, host, reconciler }
+        }
+
+        /// Gives how many changes were due.
+        async fn pass(&mut self, reason: Reason) -> usize {
+            let plan = self.reconciler.plan(&self.host).await.unwrap();
+            let due = plan.changes.len();
+            self.reconciler.perform(&self.host, plan, reason).await;
+            due
+        }
+
+        async fn keys(&self) -> Vec<PublicKey> {
+            let observed = self.host.observe().await.unwrap();
+            observed.interfaces.values().flat_map(|it| it.peers.keys().copied()).collect()
+        }
+    }
+
+    /// A port that is free, and the socket that keeps others from taking it.
+    fn free_port() -> (UdpSocket, Port) {
+        let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
+        let port = Port::try_from(socket.local_addr().unwrap().port()).unwrap();
+        (socket, port)
+    }
+
+    fn desired(listen_port: Port, until: Option<Timestamp>) -> Desired {
+        let settings = InterfaceSettings {
+            node_network: NodeNetworkId::new(Uuid::nil()),
+            private_key: PrivateKey::new([7; 32]),
+            listen_port,
+            mtu: Mtu::DEFAULT,
+            pools: ["10.0.0.0/24".parse().unwrap()].into(),
+            addresses: ["10.0.0.1/24".parse().unwrap()].into(),
+            isolated: true,
+        };
+        let device = DeviceId::new(Uuid::nil());
+        let addresses = ["10.0.0.2".parse().unwrap()].into();
+        let peers = [(KEY, Peer { device, preshared_key: None, addresses, until })].into();
+        let interfaces = [(InterfaceName::numbered(0), Interface { settings, peers })].into();
+        Desired { sequence: 5, interfaces }
+    }
+
+    #[tokio::test]
+    async fn one_pass_brings_everything_about_and_the_next_finds_nothing_to_do() {
+        let mut bench = Bench::new();
+        let (socket, port) = free_port();
+        drop(socket);
+        bench.reconciler.take(Update::Snapshot(desired(port, None))).unwrap();
+
+        bench.pass(Reason::Update).await;
+        let left = bench.pass(Reason::Timer).await;
+
+        assert_eq!(left, 0);
+        assert_eq!(bench.keys().await, [KEY]);
+        assert_eq!(bench.reconciler.applied_sequence(), 5);
+        assert_eq!(bench.reconciler.problems().count(), 0);
+        bench.host.close().await;
+    }
+
+    #[tokio::test]
+    async fn a_busy_port_is_told_and_retried_after_a_wait_while_the_rest_is_done() {
+        let mut bench = Bench::new();
+        let (socket, port) = free_port();
+        bench.reconciler.take(Update::Snapshot(desired(port, None))).unwrap();
+
+        bench.pass(Reason::Update).await;
+        let told: Vec<String> = bench.reconciler.problems().cloned().collect();
+        let (peers, wait) = (bench.keys().await, bench.reconciler.next_wait().unwrap());
+        drop(socket);
+        let too_soon = (bench.pass(Reason::Timer).await, bench.reconciler.problems().count());
+        bench.clock.advance(FIRST_RETRY);
+        let in_time = (bench.pass(Reason::Timer).await, bench.reconciler.problems().count());
+
+        assert!(told[0].contains(&port.to_string()) && told[0].contains("cvpn0"), "{told:?}");
+        assert_eq!((told.len(), peers), (1, vec![KEY]));
+        assert!(wait > Duration::ZERO && wait <= FIRST_RETRY, "{wait:?}");
+        assert_eq!((too_soon, in_time), ((1, 1), (1, 0)));
+        assert_eq!(bench.reconciler.next_wait(), None);
+        bench.host.close().await;
+    }
+
+    #[tokio::test]
+    async fn a_peer_whose_time_is_over_goes_at_that_time() {
+        let mut bench = Bench::new();
+        let (socket, port) = free_port();
+        drop(socket);
+        let until = NOW + Duration::from_secs(30);
+        bench.reconciler.take(Update::Snapshot(desired(port, Some(until)))).unwrap();
+        bench.pass(Reason::Update).await;
+
+        let wait = bench.reconciler.next_wait();
+        bench.clock.advance(Duration::from_secs(30));
+        bench.pass(Reason::Timer).await;
+
+        assert_eq!(wait, Some(Duration::from_secs(30)));
+        assert_eq!(bench.keys().await, []);
+        assert_eq!(bench.reconciler.next_wait(), None, "a time that is over wakes nobody");
+        bench.host.close().await;
+    }
+
+    #[tokio::test]
+    async fn a_delta_that_does_not_follow_leaves_all_as_it_is() {
+        let mut bench = Bench::new();
+        let first = bench.reconciler.take(Update::Delta(Delta { from: 4, to: 5, ..Delta::default() }));
+        let (socket, port) = free_port();
+        drop(socket);
+        bench.reconciler.take(Update::Snapshot(desired(port, None))).unwrap();
+
+        let late = bench.reconciler.take(Update::Delta(Delta { from: 9, to: 10, ..Delta::default() }));
+
+        assert!(first.is_err() && late.is_err());
+        assert_eq!(bench.reconciler.sequence(), Some(5));
+    }
+}

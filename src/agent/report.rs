@@ -9,7 +9,7 @@ use crate::domain::device::is_online;
 use crate::domain::id::DeviceId;
 use crate::domain::message::DeviceReport;
 use crate::domain::time::Timestamp;
-use crate::domain::usage::Reading;
+use crate::domain::usage::{Reading, Traffic, growth};
 
 /// What is known of the devices' counters, and what of it the controller knows.
 #[derive(Debug, Default)]
@@ -20,9 +20,9 @@ pub struct Reporter {
     round: u64,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 struct Known {
-    seen: Seen,
+    seen: Option<Seen>,
     acknowledged: Option<Seen>,
     /// The reading it was last part of.
     round: u64,
@@ -35,23 +35,27 @@ struct Seen {
 }
 
 impl Reporter {
-    /// Takes in one reading of every counter there is.
-    pub fn note(&mut self, found: impl IntoIterator<Item = DeviceReport>) {
+    /// Takes in one reading of every counter there is, and gives what passed since the reading before.
+    pub fn note(&mut self, found: impl IntoIterator<Item = DeviceReport>) -> Traffic {
         self.round += 1;
+        let mut passed = Traffic::default();
         for DeviceReport { device, reading, last_handshake } in found {
-            let seen = Seen { reading, last_handshake };
-            let known = self.known.entry((device, reading.epoch));
-            let known = known.or_insert(Known { seen, acknowledged: None, round: self.round });
-            known.seen = seen;
+            let known = self.known.entry((device, reading.epoch)).or_default();
+            let grown = growth(known.seen.map(|seen| seen.reading), reading);
+            passed.rx_bytes = passed.rx_bytes.saturating_add(grown.rx_bytes);
+            passed.tx_bytes = passed.tx_bytes.saturating_add(grown.tx_bytes);
+            known.seen = Some(Seen { reading, last_handshake });
             known.round = self.round;
         }
+        passed
     }
 
     /// Whether a device that was offline as far as the controller knows has shaken hands since.
     pub fn has_arrival(&self, now: Timestamp) -> bool {
         self.known.values().any(|known| {
             let told = known.acknowledged.and_then(|told| told.last_handshake);
-            is_online(known.seen.last_handshake, now) && !is_online(told, now)
+            let seen = known.seen.and_then(|seen| seen.last_handshake);
+            is_online(seen, now) && !is_online(told, now)
         })
     }
 
@@ -59,11 +63,11 @@ impl Reporter {
     /// that a report holds each device once.
     pub fn list_moved(&self) -> Vec<DeviceReport> {
         let mut moved: Vec<DeviceReport> = Vec::new();
-        for ((device, _), known) in self.known.iter().filter(|(_, known)| known.is_news()) {
-            if moved.last().is_some_and(|last| last.device == *device) {
+        for ((device, _), known) in &self.known {
+            let is_second = moved.last().is_some_and(|last| last.device == *device);
+            let Some(Seen { reading, last_handshake }) = known.news().filter(|_| !is_second) else {
                 continue;
-            }
-            let Seen { reading, last_handshake } = known.seen;
+            };
             moved.push(DeviceReport { device: *device, reading, last_handshake });
         }
         moved
@@ -77,17 +81,18 @@ impl Reporter {
                     Some(Seen { reading: device.reading, last_handshake: device.last_handshake });
             }
         }
-        self.known.retain(|_, known| known.is_news() || known.round == self.round);
+        self.known.retain(|_, known| known.news().is_some() || known.round == self.round);
     }
 }
 
 impl Known {
-    fn is_news(&self) -> bool {
-        let untouched = self.seen.reading.traffic.total_bytes() == 0 && self.seen.last_handshake.is_none();
-        match self.acknowledged {
-            Some(told) => told != self.seen,
-            None => !untouched,
-        }
+    /// What the controller does not know. A device that has never done anything is no news.
+    fn news(&self) -> Option<Seen> {
+        let has_moved = |seen: &Seen| seen.reading.traffic.total_bytes() > 0 || seen.last_handshake.is_some();
+        self.seen.filter(|seen| match self.acknowledged {
+            Some(told) => told != *seen,
+            None => has_moved(seen),
+        })
     }
 }
 

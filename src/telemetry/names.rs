@@ -77,6 +77,15 @@ metrics! {
     DB_CORRUPT = Gauge "caspervpn_db_corrupt" Count "One when the database file was found damaged and no writes are taken.";
 
     RELOADS = Counter "caspervpn_reloads_total" Count "Reloads of the settings, by result.";
+    NODE_CHANGES = Counter "caspervpn_node_changes_total" Count "Changes made to the host to reach its desired state, by change and result.";
+    NODE_HEALED = Counter "caspervpn_node_healed_total" Count "Changes that undid what something else had changed on the host, by change.";
+    NODE_PASS_DURATION_SECONDS = Histogram "caspervpn_node_pass_duration_seconds" Seconds "How long it took to compare the host with its desired state and change it.";
+    NODE_PROBLEMS = Gauge "caspervpn_node_problems" Count "Things that keep this node from its desired state.";
+    TUNNEL_PEERS = Gauge "caspervpn_tunnel_peers" Count "Devices that may connect, by interface.";
+    TUNNEL_PEERS_ONLINE = Gauge "caspervpn_tunnel_peers_online" Count "Devices that shook hands in the last three minutes, by interface.";
+    TUNNEL_RECEIVED_BYTES = Counter "caspervpn_tunnel_received_bytes_total" Bytes "Bytes received from devices.";
+    TUNNEL_SENT_BYTES = Counter "caspervpn_tunnel_sent_bytes_total" Bytes "Bytes sent to devices.";
+
     READY = Gauge "caspervpn_ready" Count "One when the service is ready for requests, else zero.";
 }
 
