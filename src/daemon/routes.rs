@@ -47,7 +47,7 @@ impl Site {
     }
 
     fn pages(&self) -> Routes {
-        api_routes(&self.app, &self.clock).merge(panel::router())
+        api_routes(&self.app, &self.clock).fallback_service(panel::router())
     }
 
     fn figures(&self) -> Routes {

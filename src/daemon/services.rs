@@ -25,7 +25,6 @@ use crate::secrets::password::PasswordWork;
 use crate::secrets::reference::{ResolveError, Sources, resolve};
 use crate::store::backend::Store;
 use crate::store::error::{OpenError as StoreOpenError, StoreError};
-use crate::store::host::Threads;
 use crate::store::open::{Database, StoreSettings};
 use crate::telemetry::chain::chain;
 use crate::vpn::netlink::rt::Rtnetlink;
@@ -151,9 +150,7 @@ async fn open_store(settings: &Settings, tasks: &Tasks) -> Result<Store, StartEr
         pool_size: settings.database.pool_size as usize,
         ..StoreSettings::new(database)
     };
-    let supervised = tasks.clone();
-    let threads = Threads::by(move |name, body| supervised.thread(name.to_owned(), move |_| body()).map(drop));
-    Store::open(&wanted, &threads).await.map_err(StartError::Store)
+    Store::open(&wanted, tasks).await.map_err(StartError::Store)
 }
 
 /// The URL with the password of its reference, percent-encoded as RFC 3986 §3.2.1 wants it.
