@@ -34,6 +34,7 @@ use crate::runtime::readiness::{OutOfOrder, Readiness, Stage, Weight};
 use crate::telemetry::chain::chain;
 use crate::telemetry::logging::LevelControl;
 use crate::telemetry::metrics::{Metrics, MetricsError};
+use crate::telemetry::names;
 use crate::vpn::netlink::NetlinkError;
 use crate::vpn::tunnel::probe::Choice;
 
@@ -104,7 +105,11 @@ impl ServeError {
 }
 
 /// Runs the service until a signal stops it. `announce` is called once, when it is ready.
-pub async fn serve(start: Start, passed: PassedSockets, announce: impl FnOnce(&Started)) -> Result<Exit, ServeError> {
+pub async fn serve(
+    start: Start,
+    passed: PassedSockets,
+    announce: impl FnOnce(&Started),
+) -> Result<Exit, ServeError> {
     let mut signals = Signals::new().map_err(ServeError::Signals)?;
     let services = Services::open(&start.settings).await?;
     let ended = run(&start, passed, &services, &mut signals, announce).await;
@@ -129,7 +134,8 @@ async fn run(
     readiness.up(Stage::Store).map_err(ServeError::Order)?;
     let metrics = start_metrics(services, &jobs)?;
     let limits = LiveLimits::new((&settings.limits).into());
-    let site = Site { app: app.clone(), clock: Arc::clone(tasks.clock()), readiness: readiness.clone(), metrics };
+    let site =
+        Site { app: app.clone(), clock: Arc::clone(tasks.clock()), readiness: readiness.clone(), metrics };
     // Every address is taken before the first request is answered: a busy port must not leave half a service.
     let listeners = open_listeners(settings, &mut passed)?;
     if settings.server.has(Role::Worker) {
@@ -244,9 +250,24 @@ fn start_jobs(jobs: &Jobs, app: &App) {
         let app = purging.clone();
         async move { app.purge_step().await }
     }));
+    let counting = app.clone();
+    jobs.start(Job::new("count-devices", COUNT_EVERY, move || count_devices(counting.clone())));
 }
 
 const PURGE_EVERY: Duration = Duration::from_secs(600);
+
+/// Counts the devices of each state for the metrics: a query of all devices, so not at each scrape.
+async fn count_devices(app: App) -> Result<(), AppError> {
+    let state = app.system().get(&Ctx::system()).await?;
+    for (state, devices) in state.devices {
+        #[expect(clippy::cast_precision_loss, reason = "Prometheus knows only floating point")]
+        metrics::gauge!(names::DEVICES.name, "state" => state.as_str()).set(devices as f64);
+    }
+    Ok(())
+}
+
+/// As often as Prometheus usually asks.
+const COUNT_EVERY: Duration = Duration::from_secs(15);
 
 async fn start_agent(start: &Start, services: &Services, readiness: &Readiness) -> Result<(), ServeError> {
     let Services { tasks, app } = services;
