@@ -2,20 +2,16 @@
 //!
 //! Invariant: an error without a problem document does not leave, whoever made it.
 
-use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
-use axum::extract::{MatchedPath, Request, State};
+use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use futures_util::FutureExt;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use tracing::error;
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use crate::api::Api;
 use crate::api::problem::Problem;
 use crate::domain::id::RequestId;
-use crate::telemetry::names;
 
 /// Longest time for an answer. The slowest honest one, a password among a full queue of others, takes a third.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
@@ -23,23 +19,14 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 /// Carries the request's id, by which the log knows it.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Names the request, bounds its time, catches its panic, and writes its error.
+/// Names the request, bounds its time, and writes its error. A panic is the listener's to catch and to count.
 pub async fn guard(State(api): State<Api>, mut request: Request, next: Next) -> Response {
     let id = request.extensions().get().copied().unwrap_or_else(|| api.new_request_id());
     request.extensions_mut().insert(id);
-    let route = request.extensions().get::<MatchedPath>().cloned();
-    let answer = AssertUnwindSafe(next.run(request)).catch_unwind();
-    let mut response = match tokio::time::timeout(ANSWER_WITHIN, answer).await {
-        Ok(Ok(response)) => response,
-        Ok(Err(_)) => panicked(id),
-        Err(_) => too_slow(),
-    };
+    let answer = tokio::time::timeout(ANSWER_WITHIN, next.run(request)).await;
+    let mut response = answer.unwrap_or_else(|_| too_slow());
     if response.status().is_client_error() || response.status().is_server_error() {
         response = refusal(response, id);
-    }
-    // The listener counts answers by route, and stands outside of the routing.
-    if let Some(route) = route {
-        response.extensions_mut().insert(route);
     }
     harden(response.headers_mut(), id);
     response
@@ -54,12 +41,6 @@ fn refusal(mut response: Response, id: RequestId) -> Response {
         rendered.headers_mut().insert(header::ALLOW, allow);
     }
     rendered
-}
-
-fn panicked(id: RequestId) -> Response {
-    metrics::counter!(names::HTTP_PANICS.name).increment(1);
-    error!(request.id = %id, "request {id} ended in a panic; the panic's own line says where");
-    StatusCode::INTERNAL_SERVER_ERROR.into_response()
 }
 
 fn too_slow() -> Response {

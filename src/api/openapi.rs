@@ -264,11 +264,34 @@ fn problems() -> Value {
 
 /// Gives each object an example made of its fields' own, and closes it where the type refuses unknown fields.
 fn complete(schemas: &mut Map<String, Value>) {
+    for schema in schemas.values_mut() {
+        modernise(schema);
+    }
     let known = schemas.clone();
     for schema in schemas.values_mut() {
         if schema["type"] == "object" && schema.get("examples").is_none() && schema.get("example").is_none() {
             schema["examples"] = json!([example(schema, &known)]);
         }
+    }
+}
+
+/// OpenAPI 3.1 speaks JSON Schema 2020-12, which knows `examples` only.
+fn modernise(schema: &mut Value) {
+    match schema {
+        Value::Object(fields) => {
+            if let Some(example) = fields.remove("example") {
+                fields.insert("examples".to_owned(), json!([example]));
+            }
+            for (name, field) in fields.iter_mut().filter(|(name, _)| *name != "examples") {
+                if name == "properties" {
+                    field.as_object_mut().into_iter().flatten().for_each(|(_, property)| modernise(property));
+                } else {
+                    modernise(field);
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(modernise),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
 

@@ -60,10 +60,11 @@ pub struct ProblemView<'a> {
 
 /// A part of the request that is at fault: exactly one of `pointer`, `parameter` and `header` names it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(example = json!({ "pointer": "/name", "detail": "may not be empty" }))]
 pub struct FieldFault {
     /// A place in the body, as a JSON pointer (RFC 6901).
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false, example = "/name")]
+    #[schema(nullable = false)]
     pointer: Option<String>,
     /// A query parameter.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -125,7 +125,7 @@ impl Drop for Record {
 /// A body with nothing but the id: what broke is in the log, under it.
 fn panicked(id: RequestId) -> Response {
     let body = format!(
-        r#"{{"type":"about:blank","title":"Internal Server Error","status":500,"detail":"request {id} failed","request_id":"{id}"}}"#
+        r#"{{"type":"urn:caspervpn:problem:internal","title":"Internal Server Error","status":500,"detail":"something went wrong inside the server; its log has the cause under this request_id","code":"internal","request_id":"{id}"}}"#
     );
     (StatusCode::INTERNAL_SERVER_ERROR, [(header::CONTENT_TYPE, "application/problem+json")], body)
         .into_response()
