@@ -8,7 +8,7 @@ use axum::extract::{FromRequest, Request};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_path_to_error::{Path, Segment};
 
 use crate::api::problem::{FieldFault, Problem};
@@ -61,9 +61,9 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let mut json = serde_json::Deserializer::from_str(text);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let pointer = pointer(error.path());
-        fault(pointer, &error.into_inner())
+        fault(pointer, text, &error.into_inner())
     })?;
-    json.end().map_err(|error| fault(String::new(), &error))?;
+    json.end().map_err(|error| fault(String::new(), text, &error))?;
     Ok(value)
 }
 
@@ -98,21 +98,16 @@ fn malformed(code: &'static str, detail: String) -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, code, detail)
 }
 
-/// Tells a text that is no JSON from JSON that breaks a rule.
-fn fault(pointer: String, error: &serde_json::Error) -> Problem {
+/// Tells a text that is no JSON from JSON that breaks a rule. serde_json calls a number in the place of a word bad
+/// syntax, so the text itself is asked.
+fn fault(pointer: String, text: &str, error: &serde_json::Error) -> Problem {
     let (line, column) = (error.line(), error.column());
-    let text = error.to_string();
-    let text = text.strip_suffix(&format!(" at line {line} column {column}")).unwrap_or(&text);
-    match error.classify() {
-        serde_json::error::Category::Data => {
-            Problem::invalid(FieldFault::pointer(named(pointer, text), sentence(text)))
-        }
-        serde_json::error::Category::Syntax
-        | serde_json::error::Category::Eof
-        | serde_json::error::Category::Io => {
-            malformed("malformed_json", format!("the body is not JSON: {text}, line {line} column {column}"))
-        }
+    let said = error.to_string();
+    let said = said.strip_suffix(&format!(" at line {line} column {column}")).unwrap_or(&said);
+    if error.is_data() || serde_json::from_str::<IgnoredAny>(text).is_ok() {
+        return Problem::invalid(FieldFault::pointer(named(pointer, said), sentence(said)));
     }
+    malformed("malformed_json", format!("the body is not JSON: {said}, line {line} column {column}"))
 }
 
 /// serde tells of a field that is missing or twice at its parent; the pointer shall name the field.
@@ -134,6 +129,9 @@ fn sentence(text: &str) -> String {
     }
     if text.starts_with("duplicate field") {
         return "is there twice".to_owned();
+    }
+    if text == "expected value" {
+        return "is of another type than this field takes".to_owned();
     }
     text.replacen("unknown field", "is not known here: unknown field", 1)
 }

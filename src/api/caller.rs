@@ -27,6 +27,7 @@ pub struct Origin {
 /// Reads the origin from what the listener left with the request.
 pub type FindOrigin = fn(&Extensions) -> Origin;
 
+/// Whoever is somebody. Nobody is told to sign in before anything else about the request is judged.
 impl FromRequestParts<Api> for Ctx {
     type Rejection = Problem;
 
@@ -38,7 +39,7 @@ impl FromRequestParts<Api> for Ctx {
                 api.app().sessions().authenticate(token).await.map_err(refused)?
             }
             None if origin.is_host => Actor::Host,
-            None => Actor::Anonymous,
+            None => return Err(Problem::unauthenticated("sign in first", "Bearer")),
         };
         Ok(context(actor, origin, &parts.extensions))
     }

@@ -14,7 +14,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::api::problem::{FieldFault, MEDIA_TYPE, ProblemView};
-use crate::api::{Api, v1};
+use crate::api::{Api, idempotency, v1};
 use crate::domain::access;
 
 /// The route of the document.
@@ -131,6 +131,8 @@ const PROBLEMS: &[(u16, &str, &str, &str)] = &[
     ),
 ];
 
+/// Operations without an id in their path that look for something by another name.
+const AMONG_OTHERS: &[&str] = &["link_redeem", "me_get", "session_list"];
 /// Operations where tries are counted: each takes a secret that could be guessed.
 const LIMITED: &[&str] = &["session_create", "me_set_password"];
 /// Public operations that take a proof, and so can find it wanting.
@@ -180,8 +182,10 @@ fn statuses(method: &str, name: &str, is_public: bool, operation: &Value) -> Vec
     };
     when(has_body, &[400, 408, 413, 415, 422]);
     when(takes(operation, "query", ""), &[400, 422]);
-    when(takes(operation, "path", "") || name == "link_redeem" || name == "me_get", &[404]);
+    when(takes(operation, "path", "") || AMONG_OTHERS.contains(&name), &[404]);
     when(takes(operation, "header", "If-Match"), &[400, 412, 428]);
+    // What a replayed create had made may have been deleted since.
+    when(takes(operation, "header", idempotency::HEADER), &[404]);
     when(!is_public, &[401, 403]);
     when(PROVEN.contains(&name), &[401]);
     when(method != "get" && (!is_public || CONFLICTING.contains(&name)), &[409]);

@@ -7,6 +7,8 @@
 )]
 
 mod agent;
+mod api;
+mod api_house;
 mod config;
 mod databases;
 mod edge;

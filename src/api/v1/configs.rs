@@ -93,8 +93,8 @@ pub struct RedeemLink {
 
 /// See a device's configuration.
 ///
-/// With a key that the server made it is shown once: the private half is wiped with this answer, so a repetition is 409.
-/// With a key that the client made it can be had as often as needed, has a marked place for that key, and no QR code.
+/// A private key that the server made is shown once: it is wiped with this answer. From then on, and always where the
+/// client made the key, the text has a marked place for it, `client_key` is true, and there is no QR code.
 #[utoipa::path(post, path = "/devices/{id}/reveal", operation_id = "device_reveal", tag = "devices",
     params(Id<DeviceId>), responses((status = 200, description = "The configuration.", body = ConfigView)))]
 async fn reveal(State(app): State<App>, ctx: Ctx, Id(id): Id<DeviceId>) -> Answer<Json<ConfigView>> {

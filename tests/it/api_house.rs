@@ -1,0 +1,202 @@
+//! An API over a real database, and clients that speak to it in process.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use caspervpn::api::caller::Origin;
+use caspervpn::app::open::Parts;
+use caspervpn::app::{App, Facts};
+use caspervpn::runtime::clock::{Clock, SystemClock};
+use caspervpn::runtime::tasks::Tasks;
+use caspervpn::secrets::master_key::MasterKey;
+use caspervpn::secrets::password::PasswordWork;
+use http::{HeaderMap, Method, Request, StatusCode};
+use http_body_util::BodyExt;
+use serde_json::{Value, json};
+use tower::ServiceExt;
+
+use crate::databases::TestDatabase;
+
+/// The password of every user here.
+pub(crate) const PASSWORD: &str = "correct horse battery";
+
+/// An API with an owner and a network.
+pub(crate) struct House {
+    pub(crate) router: Router,
+    _database: TestDatabase,
+}
+
+/// An answer.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Value,
+}
+
+/// Somebody who asks.
+#[derive(Clone)]
+pub(crate) struct Client {
+    router: Router,
+    token: Option<String>,
+    is_host: bool,
+}
+
+impl House {
+    /// An API over an empty SQLite database.
+    pub(crate) async fn empty() -> Self {
+        Self::over(TestDatabase::sqlite()).await
+    }
+
+    /// An API over this empty database.
+    pub(crate) async fn over(database: TestDatabase) -> Self {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+        let tasks = Tasks::current(Arc::clone(&clock));
+        let parts = Parts {
+            store: database.open().await,
+            clock: Arc::clone(&clock),
+            master_key: MasterKey::generate().unwrap(),
+            passwords: PasswordWork::new(tasks, 2, 64),
+            host_ranges: Arc::new(|| vec!["192.168.0.0/16".parse().unwrap()]),
+            facts: Facts { database: "sqlite", local_node: true, first_listen_port: 51820 },
+        };
+        let app = App::open(parts).await.unwrap();
+        let router = caspervpn::api::router(app, clock, |extensions| {
+            extensions.get::<Origin>().copied().unwrap_or_default()
+        });
+        Self { router, _database: database }
+    }
+
+    /// An API with an owner, `owner`, and the network `office`.
+    pub(crate) async fn new() -> Self {
+        let house = Self::empty().await;
+        house.host().post("/setup", setup_request()).await.expect(StatusCode::CREATED);
+        house
+    }
+
+    /// The machine's administrator.
+    pub(crate) fn host(&self) -> Client {
+        Client { router: self.router.clone(), token: None, is_host: true }
+    }
+
+    /// Nobody.
+    pub(crate) fn nobody(&self) -> Client {
+        Client { router: self.router.clone(), token: None, is_host: false }
+    }
+
+    /// Somebody with a token.
+    pub(crate) fn bearer(&self, token: &str) -> Client {
+        Client { token: Some(token.to_owned()), ..self.nobody() }
+    }
+
+    /// Signs in.
+    pub(crate) async fn sign_in(&self, login: &str) -> Client {
+        let body = json!({ "login": login, "password": PASSWORD });
+        let tokens = self.nobody().post("/sessions", body).await.expect(StatusCode::CREATED);
+        self.bearer(tokens["access_token"].as_str().unwrap())
+    }
+
+    /// The owner.
+    pub(crate) async fn owner(&self) -> Client {
+        self.sign_in("owner").await
+    }
+
+    /// Makes a user of a role, who can sign in, and gives the id.
+    pub(crate) async fn user(&self, login: &str, role: &str) -> String {
+        let body = json!({ "login": login, "role": role, "password": PASSWORD });
+        let made = self.host().post("/users", body).await.expect(StatusCode::CREATED);
+        made["id"].as_str().unwrap().to_owned()
+    }
+}
+
+/// What the first run of every house here makes.
+pub(crate) fn setup_request() -> Value {
+    json!({
+        "owner": { "login": "owner", "password": PASSWORD },
+        "endpoint": { "host": "vpn.example.org" },
+        "network": { "name": "office", "ipv4": "10.86.0.0/16", "ipv6": "fd86:cafe::/64", "dns": ["9.9.9.9"] },
+    })
+}
+
+impl Client {
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.send(Method::GET, path, &[], None).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {
+        self.send(Method::POST, path, &[], Some(body)).await
+    }
+
+    /// A POST without a body.
+    pub(crate) async fn act(&self, path: &str) -> Answer {
+        self.send(Method::POST, path, &[], None).await
+    }
+
+    pub(crate) async fn patch(&self, path: &str, tag: &str, body: Value) -> Answer {
+        self.send(Method::PATCH, path, &[("if-match", tag)], Some(body)).await
+    }
+
+    pub(crate) async fn delete(&self, path: &str, tag: &str) -> Answer {
+        self.send(Method::DELETE, path, &[("if-match", tag)], None).await
+    }
+
+    pub(crate) async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<Value>,
+    ) -> Answer {
+        let bytes = body.as_ref().map(|body| serde_json::to_vec(body).unwrap());
+        let mut request = Request::builder().method(method).uri(format!("/api/v1{path}"));
+        if bytes.is_some() {
+            request = request.header("content-type", "application/json");
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        self.raw(request.body(bytes.map_or_else(Body::empty, Body::from)).unwrap()).await
+    }
+
+    /// Sends a request as it is, with this client's credentials.
+    pub(crate) async fn raw(&self, mut request: Request<Body>) -> Answer {
+        let address = (!self.is_host).then(|| "192.0.2.7".parse().unwrap());
+        request.extensions_mut().insert(Origin { address, is_host: self.is_host });
+        if let Some(token) = &self.token {
+            request.headers_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
+        }
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let bytes = body.collect().await.unwrap().to_bytes();
+        let body = if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).unwrap() };
+        Answer { status: parts.status, headers: parts.headers, body }
+    }
+}
+
+impl Answer {
+    /// The body, where the status is the expected one.
+    #[track_caller]
+    pub(crate) fn expect(self, status: StatusCode) -> Value {
+        assert_eq!(self.status, status, "{}", self.body);
+        self.body
+    }
+
+    /// The problem's word, where the status is the expected one and it is a whole problem document.
+    #[track_caller]
+    pub(crate) fn problem(&self, status: u16) -> &str {
+        assert_eq!(self.status, status, "{}", self.body);
+        assert_eq!(self.headers["content-type"], "application/problem+json");
+        assert_eq!(self.body["status"], status);
+        assert_eq!(self.body["request_id"].as_str(), self.headers["x-request-id"].to_str().ok());
+        let code = self.body["code"].as_str().unwrap();
+        assert_eq!(self.body["type"], format!("urn:caspervpn:problem:{code}"));
+        code
+    }
+
+    /// The ETag.
+    #[track_caller]
+    pub(crate) fn tag(&self) -> &str {
+        self.headers["etag"].to_str().unwrap()
+    }
+}
