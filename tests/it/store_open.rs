@@ -10,7 +10,7 @@ use caspervpn::store::error::{ErrorKind, OpenError, StoreError};
 use caspervpn::store::open::{Database, StoreSettings};
 use caspervpn::store::value::Bind;
 
-use crate::databases::{Server, TestDatabase, on_both, tasks};
+use crate::databases::{Server, TestDatabase, on_both, skip, tasks};
 
 async fn open(database: &TestDatabase) -> Result<Store, OpenError> {
     Store::open(&database.settings, &tasks()).await
@@ -183,7 +183,7 @@ async fn a_full_disk_refuses_writes_and_recovers() {
     let mounted =
         Command::new("mount").args(["-t", "tmpfs", "-o", "size=2m", "tmpfs"]).arg(root.path()).status();
     if !mounted.is_ok_and(|status| status.success()) {
-        eprintln!("skipped: this host does not let us mount a small disk");
+        skip("this host does not let us mount a small disk");
         return;
     }
     let settings = StoreSettings::new(Database::Sqlite { directory: root.path().join("data") });
