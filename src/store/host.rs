@@ -2,6 +2,7 @@
 //!
 //! Invariant: nothing else under `store/` starts a thread or measures time.
 
+use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -25,6 +26,12 @@ impl Host {
     pub(super) fn start(&self, name: String, body: impl FnOnce() + Send + 'static) -> Result<(), OpenError> {
         let started = self.tasks.thread(name, move |_| body());
         started.map(drop).map_err(|source| OpenError::Thread { source })
+    }
+
+    /// Runs a future that may not leave its thread to its end, on the calling thread. The process's runtime drives its
+    /// connections and timers.
+    pub(super) fn block_on<T>(&self, work: impl Future<Output = T>) -> T {
+        self.tasks.handle().block_on(work)
     }
 
     pub(super) fn stopwatch(&self) -> Stopwatch {

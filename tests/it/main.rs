@@ -20,5 +20,6 @@ mod store_conformance;
 mod store_crash;
 mod store_devices;
 mod store_fixtures;
+mod store_open;
 mod store_people;
 mod tunnel;

@@ -12,7 +12,7 @@ use caspervpn::store::error::StoreError;
 use caspervpn::store::open::{Database, StoreSettings};
 use caspervpn::store::value::Bind;
 
-use crate::databases::tasks;
+use crate::databases::{skip, tasks};
 
 /// Kills, as many as the issue asks for.
 const KILLS: u32 = 200;
@@ -82,7 +82,7 @@ fn a_power_cut_loses_no_acknowledged_write() {
     let root = tempfile::tempdir().unwrap();
     let (image, copy) = (root.path().join("image"), root.path().join("copy"));
     let Some(mount) = Mount::fresh(&image, &root.path().join("mounted")) else {
-        eprintln!("skipped: this host does not let us mount a loop device");
+        skip("this host does not let us mount a loop device");
         return;
     };
     let data = mount.at.join("data");

@@ -1,4 +1,4 @@
-//! A thread with its own small runtime that runs callers' closures against its own connections.
+//! A thread that runs callers' closures against its own connections.
 //!
 //! Invariant: a closure runs to its end whatever its caller does; a transaction whose end is unclear costs the connection.
 
@@ -72,15 +72,15 @@ impl Worker {
 
 /// Runs work until every sender is gone and all of it has ended.
 pub(super) fn run(worker: Worker, mut works: UnboundedReceiver<Work>) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let (Ok(runtime), Ok(pool)) = (runtime, pool(&worker)) else {
+    let Ok(pool) = pool(&worker) else {
         while let Some(work) = works.blocking_recv() {
             work.settle(Err(StoreError::new(ErrorKind::Unavailable)));
         }
         return;
     };
+    let host = worker.host.clone();
     let desk = Desk { pool, placeholders: Rc::default(), worker };
-    runtime.block_on(async {
+    host.block_on(async {
         let mut running: FuturesUnordered<Pin<Box<dyn Future<Output = ()> + '_>>> = FuturesUnordered::new();
         let mut open = true;
         while open || !running.is_empty() {

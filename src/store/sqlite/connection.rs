@@ -94,7 +94,7 @@ impl SqliteConnection {
     pub(in crate::store) fn query(&self, sql: &str, params: &[Value]) -> Result<Vec<Row>, Fault> {
         let run = || {
             let mut statement = self.connection.prepare_cached(sql)?;
-            let columns: Arc<[Box<str>]> = statement.column_names().into_iter().map(Box::from).collect();
+            let columns: Arc<[Box<str>]> = statement.column_names().map(Box::from).collect();
             let mut answer = statement.query(params_from_iter(params))?;
             let mut rows = Vec::new();
             while let Some(row) = answer.next()? {
@@ -177,12 +177,11 @@ fn owned(value: ValueRef<'_>) -> rusqlite::Result<Value> {
 
 /// Puts SQLite's error into the store's words. SQLite's texts name tables and columns, never values.
 pub(super) fn store_error(error: &rusqlite::Error) -> StoreError {
-    let kind = match error {
-        rusqlite::Error::SqliteFailure(failure, message) => {
-            kind_of(*failure, message.as_deref().unwrap_or_default())
-        }
+    let kind = if let rusqlite::Error::SqliteFailure(failure, message) = error {
+        kind_of(*failure, message.as_deref().unwrap_or_default())
+    } else {
         // Everything else is a misuse of the driver by this program.
-        _ => ErrorKind::Refused,
+        ErrorKind::Refused
     };
     StoreError::caused(kind, error.to_string())
 }
