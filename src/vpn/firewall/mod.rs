@@ -40,6 +40,21 @@ impl NodeFirewall {
         self.nftables.commit("load the firewall", transaction)
     }
 
+    /// Like [`Self::apply`], for one who knows what is loaded: where only devices differ, only they are sent, so
+    /// that one change among many devices takes no longer than among few. When the kernel has something else
+    /// after all, the whole is loaded.
+    pub fn update(&mut self, loaded: &Firewall, wanted: &Firewall) -> Result<(), NetlinkError> {
+        let (from, to) = (render(loaded), render(wanted));
+        if from.chains != to.chains {
+            return self.apply(wanted);
+        }
+        let mut transaction = Transaction::default();
+        transaction.change_elements(&from, &to);
+        self.nftables
+            .commit("change the devices of the firewall", transaction)
+            .or_else(|_| self.apply(wanted))
+    }
+
     /// The firewall that is loaded; `None` when there is none or when it is not exactly what [`Self::apply`]
     /// loads, so that any outside change shows as a difference and is healed.
     pub fn observe(&mut self) -> Result<Option<Firewall>, NetlinkError> {

@@ -189,6 +189,39 @@ fn ten_thousand_devices_are_replaced_and_read_back() {
     });
 }
 
+#[test]
+fn an_update_changes_the_devices_and_leaves_the_rest() {
+    if !available() {
+        return;
+    }
+    let namespace = Namespace::create("update");
+    let (before, mut after) = (two_networks(), two_networks());
+    let first = after.interfaces.values_mut().next().unwrap();
+    first.isolated = false;
+    first.devices.remove(&"10.8.0.2".parse::<IpAddr>().unwrap());
+    first.devices.insert("fd00:8::9".parse().unwrap());
+    let rules = "nft -a list chain inet caspervpn cvpn_to_tunnel";
+
+    namespace.run(|| NodeFirewall::open().unwrap().apply(&before).unwrap());
+    let handles = namespace.shell(rules);
+    namespace.run(|| {
+        let mut firewall = NodeFirewall::open().unwrap();
+        firewall.update(&before, &after).unwrap();
+        assert_eq!(firewall.observe().unwrap().as_ref(), Some(&after));
+    });
+
+    assert_eq!(namespace.shell(rules), handles, "the rules are still the same ones");
+    namespace.run(|| {
+        let mut firewall = NodeFirewall::open().unwrap();
+        // Not what is loaded: the kernel refuses to delete what is not there, and all is loaded anew.
+        firewall.update(&before, &Firewall::default()).unwrap();
+        assert_eq!(firewall.observe().unwrap(), Some(Firewall::default()));
+        firewall.remove().unwrap();
+        firewall.update(&before, &after).unwrap();
+        assert_eq!(firewall.observe().unwrap(), Some(after));
+    });
+}
+
 fn any_rules() -> impl Strategy<Value = InterfaceRules> {
     let pool = (any::<IpAddr>(), any::<u8>()).prop_map(|(address, length)| {
         let longest = if address.is_ipv4() { 33 } else { 129 };

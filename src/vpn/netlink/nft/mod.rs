@@ -37,6 +37,7 @@ mod message {
     pub(super) const GET_SET: u16 = 10;
     pub(super) const NEW_SET_ELEM: u16 = 12;
     pub(super) const GET_SET_ELEM: u16 = 13;
+    pub(super) const DEL_SET_ELEM: u16 = 14;
     pub(super) const GET_GEN: u16 = 16;
 }
 

@@ -75,6 +75,19 @@ impl<'a> Transaction<'a> {
         self
     }
 
+    /// Makes the sets of a loaded table those of another, where all else is the same: counters go on, and the
+    /// work is that of the difference.
+    pub fn change_elements(&mut self, loaded: &'a Table, wanted: &'a Table) -> &mut Self {
+        for (name, before) in &loaded.sets {
+            let Some(after) = wanted.sets.get(name) else { continue };
+            let gone = before.elements.difference(&after.elements);
+            self.elements(message::DEL_SET_ELEM, 0, loaded, name, gone);
+            let new = after.elements.difference(&before.elements);
+            self.elements(message::NEW_SET_ELEM, flag::CREATE, wanted, name, new);
+        }
+        self
+    }
+
     fn step(
         &mut self,
         kind: u16,
@@ -119,13 +132,26 @@ impl<'a> Transaction<'a> {
                 b.attr(13, &user_data);
             }
         });
-        let frame = ELEMENT_FRAME_BYTES + set.key_bytes() as usize;
-        let mut elements = set.elements.iter().peekable();
+        self.elements(message::NEW_SET_ELEM, flag::CREATE, table, name, set.elements.iter());
+    }
+
+    /// Adds elements to a set or deletes them, in messages that fit.
+    fn elements(
+        &mut self,
+        kind: u16,
+        flags: u16,
+        table: &'a Table,
+        set: &'a str,
+        elements: impl Iterator<Item = &'a Element>,
+    ) {
+        let key_bytes = table.sets.get(set).map_or(0, Set::key_bytes) as usize;
+        let count = (ELEMENT_LIST_BYTES / (ELEMENT_FRAME_BYTES + key_bytes)).max(1);
+        let mut elements = elements.peekable();
         while elements.peek().is_some() {
-            let part: Vec<&Element> = elements.by_ref().take((ELEMENT_LIST_BYTES / frame).max(1)).collect();
-            let what = format!("fill the set {name}");
-            self.step(message::NEW_SET_ELEM, flag::CREATE, what, table.family, move |b| {
-                b.text(1, &table.name).text(2, name).nest(3, |list| {
+            let part: Vec<&Element> = elements.by_ref().take(count).collect();
+            let what = format!("change the elements of the set {set}");
+            self.step(kind, flags, what, table.family, move |b| {
+                b.text(1, &table.name).text(2, set).nest(3, |list| {
                     part.into_iter().for_each(|element| encode_element(list, element));
                 });
             });
