@@ -9,7 +9,8 @@ CREATE TABLE probe (
 INSERT INTO probe (id, beat) VALUES (1, 0);
 
 -- Sequences that grow in the order of commits: 'desired' numbers changes nodes must hear of, 'desired_floor' is the
--- newest of them whose row was purged, 'outbox' numbers invalidations.
+-- newest of them whose row was purged, 'outbox' numbers invalidations,
+-- 'layout' numbers changes of interfaces.
 CREATE TABLE counters (
     name TEXT NOT NULL,
     value INTEGER NOT NULL,
@@ -189,6 +190,8 @@ CREATE TABLE usage (
     rx_bytes INTEGER NOT NULL,
     tx_bytes INTEGER NOT NULL,
     last_handshake_at INTEGER,
+    -- The node of that handshake.
+    last_node_id TEXT,
     updated_at INTEGER NOT NULL,
     CONSTRAINT usage_pkey PRIMARY KEY (device_id),
     CONSTRAINT usage_device_fkey FOREIGN KEY (device_id) REFERENCES devices (id) ON DELETE CASCADE

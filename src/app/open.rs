@@ -123,6 +123,12 @@ impl App {
     }
 }
 
+/// Whether anything was sealed in this database yet, so that a lost master key is not taken for a first start.
+pub async fn is_sealed(store: &Store) -> Result<bool, StoreError> {
+    let found = store.read(async |on: &mut Conn| settings::find::<String>(on, CANARY).await).await?;
+    Ok(found.is_some())
+}
+
 async fn prove_key(parts: &Parts, keyring: &Keyring) -> Result<(), OpenError> {
     let make = |cause: Box<dyn std::error::Error + Send + Sync>| OpenError::Make { name: "canary", cause };
     let fresh = canary(keyring).map_err(|e| make(e.into()))?;

@@ -1,3 +1,5 @@
+//! What may stand in a configuration, what is refused, and what a person is told about it.
+
 use super::Settings;
 use super::environment::Environment;
 use super::load::Args;

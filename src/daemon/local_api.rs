@@ -13,7 +13,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::UnixStream;
 use tower::ServiceExt;
 
-use crate::api::Routes;
+use crate::edge::Routes;
 use crate::daemon::services::Services;
 use crate::edge::peer::Peer;
 

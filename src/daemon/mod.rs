@@ -1,7 +1,13 @@
 //! Composition: settings become services, routers and listeners.
 
+pub mod disk;
 pub mod exit;
 pub mod figures;
 pub mod lifecycle;
+pub mod link;
+pub mod local_api;
 pub mod notify;
+pub mod routes;
+pub mod serve;
+pub mod services;
 pub mod signals;

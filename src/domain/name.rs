@@ -108,6 +108,13 @@ texts! {
     SearchText, may be empty false, max 100;
 }
 
+impl Default for Note {
+    /// Nothing to remark.
+    fn default() -> Self {
+        Self(String::new())
+    }
+}
+
 /// The folded form in which names are searched: the same on every database.
 pub fn fold(text: &str) -> String {
     text.chars().flat_map(char::to_lowercase).collect()

@@ -10,3 +10,6 @@ pub mod observe;
 pub mod peer;
 pub mod probes;
 pub mod server;
+
+/// What a listener serves.
+pub type Routes = axum::Router;

@@ -145,3 +145,56 @@ const UNMATCHED: &str = "_other";
 const GIVEN_UP: &str = "499";
 
 const QUIET_ROUTES: [&str; 4] = ["/livez", "/readyz", "/health", "/metrics"];
+
+#[cfg(test)]
+mod tests {
+    use super::observe;
+    use crate::domain::time::Timestamp;
+    use crate::runtime::clock::{SystemClock, TestClock};
+    use crate::telemetry::metrics::Metrics;
+    use axum::Router;
+    use axum::body::Body;
+    use axum::routing::get;
+    use http::Request;
+    use std::sync::Arc;
+    use tower::ServiceExt;
+
+    #[tokio::test]
+    async fn requests_are_counted_by_matched_route_and_never_by_path_or_invented_method() {
+        let (recorder, metrics) = Metrics::build(Timestamp::from_millis(0)).unwrap();
+        let _installed = metrics::set_default_local_recorder(&recorder);
+        let devices = Router::new().route("/devices/{id}", get(|| async { "" }));
+        let router = observe(Router::new().nest("/api/v1", devices), "api", Arc::new(SystemClock::new()));
+
+        for (method, path) in
+            [("GET", "/api/v1/devices/secret-one"), ("GET", "/wp-login.php"), ("BREW", "/api/v1/devices/two")]
+        {
+            let request = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
+            router.clone().oneshot(request).await.unwrap();
+        }
+
+        let text = metrics.render();
+        let count = |series: &str| text.contains(&format!("caspervpn_http_requests_total{{{series}}} 1\n"));
+        assert!(count(r#"listener="api",route="/api/v1/devices/{id}",method="GET",code="200""#), "{text}");
+        assert!(count(r#"listener="api",route="_other",method="GET",code="404""#), "{text}");
+        assert!(count(r#"listener="api",route="/api/v1/devices/{id}",method="_other",code="405""#), "{text}");
+        assert!(!text.contains("secret-one") && !text.contains("BREW"), "{text}");
+        assert!(text.contains("caspervpn_http_requests_in_flight{listener=\"api\"} 0"), "{text}");
+    }
+
+    #[tokio::test]
+    async fn a_request_that_the_client_gave_up_is_counted_as_499() {
+        let (recorder, metrics) = Metrics::build(Timestamp::from_millis(0)).unwrap();
+        let _installed = metrics::set_default_local_recorder(&recorder);
+        let clock = Arc::new(TestClock::at(Timestamp::from_millis(0)));
+        let router = Router::new().route("/", get(|| async { std::future::pending::<()>().await }));
+        let request = Request::builder().uri("/").body(Body::empty()).unwrap();
+
+        let mut answer = Box::pin(observe(router, "api", clock).oneshot(request));
+        let waited = tokio::time::timeout(std::time::Duration::from_millis(20), &mut answer).await;
+        drop(answer);
+
+        assert!(waited.is_err());
+        assert!(metrics.render().contains(r#"method="GET",code="499"} 1"#));
+    }
+}

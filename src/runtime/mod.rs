@@ -4,6 +4,7 @@
 
 pub mod backoff;
 pub mod clock;
+pub mod executor;
 pub mod ids;
 pub mod job;
 pub mod readiness;

@@ -9,9 +9,10 @@ use tokio::sync::Semaphore;
 use tokio::sync::oneshot::Receiver;
 use tokio::time::timeout;
 
+use crate::runtime::tasks::Tasks;
 use crate::store::error::{Constraint, ErrorKind, OpenError, StoreError};
 use crate::store::figures::{FigureSnapshot, Figures};
-use crate::store::host::Threads;
+use crate::store::host::Host;
 use crate::store::job::{Job, pack};
 use crate::store::open::{Database, StoreSettings};
 use crate::store::postgres::connection::PgConnection;
@@ -19,6 +20,7 @@ use crate::store::postgres::engine::PostgresEngine;
 use crate::store::sqlite::connection::SqliteConnection;
 use crate::store::sqlite::engine::SqliteEngine;
 use crate::store::value::{FromRow, Row, Value, params};
+use crate::telemetry::reading::Reading;
 
 /// An open database. Cheap to clone; the last clone's end closes it.
 #[derive(Clone)]
@@ -43,16 +45,21 @@ impl Store {
     ///
     /// # Errors
     /// When the database cannot be opened, is too new, damaged, or does not answer.
-    pub async fn open(settings: &StoreSettings, threads: &Threads) -> Result<Self, OpenError> {
+    pub async fn open(settings: &StoreSettings, tasks: &Tasks) -> Result<Self, OpenError> {
         let figures = Arc::new(Figures::default());
+        let host = Host::new(tasks);
         let engine = match &settings.database {
             Database::Sqlite { directory } => {
-                Engine::Sqlite(SqliteEngine::open(directory, settings, threads, &figures).await?)
+                Engine::Sqlite(SqliteEngine::open(directory, settings, &host, &figures).await?)
             }
             Database::Postgres { url, direct_url } => Engine::Postgres(
-                PostgresEngine::open(url, direct_url.as_deref(), settings, threads, &figures).await?,
+                PostgresEngine::open(url, direct_url.as_deref(), settings, &host, &figures).await?,
             ),
         };
+        match &engine {
+            Engine::Sqlite(engine) => engine.close_on_stop(tasks),
+            Engine::Postgres(engine) => engine.close_on_stop(tasks),
+        }
         let places = Arc::new(Semaphore::new(settings.queue_limit));
         Ok(Self { shared: Arc::new(Shared { engine, figures, places, settings: settings.clone() }) })
     }
@@ -120,6 +127,12 @@ impl Store {
             })
             .await?;
         if after > before { Ok(()) } else { Err(StoreError::new(ErrorKind::Unreadable)) }
+    }
+
+    /// The live figures, as metrics.
+    #[must_use]
+    pub fn readings(&self) -> Vec<Reading> {
+        self.figures().readings()
     }
 
     /// The live figures.

@@ -5,6 +5,9 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use crate::telemetry::names;
+use crate::telemetry::reading::Reading;
+
 /// Upper bounds of the commit histogram in microseconds: 100 µs (memory) to 10 s (a disk in trouble).
 pub const COMMIT_BOUNDS_US: [u64; 15] = [
     100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000,
@@ -55,6 +58,29 @@ pub struct FigureSnapshot {
     pub commit_buckets: [u64; COMMIT_BOUNDS_US.len() + 1],
     /// The database file was found damaged; no writes are taken.
     pub corrupt: bool,
+}
+
+impl FigureSnapshot {
+    /// The figures as metrics.
+    #[must_use]
+    pub fn readings(&self) -> Vec<Reading> {
+        let bounds = COMMIT_BOUNDS_US.iter().map(|bound| float(*bound) / 1e6).chain([f64::INFINITY]);
+        let buckets = bounds.zip(self.commit_buckets).collect();
+        let writes =
+            |result: &'static str, count| Reading::of(names::DB_WRITES, float(count)).with("result", result);
+        vec![
+            Reading::of(names::DB_WRITE_QUEUE_DEPTH, float(self.queued_writes)),
+            Reading::histogram(names::DB_COMMIT_DURATION_SECONDS, buckets, float(self.commit_us) / 1e6),
+            writes("committed", self.committed_writes),
+            writes("undone", self.failed_writes),
+            Reading::of(names::DB_READS, float(self.reads)),
+            Reading::of(names::DB_BUSY, float(self.busy)),
+            Reading::of(names::DB_RETRIES, float(self.retries)),
+            Reading::of(names::DB_WAL_BYTES, float(self.wal_bytes)),
+            Reading::of(names::DB_CHECKPOINTS, float(self.checkpoints)),
+            Reading::of(names::DB_CORRUPT, f64::from(u8::from(self.corrupt))),
+        ]
+    }
 }
 
 impl Figures {
@@ -127,6 +153,11 @@ impl Figures {
     pub(super) fn is_corrupt(&self) -> bool {
         self.corrupt.load(Ordering::Relaxed)
     }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "metrics are floats; counts past 2^53 lose their last digits")]
+const fn float(count: u64) -> f64 {
+    count as f64
 }
 
 fn read(counter: &AtomicU64) -> u64 {

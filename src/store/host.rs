@@ -1,48 +1,46 @@
-//! The two things the store takes from the machine: threads and a stopwatch.
+//! The two things the store takes from the runtime: threads and a stopwatch.
 //!
-//! Invariant: nothing else under `store/` starts a thread or reads a clock.
+//! Invariant: nothing else under `store/` starts a thread or measures time.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::runtime::clock::Clock;
+use crate::runtime::tasks::Tasks;
 use crate::store::error::OpenError;
 
-/// Starts named threads. Cloned into whatever needs one.
+/// Starts the store's threads and measures its time.
 #[derive(Clone)]
-pub struct Threads(Arc<StartThread>);
+pub(super) struct Host {
+    tasks: Tasks,
+    clock: Arc<dyn Clock>,
+}
 
-type StartThread = dyn Fn(&str, Box<dyn FnOnce() + Send>) -> std::io::Result<()> + Send + Sync;
-
-impl Threads {
-    /// Starts threads by the given means.
-    #[must_use]
-    pub fn by(
-        start: impl Fn(&str, Box<dyn FnOnce() + Send>) -> std::io::Result<()> + Send + Sync + 'static,
-    ) -> Self {
-        Self(Arc::new(start))
+impl Host {
+    pub(super) fn new(tasks: &Tasks) -> Self {
+        Self { tasks: tasks.clone(), clock: Arc::clone(tasks.clock()) }
     }
 
-    /// Starts threads that nothing supervises, for tests and tools.
-    #[must_use]
-    pub fn unsupervised() -> Self {
-        Self::by(|name, body| std::thread::Builder::new().name(name.to_owned()).spawn(body).map(drop))
+    /// Starts a thread that ends when its line of work is closed: work that was accepted is never dropped by a stop.
+    pub(super) fn start(&self, name: String, body: impl FnOnce() + Send + 'static) -> Result<(), OpenError> {
+        let started = self.tasks.thread(name, move |_| body());
+        started.map(drop).map_err(|source| OpenError::Thread { source })
     }
 
-    pub(super) fn start(&self, name: &str, body: impl FnOnce() + Send + 'static) -> Result<(), OpenError> {
-        (self.0)(name, Box::new(body)).map_err(|source| OpenError::Thread { source })
+    pub(super) fn stopwatch(&self) -> Stopwatch {
+        Stopwatch { clock: Arc::clone(&self.clock), started: self.clock.instant() }
     }
 }
 
 /// Measures how long something took.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Stopwatch(Instant);
+#[derive(Clone)]
+pub(super) struct Stopwatch {
+    clock: Arc<dyn Clock>,
+    started: Instant,
+}
 
 impl Stopwatch {
-    pub(super) fn start() -> Self {
-        Self(Instant::now())
-    }
-
-    pub(super) fn elapsed(self) -> Duration {
-        self.0.elapsed()
+    pub(super) fn elapsed(&self) -> Duration {
+        self.clock.instant().saturating_duration_since(self.started)
     }
 }

@@ -9,7 +9,6 @@ pub mod backend;
 pub mod devices;
 pub mod error;
 pub mod figures;
-pub mod host;
 pub mod idempotency;
 pub mod links;
 pub mod list;
@@ -28,6 +27,7 @@ pub mod users;
 pub mod value;
 
 mod fields;
+mod host;
 mod job;
 mod migrate;
 mod postgres;

@@ -3,15 +3,19 @@
 //! Invariant: reads only. What makes a device a peer is decided in `domain::device`.
 
 use crate::domain::device::{Device, Surroundings};
-use crate::domain::id::{DeviceId, NetworkId, UserId};
+use crate::domain::id::{DeviceId, NetworkId, NodeId, UserId};
+use crate::domain::page::{Page, PageRequest};
 use crate::domain::time::Timestamp;
+use crate::domain::usage::Traffic;
 use crate::store::backend::{Conn, Tx};
+use crate::store::devices::{self, DeviceFilter, DeviceSort};
 use crate::store::error::StoreError;
 use crate::store::list::members;
 use crate::store::sequences::{self, DESIRED};
 use crate::store::value::{Bind, FromRow, Row, Value, params};
 
 /// A device and everything its state and its peer follow from.
+#[derive(Debug, Clone)]
 pub struct PeerFacts {
     /// The device, deleted or not.
     pub device: Device,
@@ -23,16 +27,23 @@ pub struct PeerFacts {
     pub changed_seq: i64,
     /// When it last shook hands on any node.
     pub last_handshake_at: Option<Timestamp>,
+    /// The node of that handshake.
+    pub last_node: Option<NodeId>,
+    /// Its bytes on all nodes.
+    pub traffic: Traffic,
+    /// The revision of what its network now tells clients.
+    pub network_config_revision: i64,
 }
 
 /// The user's bytes are summed only where a limit makes them matter.
 const FACTS: &str = "SELECT d.*, o.deleted_at AS owner_deleted_at, o.disabled AS owner_disabled, \
     o.expires_at AS owner_expires_at, o.data_limit_bytes AS owner_data_limit_bytes, \
-    COALESCE(u.rx_bytes, 0) + COALESCE(u.tx_bytes, 0) AS device_used, u.last_handshake_at AS shook_at, \
+    COALESCE(u.rx_bytes, 0) AS rx, COALESCE(u.tx_bytes, 0) AS tx, u.last_handshake_at AS shook_at, \
+    u.last_node_id, n.config_revision AS network_config_revision, \
     CASE WHEN o.data_limit_bytes IS NULL THEN 0 ELSE o.retired_bytes + (SELECT \
     CAST(COALESCE(SUM(s.rx_bytes + s.tx_bytes), 0) AS BIGINT) FROM devices AS m JOIN usage AS s ON s.device_id = m.id \
     WHERE m.user_id = d.user_id) END AS owner_used \
-    FROM devices AS d JOIN users AS o ON o.id = d.user_id LEFT JOIN usage AS u ON u.device_id = d.id";
+    FROM devices AS d JOIN users AS o ON o.id = d.user_id JOIN networks AS n ON n.id = d.network_id LEFT JOIN usage AS u ON u.device_id = d.id";
 
 /// A device with its surroundings, deleted or not.
 ///
@@ -52,6 +63,22 @@ pub async fn of_devices(conn: &mut Conn, ids: &[DeviceId]) -> Result<Vec<PeerFac
     }
     let params: Vec<Value> = ids.iter().map(Bind::bind).collect();
     conn.query(&format!("{FACTS} WHERE d.id IN ({})", members(ids.len(), 1)), &params).await
+}
+
+/// A page of devices with their surroundings.
+///
+/// # Errors
+/// `BadCursor`.
+pub async fn list(
+    conn: &mut Conn,
+    filter: &DeviceFilter,
+    page: &PageRequest<DeviceSort>,
+) -> Result<Page<PeerFacts>, StoreError> {
+    let Page { items, next } = devices::list(conn, filter, page).await?;
+    let ids: Vec<DeviceId> = items.iter().map(|device| device.id).collect();
+    let mut facts = of_devices(conn, &ids).await?;
+    facts.sort_by_key(|facts| ids.iter().position(|id| *id == facts.device.id));
+    Ok(Page { items: facts, next })
 }
 
 /// Changes after a sequence in these networks, oldest first, deleted devices among them.
@@ -134,17 +161,25 @@ pub async fn touch(tx: &mut Tx, device: DeviceId) -> Result<i64, StoreError> {
 impl FromRow for PeerFacts {
     fn from_row(row: &mut Row) -> Result<Self, StoreError> {
         let deleted: Option<Timestamp> = row.take("owner_deleted_at")?;
+        let traffic = Traffic { rx_bytes: row.take("rx")?, tx_bytes: row.take("tx")? };
         let around = Surroundings {
             user_deleted: deleted.is_some(),
             user_disabled: row.take("owner_disabled")?,
             user_expires_at: row.take("owner_expires_at")?,
             user_data_limit_bytes: row.take("owner_data_limit_bytes")?,
-            device_used_bytes: row.take("device_used")?,
+            device_used_bytes: traffic.total_bytes(),
             user_used_bytes: row.take("owner_used")?,
         };
-        let changed_seq = row.take("changed_seq")?;
-        let last_handshake_at = row.take("shook_at")?;
-        let device = Device::from_row(row)?;
-        Ok(Self { device, around, preshared_key: row.take("preshared_key")?, changed_seq, last_handshake_at })
+        let preshared_key = row.peek("preshared_key")?;
+        Ok(Self {
+            around,
+            preshared_key,
+            changed_seq: row.take("changed_seq")?,
+            last_handshake_at: row.take("shook_at")?,
+            last_node: row.take("last_node_id")?,
+            traffic,
+            network_config_revision: row.take("network_config_revision")?,
+            device: Device::from_row(row)?,
+        })
     }
 }

@@ -84,7 +84,8 @@ async fn record_chunk(
         }
         let (rx, tx_) = (grew.rx_bytes.bind(), grew.tx_bytes.bind());
         let shook = report.last_handshake.bind();
-        totals.push([report.device.bind(), rx.clone(), tx_.clone(), shook, now.bind()]);
+        let shook_here = report.last_handshake.map(|_| node).bind();
+        totals.push([report.device.bind(), rx.clone(), tx_.clone(), shook, shook_here, now.bind()]);
         if grew.total_bytes() > 0 {
             days.push([report.device.bind(), now.day().bind(), rx, tx_]);
             grown.push((report.device, grew));
@@ -143,9 +144,11 @@ const READINGS: Many = Many(
 );
 
 const TOTALS: Many = Many(
-    "INSERT INTO usage (device_id, rx_bytes, tx_bytes, last_handshake_at, updated_at) VALUES ",
+    "INSERT INTO usage (device_id, rx_bytes, tx_bytes, last_handshake_at, last_node_id, updated_at) VALUES ",
     " ON CONFLICT (device_id) DO UPDATE SET rx_bytes = usage.rx_bytes + excluded.rx_bytes, \
       tx_bytes = usage.tx_bytes + excluded.tx_bytes, updated_at = excluded.updated_at, \
+      last_node_id = CASE WHEN usage.last_handshake_at > excluded.last_handshake_at \
+      OR excluded.last_handshake_at IS NULL THEN usage.last_node_id ELSE excluded.last_node_id END, \
       last_handshake_at = CASE WHEN usage.last_handshake_at > excluded.last_handshake_at \
       OR excluded.last_handshake_at IS NULL THEN usage.last_handshake_at ELSE excluded.last_handshake_at END",
 );

@@ -6,7 +6,7 @@ use std::fmt;
 use std::io::{self, IsTerminal};
 
 use tracing::{Event, Level as Severity, Subscriber, error};
-use tracing_subscriber::filter::Targets;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter};
 use tracing_subscriber::layer::SubscriberExt;
@@ -93,8 +93,12 @@ where
 }
 
 fn rules(level: &Level) -> Result<Targets, LoggingError> {
-    level.as_str().parse().map_err(|cause| LoggingError::Level { cause })
+    let rules: Targets = level.as_str().parse().map_err(|cause| LoggingError::Level { cause })?;
+    Ok(SILENT.iter().fold(rules, |rules, target| rules.with_target(*target, LevelFilter::OFF)))
 }
+
+/// Libraries that name clients' addresses, or log an error for each packet of a peer that is away.
+const SILENT: &[&str] = &["gotatun"];
 
 /// Puts journald's priority before a line: sd-daemon(3), "Logging".
 struct Prioritised<F> {

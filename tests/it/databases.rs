@@ -3,12 +3,13 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use caspervpn::runtime::clock::SystemClock;
+use caspervpn::runtime::tasks::Tasks;
 use caspervpn::store::backend::Store;
-use caspervpn::store::host::Threads;
 use caspervpn::store::open::{Database, StoreSettings};
 
 /// A database that ends with the test.
@@ -37,8 +38,13 @@ impl TestDatabase {
 
     /// Opens it.
     pub(crate) async fn open(&self) -> Store {
-        Store::open(&self.settings, &Threads::unsupervised()).await.unwrap()
+        Store::open(&self.settings, &tasks()).await.unwrap()
     }
+}
+
+/// A supervisor on the test's runtime.
+pub(crate) fn tasks() -> Tasks {
+    Tasks::current(Arc::new(SystemClock::new()))
 }
 
 /// Makes two tests of each check, one on each database: `sqlite::name` and `postgres::name`.

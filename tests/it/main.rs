@@ -15,6 +15,7 @@ mod namespaces;
 mod netlink;
 mod secrets;
 mod store_conformance;
+mod store_crash;
 mod store_devices;
 mod store_fixtures;
 mod store_people;

@@ -200,6 +200,7 @@ on_both! {
         assert_eq!(used.traffic, Traffic { rx_bytes: 18, tx_bytes: 36 });
         assert_eq!((days.len(), days[0].traffic), (1, used.traffic));
         assert_eq!((facts.device.first_handshake_at, facts.changed_seq), (Some(later(7)), 2));
+        assert_eq!((facts.traffic, facts.last_node, facts.network_config_revision), (used.traffic, Some(node), 1));
         assert_eq!((of_user, facts.around.user_used_bytes, facts.around.device_used_bytes), (54, 0, 54));
         scene.store.write(async move |tx: &mut Tx| devices::delete(tx, found, 1, NOW).await).await.unwrap();
         scene.store.write(async |tx: &mut Tx| devices::purge(tx, later(1), 10).await).await.unwrap();
@@ -336,9 +337,9 @@ on_both! {
         let mut request = page(DeviceSort::Name, Order::Asc, 10);
         request.search = Some("ä lap".parse().unwrap());
 
-        let found = scene.store.read(async move |conn: &mut Conn| devices::list(conn, &filter, &request).await).await.unwrap();
+        let found = scene.store.read(async move |conn: &mut Conn| peers::list(conn, &filter, &request).await).await.unwrap();
 
-        assert_eq!(found.items.iter().map(|device| device.name.as_str()).collect::<Vec<_>>(), ["Laptop Ä"]);
+        assert_eq!(found.items.iter().map(|facts| facts.device.name.as_str()).collect::<Vec<_>>(), ["Laptop Ä"]);
         let user = scene.user.id;
         assert_eq!(scene.store.read(async move |conn: &mut Conn| devices::count_of_user(conn, user).await).await.unwrap(), 3);
     }

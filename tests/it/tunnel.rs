@@ -134,7 +134,7 @@ fn only_the_right_keys_get_in() {
         assert!(!lab.ping(SERVER, 1, 56), "another preshared key");
 
         tunnel.apply(&[set_peer(&client, psk, 2)], at(6)).await.unwrap();
-        // wireguard-go tries again after 5 s (REKEY_TIMEOUT) only; a new endpoint makes it forget that.
+        // The client tries again 5 s after its last try (REKEY_TIMEOUT of the WireGuard paper, §6.1).
         eventually("the handshake with the right preshared key", || lab.ping(SERVER, 1, 56));
 
         tunnel.apply(&[wireguard(&key(7), PORT)], at(7)).await.unwrap();
@@ -170,6 +170,30 @@ fn the_port_changes_under_a_live_session_and_the_old_one_is_free() {
         assert!(matches!(refused, TunnelError::PortBusy { .. }), "{refused}");
         assert!(lab.ping(SERVER, 1, 56), "a busy port leaves the old one in use");
         drop(old);
+        tunnel.close().await;
+    });
+}
+
+#[test]
+fn a_larger_mtu_is_followed_while_the_tunnel_runs() {
+    if !has_root() {
+        return;
+    }
+    let mut lab = Lab::new();
+    let (server, client) = (key(1), key(2));
+    let interface = lab.start_client(&client_config(&client, &server, None, &endpoint()), &CLIENT);
+    lab.in_server(async {
+        let tunnel = start_server(&lab, &server, PORT).await;
+        tunnel.apply(&[set_peer(&client, None, 2)], at(5)).await.unwrap();
+        assert!(lab.ping(SERVER, 1, 1300));
+
+        run(&["ip", "-n", &lab.server, "link", "set", "cvpn0", "mtu", "8000"]);
+        run(&["ip", "-n", &lab.client, "link", "set", &interface, "mtu", "8000"]);
+
+        // The first answer is lost in the buffers of the old size.
+        eventually("an answer in one large packet", || lab.ping(SERVER, 1, 7_900));
+        assert!(lab.ping(SERVER, 5, 7_900));
+        assert_eq!(tunnel.observe().await.unwrap().unwrap().mtu, Mtu::try_from(8_000).ok());
         tunnel.close().await;
     });
 }

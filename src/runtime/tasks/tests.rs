@@ -1,5 +1,9 @@
+//! Tasks that end, fail, panic and are told to stop, under the real supervisor.
+
 use super::{Kind, State, TaskError, Tasks};
+use crate::domain::time::Timestamp;
 use crate::runtime::clock::SystemClock;
+use crate::telemetry::metrics::Metrics;
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
@@ -40,6 +44,29 @@ async fn a_task_that_panics_then_errs_is_started_again_each_time() {
     assert_eq!((status.name.as_ref(), status.kind, status.restarts), ("flaky", Kind::Task, 2));
     assert!(tasks.drain(SOON).await.is_clean());
     assert!(tasks.list().is_empty());
+}
+
+#[tokio::test]
+async fn panics_and_restarts_are_counted_by_task() {
+    let (recorder, metrics) = Metrics::build(Timestamp::from_millis(0)).unwrap();
+    // The test's runtime has one thread, so its tasks see the recorder as well.
+    let _installed = metrics::set_default_local_recorder(&recorder);
+    let tasks = tasks();
+
+    tasks.spawn("broken", |_stop| async { break_always() });
+    let text = tokio::time::timeout(SOON, async {
+        loop {
+            let text = metrics.render();
+            if text.contains("caspervpn_task_restarts_total{task=\"broken\"} 2") {
+                return text;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await
+    .unwrap();
+
+    assert!(text.contains("caspervpn_task_panics_total{task=\"broken\"} 2"), "{text}");
 }
 
 #[tokio::test]
@@ -139,4 +166,8 @@ async fn a_group_counts_its_tasks_and_survives_a_panic_in_one() {
     let drained = tasks.drain(SOON).await;
 
     assert!(drained.is_clean() && group.is_empty());
+}
+
+fn break_always() {
+    panic!("always");
 }

@@ -6,11 +6,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
 
+use crate::runtime::tasks::Tasks;
 use crate::store::backend::{Conn, WriteWork};
 use crate::store::error::{ErrorKind, OpenError, StoreError};
 use crate::store::figures::Figures;
-use crate::store::host::Threads;
+use crate::store::host::Host;
 use crate::store::job::Job;
 use crate::store::migrate;
 use crate::store::open::StoreSettings;
@@ -20,9 +22,12 @@ use crate::store::postgres::worker::{self, Work, Worker};
 /// Threads that run callers' closures. They mostly wait for the server, so two keep a pool of any usual size busy.
 const THREADS: usize = 2;
 
+/// The senders; without them the threads end.
+type Lines = std::sync::Mutex<Vec<mpsc::UnboundedSender<Work>>>;
+
 /// The lines to the database threads.
 pub(in crate::store) struct PostgresEngine {
-    lines: std::sync::Mutex<Vec<mpsc::UnboundedSender<Work>>>,
+    lines: Arc<Lines>,
     next: AtomicUsize,
     ended: tokio::sync::Mutex<Vec<oneshot::Receiver<()>>>,
 }
@@ -33,7 +38,7 @@ impl PostgresEngine {
         url: &str,
         direct_url: Option<&str>,
         settings: &StoreSettings,
-        threads: &Threads,
+        host: &Host,
         figures: &Arc<Figures>,
     ) -> Result<Self, OpenError> {
         let config = connect::config(url)?;
@@ -44,8 +49,8 @@ impl PostgresEngine {
         for index in 0..count {
             let (line, works) = mpsc::unbounded_channel();
             let (end, ended) = oneshot::channel();
-            let worker = Worker::new(config.clone(), share, settings, Arc::clone(figures));
-            threads.start(&format!("db-{index}"), move || {
+            let worker = Worker::new(config.clone(), share, settings, host.clone(), Arc::clone(figures));
+            host.start(format!("db-{index}"), move || {
                 worker::run(worker, works);
                 let _ = end.send(());
             })?;
@@ -53,7 +58,7 @@ impl PostgresEngine {
             ends.push(ended);
         }
         Ok(Self {
-            lines: std::sync::Mutex::new(lines),
+            lines: Arc::new(Lines::new(lines)),
             next: AtomicUsize::new(0),
             ended: tokio::sync::Mutex::new(ends),
         })
@@ -80,6 +85,19 @@ impl PostgresEngine {
         if let Some(work) = unsent {
             work.settle(Err(StoreError::new(ErrorKind::Unavailable)));
         }
+    }
+
+    /// Closes the lines when the service stops. The task is started after the threads, so it is stopped before they are
+    /// waited for.
+    pub(in crate::store) fn close_on_stop(&self, tasks: &Tasks) {
+        // Weak, so that the last store's end closes them as well.
+        let lines = Arc::downgrade(&self.lines);
+        drop(tasks.spawn_once("db-close", async move |stop: CancellationToken| {
+            stop.cancelled().await;
+            if let Some(lines) = lines.upgrade() {
+                lines.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clear();
+            }
+        }));
     }
 
     pub(in crate::store) async fn close(&self) {

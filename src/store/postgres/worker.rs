@@ -20,7 +20,7 @@ use tokio_postgres::Config;
 use crate::store::backend::{Conn, Driver, Fault, Tx, WriteWork};
 use crate::store::error::{ErrorKind, StoreError};
 use crate::store::figures::Figures;
-use crate::store::host::Stopwatch;
+use crate::store::host::Host;
 use crate::store::job::Job;
 use crate::store::open::StoreSettings;
 use crate::store::postgres::connect;
@@ -54,6 +54,7 @@ pub(super) struct Worker {
     connections: usize,
     wait: Duration,
     read_limit: Duration,
+    host: Host,
     figures: Arc<Figures>,
 }
 
@@ -62,9 +63,10 @@ impl Worker {
         config: Config,
         connections: usize,
         settings: &StoreSettings,
+        host: Host,
         figures: Arc<Figures>,
     ) -> Self {
-        Self { config, connections, wait: settings.wait, read_limit: settings.read_limit, figures }
+        Self { config, connections, wait: settings.wait, read_limit: settings.read_limit, host, figures }
     }
 }
 
@@ -184,7 +186,7 @@ impl Desk {
     }
 
     async fn commit(&self, connection: PgConnection) -> Run {
-        let watch = Stopwatch::start();
+        let watch = self.worker.host.stopwatch();
         match connection.control("COMMIT").await {
             Ok(()) => {
                 self.worker.figures.committed(1, watch.elapsed());

@@ -13,7 +13,7 @@ use rusqlite::{Connection, OpenFlags, ToSql, TransactionBehavior, params_from_it
 use crate::store::backend::{Fault, constraint_of_columns};
 use crate::store::error::{Constraint, ErrorKind, OpenError, StoreError};
 use crate::store::figures::Figures;
-use crate::store::host::Stopwatch;
+use crate::store::host::Host;
 use crate::store::value::{Kind, Row, Value};
 
 /// How long SQLite itself waits for a lock; only another program on the same file can hold one.
@@ -29,11 +29,12 @@ const STEPS_PER_LOOK: i32 = 100_000;
 pub(in crate::store) struct SqliteConnection {
     connection: Connection,
     figures: Arc<Figures>,
+    host: Host,
 }
 
 impl SqliteConnection {
     /// Opens the connection that writes, and turns the write-ahead log on.
-    pub(super) fn open_writer(path: &Path, figures: &Arc<Figures>) -> Result<Self, OpenError> {
+    pub(super) fn open_writer(path: &Path, figures: &Arc<Figures>, host: Host) -> Result<Self, OpenError> {
         let file = |error| file_error(path, error);
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_CREATE
@@ -52,18 +53,18 @@ impl SqliteConnection {
             .execute_batch("PRAGMA journal_size_limit=67108864; PRAGMA wal_autocheckpoint=1000")
             .map_err(file)?;
         connection.set_transaction_behavior(TransactionBehavior::Immediate);
-        Ok(Self { connection, figures: Arc::clone(figures) })
+        Ok(Self { connection, figures: Arc::clone(figures), host })
     }
 
     /// Opens a connection that cannot write.
-    pub(super) fn open_reader(path: &Path, figures: &Arc<Figures>) -> Result<Self, OpenError> {
+    pub(super) fn open_reader(path: &Path, figures: &Arc<Figures>, host: Host) -> Result<Self, OpenError> {
         let file = |error| file_error(path, error);
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags).map_err(file)?;
         connection.busy_timeout(BUSY_TIMEOUT).map_err(file)?;
         settle_in(&connection).map_err(file)?;
         connection.execute_batch("PRAGMA query_only=ON").map_err(file)?;
-        Ok(Self { connection, figures: Arc::clone(figures) })
+        Ok(Self { connection, figures: Arc::clone(figures), host })
     }
 
     pub(super) fn raw(&mut self) -> &mut Connection {
@@ -84,7 +85,7 @@ impl SqliteConnection {
     /// Stops every statement from here on that makes the call last longer than this.
     pub(super) fn limit(&mut self, limit: Option<Duration>) -> Result<(), StoreError> {
         let handler = limit.map(|limit| {
-            let watch = Stopwatch::start();
+            let watch = self.host.stopwatch();
             move || watch.elapsed() > limit
         });
         self.connection.progress_handler(STEPS_PER_LOOK, handler).map_err(|error| self.fault(&error).error)

@@ -6,11 +6,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
 
+use crate::runtime::tasks::Tasks;
 use crate::store::backend::{Conn, WriteWork};
 use crate::store::error::{ErrorKind, OpenError, StoreError};
 use crate::store::figures::Figures;
-use crate::store::host::Threads;
+use crate::store::host::Host;
 use crate::store::job::Job;
 use crate::store::open::StoreSettings;
 use crate::store::queue::Queue;
@@ -29,7 +31,7 @@ impl SqliteEngine {
     pub(in crate::store) async fn open(
         directory: &Path,
         settings: &StoreSettings,
-        threads: &Threads,
+        host: &Host,
         figures: &Arc<Figures>,
     ) -> Result<Self, OpenError> {
         let writes = Arc::new(Queue::new());
@@ -37,9 +39,9 @@ impl SqliteEngine {
         let (writer_end, writer_ended) = oneshot::channel();
         let mut engine =
             Self { writes: Arc::clone(&writes), reads, ended: tokio::sync::Mutex::new(vec![writer_ended]) };
-        let path = start_writer(directory.to_owned(), settings, threads, figures, writes, writer_end).await?;
+        let path = start_writer(directory.to_owned(), settings, host, figures, writes, writer_end).await?;
         for index in 0..settings.readers.max(1) {
-            engine.start_reader(index, &path, settings, threads, figures).await?;
+            engine.start_reader(index, &path, settings, host, figures).await?;
         }
         Ok(engine)
     }
@@ -49,15 +51,16 @@ impl SqliteEngine {
         index: usize,
         path: &Path,
         settings: &StoreSettings,
-        threads: &Threads,
+        host: &Host,
         figures: &Arc<Figures>,
     ) -> Result<(), OpenError> {
         let (opened, answer) = oneshot::channel();
         let (end, ended) = oneshot::channel();
         let (path, figures, limit) = (path.to_owned(), Arc::clone(figures), settings.read_limit);
         let reads = Arc::clone(&self.reads);
-        threads.start(&format!("db-read-{index}"), move || {
-            match reader::open(&path, &figures) {
+        let watch = host.clone();
+        host.start(format!("db-read-{index}"), move || {
+            match reader::open(&path, &figures, watch) {
                 Ok(conn) => {
                     drop(opened.send(Ok(())));
                     reader::run(conn, &reads, limit);
@@ -82,6 +85,17 @@ impl SqliteEngine {
         }
     }
 
+    /// Closes the lines when the service stops. The task is started after the threads, so it is stopped before they are
+    /// waited for.
+    pub(in crate::store) fn close_on_stop(&self, tasks: &Tasks) {
+        let (writes, reads) = (Arc::clone(&self.writes), Arc::clone(&self.reads));
+        drop(tasks.spawn_once("db-close", async move |stop: CancellationToken| {
+            stop.cancelled().await;
+            reads.close();
+            writes.close();
+        }));
+    }
+
     pub(in crate::store) async fn close(&self) {
         self.reads.close();
         self.writes.close();
@@ -102,15 +116,16 @@ impl Drop for SqliteEngine {
 async fn start_writer(
     directory: PathBuf,
     settings: &StoreSettings,
-    threads: &Threads,
+    host: &Host,
     figures: &Arc<Figures>,
     writes: Arc<Queue<WriteWork>>,
     end: oneshot::Sender<()>,
 ) -> Result<PathBuf, OpenError> {
     let (opened, answer) = oneshot::channel();
     let (figures, limit) = (Arc::clone(figures), settings.read_limit);
-    threads.start("db-write", move || {
-        match Writer::open(&directory, figures, limit) {
+    let watch = host.clone();
+    host.start("db-write".to_owned(), move || {
+        match Writer::open(&directory, figures, watch, limit) {
             Ok(writer) => {
                 drop(opened.send(Ok(writer.path().to_owned())));
                 writer.run(&writes);

@@ -12,6 +12,7 @@ use std::time::Duration;
 use crate::store::backend::{Conn, Driver};
 use crate::store::error::{ErrorKind, OpenError, StoreError};
 use crate::store::figures::Figures;
+use crate::store::host::Host;
 use crate::store::job::Job;
 use crate::store::queue::{Popped, Queue};
 use crate::store::sqlite::connection::SqliteConnection;
@@ -20,8 +21,8 @@ use crate::store::sqlite::connection::SqliteConnection;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Opens a reader's connection.
-pub(super) fn open(path: &Path, figures: &Arc<Figures>) -> Result<Conn, OpenError> {
-    Ok(Conn::new(Driver::Sqlite(SqliteConnection::open_reader(path, figures)?)))
+pub(super) fn open(path: &Path, figures: &Arc<Figures>, host: Host) -> Result<Conn, OpenError> {
+    Ok(Conn::new(Driver::Sqlite(SqliteConnection::open_reader(path, figures, host)?)))
 }
 
 /// Answers calls until the line is closed.

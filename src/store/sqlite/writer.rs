@@ -12,7 +12,7 @@ use rusqlite::wal::CheckpointMode;
 use crate::store::backend::{Conn, Driver, Tx, WriteWork};
 use crate::store::error::{ErrorKind, OpenError, StoreError};
 use crate::store::figures::Figures;
-use crate::store::host::Stopwatch;
+use crate::store::host::Host;
 use crate::store::migrate;
 use crate::store::queue::{Popped, Queue};
 use crate::store::sqlite::connection::{BUSY_TIMEOUT, SqliteConnection, file_error};
@@ -43,6 +43,7 @@ pub(super) struct Writer {
     path: PathBuf,
     wal_path: PathBuf,
     figures: Arc<Figures>,
+    host: Host,
     limit: Duration,
     // Last, so that the connection is closed before the directory is free.
     _directory: DataDirectory,
@@ -50,18 +51,23 @@ pub(super) struct Writer {
 
 impl Writer {
     /// Locks the directory, opens the file, checks it and migrates it.
-    pub(super) fn open(directory: &Path, figures: Arc<Figures>, limit: Duration) -> Result<Self, OpenError> {
+    pub(super) fn open(
+        directory: &Path,
+        figures: Arc<Figures>,
+        host: Host,
+        limit: Duration,
+    ) -> Result<Self, OpenError> {
         if rusqlite::version_number() < 3_051_003 {
             return Err(OpenError::OldSqlite { found: rusqlite::version() });
         }
         let directory = DataDirectory::take(directory)?;
         let path = directory.database_file()?;
-        let mut connection = SqliteConnection::open_writer(&path, &figures)?;
+        let mut connection = SqliteConnection::open_writer(&path, &figures, host.clone())?;
         quick_check(&mut connection, &path)?;
         migrate::sqlite(connection.raw(), &path)?;
         let wal_path = path.with_extension("db-wal");
         let tx = Tx::new(Conn::new(Driver::Sqlite(connection)));
-        Ok(Self { tx, path, wal_path, figures, limit, _directory: directory })
+        Ok(Self { tx, path, wal_path, figures, host, limit, _directory: directory })
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -93,7 +99,7 @@ impl Writer {
             first.settle(Err(error));
             return;
         }
-        let watch = Stopwatch::start();
+        let watch = self.host.stopwatch();
         let mut group = Group::default();
         let mut next = Some(first);
         while let Some(work) = next {
@@ -180,12 +186,12 @@ impl Writer {
             }
             return Err(lost.clone());
         }
+        let watch = self.host.stopwatch();
         let database = self.database()?;
         if group.kept.is_empty() {
             database.control("ROLLBACK")?;
             return Ok(Duration::ZERO);
         }
-        let watch = Stopwatch::start();
         if let Err(error) = database.control("COMMIT") {
             if database.in_transaction() {
                 database.control("ROLLBACK")?;

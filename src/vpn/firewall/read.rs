@@ -1,4 +1,4 @@
-//! Reads a firewall out of a table: the reverse of [`super::render`].
+//! Reads a firewall out of a table: the reverse of [`super::render()`].
 //!
 //! It takes what the table says in sets and comments on trust. Who wants to know whether the table is exactly
 //! that firewall renders the result and compares.

@@ -1,0 +1,268 @@
+//! Describes the domain's types to readers of the OpenAPI document.
+//!
+//! Invariant: a description is of a type that checks the same rule itself; the tests feed each example to it.
+
+use serde::{Deserialize, Deserializer};
+#[cfg(test)]
+use serde_json::Value;
+use serde_json::json;
+use utoipa::openapi::schema::{KnownFormat, SchemaFormat, Type};
+use utoipa::openapi::{ObjectBuilder, RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
+
+use crate::api::number::{
+    ByteLimit, Day, DeviceLimit, NewPassword, NodeCapacity, Once, Shown, UseSeconds, Word,
+};
+use crate::domain::access::Role;
+use crate::domain::audit::Outcome;
+use crate::domain::device::{DeviceReason, DeviceState};
+use crate::domain::id::{
+    AuditEventId, DeviceId, NetworkId, NodeId, NodeNetworkId, RequestId, SessionId, UserId,
+};
+use crate::domain::key::PublicKey;
+use crate::domain::name::{
+    DeviceName, DisplayName, Host, Location, Login, NetworkName, NodeName, Note, SearchText,
+};
+use crate::domain::network::Mtu;
+use crate::domain::node::{InterfaceName, NodeState, Port};
+use crate::domain::page::{Cursor, Limit};
+use crate::domain::pool::{Pool, Pressure};
+use crate::domain::time::Timestamp;
+use crate::domain::user::UserState;
+
+/// An IP address, described.
+#[derive(Debug)]
+pub struct Address;
+/// A range of IP addresses, described.
+#[derive(Debug)]
+pub struct Range;
+
+/// Texts: pattern, fewest and most characters, format, an example, what it is.
+macro_rules! texts {
+    ($($name:ty as $word:literal: $pattern:expr, $min:expr, $max:expr, $format:expr, $example:expr, $text:literal;)*) => {
+        $(
+            impl PartialSchema for $name {
+                fn schema() -> RefOr<Schema> {
+                    let format: Option<&str> = $format;
+                    let format = format.map(|format| match format {
+                        "password" => SchemaFormat::KnownFormat(KnownFormat::Password),
+                        "date-time" => SchemaFormat::KnownFormat(KnownFormat::DateTime),
+                        "date" => SchemaFormat::KnownFormat(KnownFormat::Date),
+                        "uuid" => SchemaFormat::KnownFormat(KnownFormat::Uuid),
+                        other => SchemaFormat::Custom(other.to_owned()),
+                    });
+                    let pattern: Option<String> = $pattern;
+                    ObjectBuilder::new()
+                        .schema_type(Type::String)
+                        .format(format)
+                        .pattern(pattern)
+                        .min_length(Some($min))
+                        .max_length(Some($max))
+                        .description(Some($text))
+                        .examples([json!($example)])
+                        .into()
+                }
+            }
+
+            impl ToSchema for $name {
+                fn name() -> std::borrow::Cow<'static, str> {
+                    $word.into()
+                }
+            }
+        )*
+
+        #[cfg(test)]
+        fn text_examples() -> Vec<(&'static str, Value)> {
+            vec![$(($word, json!($example))),*]
+        }
+    };
+}
+
+/// Characters that a free text may not hold: control characters and those that show nothing.
+const UNSEEN: &str = r"\u0000-\u001f\u007f-\u009f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff";
+const ID: &str = "^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$";
+const AN_ID: &str = "01983f6e-7b3a-7c00-8000-000000000000";
+
+fn free() -> Option<String> {
+    Some(format!(r"^\s*[^\s{UNSEEN}][^{UNSEEN}]*\s*$"))
+}
+
+fn free_or_empty() -> Option<String> {
+    Some(format!(r"^\s*[^{UNSEEN}]*\s*$"))
+}
+
+fn exactly(pattern: &str) -> Option<String> {
+    Some(pattern.to_owned())
+}
+
+texts! {
+    UserId as "UserId": exactly(ID), 36, 36, Some("uuid"), AN_ID, "Names a user.";
+    NetworkId as "NetworkId": exactly(ID), 36, 36, Some("uuid"), AN_ID, "Names a network.";
+    NodeId as "NodeId": exactly(ID), 36, 36, Some("uuid"), AN_ID, "Names a node.";
+    NodeNetworkId as "NodeNetworkId": exactly(ID), 36, 36, Some("uuid"), AN_ID, "Names a node's place in a network.";
+    DeviceId as "DeviceId": exactly(ID), 36, 36, Some("uuid"), AN_ID, "Names a device.";
+    SessionId as "SessionId": exactly(ID), 36, 36, Some("uuid"), AN_ID, "Names a session.";
+    AuditEventId as "AuditEventId": exactly(ID), 36, 36, Some("uuid"), AN_ID, "Names an event of the audit.";
+    RequestId as "RequestId": exactly(ID), 36, 36, Some("uuid"), AN_ID, "Names a request, in the answer and in the log.";
+    Login as "Login": exactly(r"^\s*[A-Za-z0-9][A-Za-z0-9._@+-]{1,63}\s*$"), 2, 64, None, "ada",
+        "What a user signs in with; kept in lower case.";
+    DisplayName as "DisplayName": free(), 1, DisplayName::MAX_CHARS, None, "Ada Lovelace", "How a user is shown.";
+    DeviceName as "DeviceName": free(), 1, DeviceName::MAX_CHARS, None, "laptop", "What a device is called.";
+    NetworkName as "NetworkName": free(), 1, NetworkName::MAX_CHARS, None, "office", "What a network is called.";
+    NodeName as "NodeName": free(), 1, NodeName::MAX_CHARS, None, "fra-1", "What a node is called.";
+    Location as "Location": free_or_empty(), 0, Location::MAX_CHARS, None, "Frankfurt", "Where a node stands.";
+    Note as "Note": free_or_empty(), 0, Note::MAX_CHARS, None, "lent to a guest", "An operator's remark.";
+    SearchText as "SearchText": free(), 1, SearchText::MAX_CHARS, None, "lap",
+        "Words to look for, in any order; capitals do not matter.";
+    Host as "Host": exactly(HOST), 1, 253, None, "vpn.example.org", "A DNS name, or an IP address without brackets.";
+    InterfaceName as "InterfaceName": exactly("^[a-z][a-z0-9_-]{0,14}$"), 1, 15, None, "cvpn0",
+        "The name of a network interface.";
+    PublicKey as "PublicKey": exactly("^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$"), 44, 44, None,
+        "hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo=", "A WireGuard public key, as `wg pubkey` prints it.";
+    Timestamp as "Timestamp": None, 20, 40, Some("date-time"), "2026-01-31T12:00:00Z",
+        "A point in time of RFC 3339, between the years 1970 and 9999. Answers are in UTC.";
+    Cursor as "Cursor": exactly("^[A-Za-z0-9_-]{1,1024}$"), 1, 1024, None,
+        "W3sidCI6ImxhcHRvcCJ9LCIwMTk4M2Y2ZS03YjNhLTdjMDAtODAwMC0wMDAwMDAwMDAwMDAiXQ",
+        "Where a page begins. Its form is the server's own business.";
+    Pool as "Pool": exactly(RANGE), 4, 43, None, "10.86.0.0/16",
+        "An address pool: an IPv4 range of /8 to /30 or an IPv6 range of /32 to /126, no bits set behind the prefix.";
+    Range as "Range": exactly(RANGE), 4, 43, None, "0.0.0.0/0", "A range of IP addresses.";
+    Address as "Address": exactly("^[0-9A-Fa-f:.]{2,45}$"), 2, 45, None, "9.9.9.9", "An IP address.";
+    Day as "Day": exactly("^[0-9]{4}-[0-9]{2}-[0-9]{2}$"), 10, 10, Some("date"), "2026-01-31", "A day in UTC.";
+    Word as "Word": exactly("^[A-Za-z0-9_-]{1,64}$"), 1, 64, None, "device_create", "A word that programs use.";
+    NewPassword as "NewPassword": None, 12, 71, Some("password"), "correct horse battery",
+        "A password to be set: at least 12 characters, at most 71 bytes, no NUL.";
+    Shown as "Shown": None, 1, Shown::MAX_CHARS, Some("password"), "what was given to you",
+        "A password or token, as it was given.";
+    Once as "Secret": None, 1, 1_000_000, None, "shown once", "A secret, written into this answer and not kept.";
+}
+
+const HOST: &str = "^([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\\.)*[A-Za-z]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$\
+                    |^[0-9]{1,3}(\\.[0-9]{1,3}){3}$|^[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*$";
+const RANGE: &str = "^[0-9A-Fa-f:.]{2,39}/[0-9]{1,3}$";
+
+/// Numbers: least, most, an example, what it is.
+macro_rules! numbers {
+    ($($name:ty as $word:literal: $min:expr, $max:expr, $example:expr, $text:literal;)*) => {
+        $(
+            impl PartialSchema for $name {
+                fn schema() -> RefOr<Schema> {
+                    ObjectBuilder::new()
+                        .schema_type(Type::Integer)
+                        .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)))
+                        .minimum(Some($min))
+                        .maximum(Some($max))
+                        .description(Some($text))
+                        .examples([json!($example)])
+                        .into()
+                }
+            }
+
+            impl ToSchema for $name {
+                fn name() -> std::borrow::Cow<'static, str> {
+                    $word.into()
+                }
+            }
+        )*
+
+        #[cfg(test)]
+        fn number_examples() -> Vec<(&'static str, Value)> {
+            vec![$(($word, json!($example)), ($word, json!($min)), ($word, json!($max))),*]
+        }
+    };
+}
+
+numbers! {
+    Mtu as "Mtu": 1280, 9000, 1420, "Bytes that a tunnel packet may have.";
+    Port as "Port": 1, 65535, 51820, "A UDP port.";
+    Limit as "Limit": 1, 200, 50, "Rows of a page; 50 where it is left out.";
+    ByteLimit as "ByteLimit": ByteLimit::LEAST, ByteLimit::MOST, 53_687_091_200_u64,
+        "Bytes, both ways together. Numbers past 2^53 - 1 lose their last digits in JavaScript.";
+    UseSeconds as "UseSeconds": UseSeconds::LEAST, UseSeconds::MOST, 2_592_000, "Seconds, up to ten years.";
+    DeviceLimit as "DeviceLimit": DeviceLimit::LEAST, DeviceLimit::MOST, 5, "Devices that a user may have.";
+    NodeCapacity as "NodeCapacity": NodeCapacity::LEAST, NodeCapacity::MOST, 500, "Devices that a node should carry.";
+}
+
+/// Words out of a fixed set, named as serde writes them. A variant that is left out does not compile.
+macro_rules! words {
+    ($($name:ident: $($variant:ident)*, $text:literal;)*) => {$(
+        impl PartialSchema for $name {
+            fn schema() -> RefOr<Schema> {
+                let known = |it: &Self| match it { $(Self::$variant)|* => json!(it) };
+                let values = [$(Self::$variant),*];
+                ObjectBuilder::new()
+                    .schema_type(Type::String)
+                    .enum_values(Some(values.iter().map(known)))
+                    .examples(values.first().map(known))
+                    .description(Some($text))
+                    .into()
+            }
+        }
+
+        impl ToSchema for $name {}
+    )*};
+}
+
+words! {
+    Role: Owner Admin Operator Support Auditor Member, "What a user may do, from most to least.";
+    UserState: Active Disabled, "Whether an account can be used.";
+    Pressure: Normal High Exhausted, "How full a pool is: room enough, nine tenths taken, no address left.";
+    NodeState: Pending Online Draining Offline, "Whether a node reports, and takes new devices.";
+    DeviceState: Active OnHold Limited Expired Disabled, "Whether a device may use the tunnel.";
+    DeviceReason: DeviceDeleted UserDeleted DeviceDisabled UserDisabled DeviceExpired UserExpired DeviceDataLimit
+        UserDataLimit AwaitingFirstUse, "Why a device is not active.";
+    Outcome: Done Refused, "How an act ended.";
+}
+
+/// Reads a field that may be absent but not null.
+pub fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(from).map(Some)
+}
+
+/// Reads a field that may be absent, null to empty it, or a value to set.
+pub fn patch<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Option<Option<T>>, D::Error> {
+    Option::deserialize(from).map(Some)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde::de::DeserializeOwned;
+    use std::net::IpAddr;
+
+    fn reads<T: DeserializeOwned>(value: &Value) -> bool {
+        serde_json::from_value::<T>(value.clone()).is_ok()
+    }
+
+    macro_rules! readers {
+        ($word:expr, $value:expr; $($name:ident)*) => {
+            match $word {
+                $(stringify!($name) => reads::<$name>($value),)*
+                "Range" => reads::<ipnet::IpNet>($value),
+                "Address" => reads::<IpAddr>($value),
+                "Secret" => true,
+                other => panic!("nobody reads the example of {other}"),
+            }
+        };
+    }
+
+    #[test]
+    fn every_example_and_every_bound_is_accepted_by_its_type() {
+        for (word, value) in text_examples().into_iter().chain(number_examples()) {
+            let ok = readers!(word, &value;
+                UserId NetworkId NodeId NodeNetworkId DeviceId SessionId AuditEventId RequestId Login DisplayName
+                DeviceName NetworkName NodeName Location Note SearchText Host InterfaceName PublicKey Timestamp Cursor
+                Pool Day Word NewPassword Shown Mtu Port Limit ByteLimit UseSeconds DeviceLimit NodeCapacity);
+
+            assert!(ok, "{word} refuses {value}");
+        }
+    }
+
+    #[test]
+    fn a_number_outside_its_bounds_is_refused_by_its_type() {
+        assert!(!reads::<Mtu>(&json!(1279)) && !reads::<Mtu>(&json!(9001)));
+        assert!(!reads::<Port>(&json!(0)) && !reads::<Port>(&json!(65536)));
+        assert!(!reads::<Limit>(&json!(0)) && !reads::<Limit>(&json!(201)));
+        assert!(!reads::<NodeCapacity>(&json!(0)) && !reads::<DeviceLimit>(&json!(1_000_001)));
+    }
+}

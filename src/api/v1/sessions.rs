@@ -1,0 +1,183 @@
+//! Sessions over HTTP: signing in, staying signed in, signing out.
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, StatusCode, header};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::api::Api;
+use crate::api::body::Body;
+use crate::api::caller::Guest;
+use crate::api::number::{Once, Shown};
+use crate::api::path::Id;
+use crate::api::query::Query;
+use crate::api::reply::{self, Answer};
+use crate::app::App;
+use crate::app::ctx::Ctx;
+use crate::app::sessions::Tokens;
+use crate::domain::id::{SessionId, UserId};
+use crate::domain::session::Session;
+use crate::domain::time::Timestamp;
+
+/// The routes of sessions.
+pub(super) fn routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::new()
+        .routes(routes!(list, create))
+        .routes(routes!(delete))
+        .routes(routes!(refresh))
+        .routes(routes!(end))
+}
+
+/// A session: a client that is signed in.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SessionView {
+    /// Names the session.
+    id: SessionId,
+    /// Who signed in.
+    user_id: UserId,
+    /// What the client called itself.
+    #[schema(max_length = 200, example = "curl/8.5.0")]
+    user_agent: String,
+    /// When it began.
+    created_at: Timestamp,
+    /// When its tokens were last renewed.
+    last_used_at: Timestamp,
+    /// When it ends if nobody comes.
+    expires_at: Timestamp,
+}
+
+impl From<Session> for SessionView {
+    fn from(session: Session) -> Self {
+        Self {
+            id: session.id,
+            user_id: session.user,
+            user_agent: session.user_agent,
+            created_at: session.created_at,
+            last_used_at: session.last_used_at,
+            expires_at: session.expires_at,
+        }
+    }
+}
+
+/// The sessions of a user that have not ended, newest first.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Sessions {
+    /// The sessions.
+    items: Vec<SessionView>,
+}
+
+/// Whose sessions are listed.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ListSessions {
+    /// The user; the caller where it is left out.
+    #[param(inline, nullable = false)]
+    user_id: Option<UserId>,
+}
+
+/// A login and a password.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SignIn {
+    /// The login.
+    login: Shown,
+    /// The password.
+    password: Shown,
+}
+
+/// A refresh token.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Refresh {
+    /// The newest refresh token of the session.
+    refresh_token: Shown,
+}
+
+/// What a client stays signed in with.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct TokensView {
+    /// The session.
+    session_id: SessionId,
+    /// Goes into `Authorization: Bearer …`.
+    access_token: Once,
+    /// When the access token is no longer good.
+    access_expires_at: Timestamp,
+    /// Gets the next pair, once.
+    refresh_token: Once,
+    /// When the session ends if nobody comes.
+    refresh_expires_at: Timestamp,
+}
+
+impl From<Tokens> for TokensView {
+    fn from(tokens: Tokens) -> Self {
+        Self {
+            session_id: tokens.session,
+            access_token: Once(tokens.access_token),
+            access_expires_at: tokens.access_expires_at,
+            refresh_token: Once(tokens.refresh_token),
+            refresh_expires_at: tokens.refresh_expires_at,
+        }
+    }
+}
+
+/// List a user's sessions.
+///
+/// Only owners, admins and auditors see those of others.
+#[utoipa::path(get, path = "/sessions", operation_id = "session_list", tag = "sessions", params(ListSessions),
+    responses((status = 200, description = "The sessions.", body = Sessions)))]
+async fn list(State(app): State<App>, ctx: Ctx, Query(query): Query<ListSessions>) -> Answer<Json<Sessions>> {
+    let sessions = app.sessions().list(&ctx, query.user_id).await?;
+    Ok(Json(Sessions { items: sessions.into_iter().map(Into::into).collect() }))
+}
+
+/// Sign in.
+///
+/// Tries are limited for each address and each login.
+#[utoipa::path(post, path = "/sessions", operation_id = "session_create", tag = "sessions", request_body = SignIn,
+    responses((status = 201, description = "Signed in.", body = TokensView)))]
+async fn create(
+    State(app): State<App>,
+    Guest(ctx): Guest,
+    headers: HeaderMap,
+    Body(request): Body<SignIn>,
+) -> Answer<Response> {
+    let agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or("");
+    let tokens = app.sessions().login(&ctx, request.login.reveal(), request.password.reveal(), agent).await?;
+    Ok((StatusCode::CREATED, Json(TokensView::from(tokens))).into_response())
+}
+
+/// End a session.
+#[utoipa::path(delete, path = "/sessions/{id}", operation_id = "session_delete", tag = "sessions",
+    params(Id<SessionId>), responses((status = 204, description = "The session has ended.")))]
+async fn delete(State(app): State<App>, ctx: Ctx, Id(id): Id<SessionId>) -> Answer<StatusCode> {
+    app.sessions().delete(&ctx, id).await?;
+    reply::done()
+}
+
+/// Trade a refresh token for the next pair of tokens.
+///
+/// A token that was traded before ends the session, unless it was within the last 20 seconds.
+#[utoipa::path(post, path = "/sessions/refresh", operation_id = "session_refresh", tag = "sessions",
+    request_body = Refresh, responses((status = 200, description = "The next pair.", body = TokensView)))]
+async fn refresh(
+    State(app): State<App>,
+    Guest(ctx): Guest,
+    Body(request): Body<Refresh>,
+) -> Answer<Json<TokensView>> {
+    Ok(Json(app.sessions().refresh(&ctx, request.refresh_token.reveal()).await?.into()))
+}
+
+/// Sign out.
+///
+/// A token that is not known has no session to end, and is no error.
+#[utoipa::path(post, path = "/sessions/end", operation_id = "session_end", tag = "sessions", request_body = Refresh,
+    responses((status = 204, description = "The session has ended.")))]
+async fn end(State(app): State<App>, Guest(ctx): Guest, Body(request): Body<Refresh>) -> Answer<StatusCode> {
+    app.sessions().end(&ctx, request.refresh_token.reveal()).await?;
+    reply::done()
+}

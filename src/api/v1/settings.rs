@@ -1,0 +1,92 @@
+//! Policy over HTTP.
+
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::api::Api;
+use crate::api::body::Body;
+use crate::api::precondition::IfMatch;
+use crate::api::reply::{self, Answer, Revised};
+use crate::api::schema::{given, patch};
+use crate::app::ctx::Ctx;
+use crate::app::{App, Patch, Revision, settings};
+use crate::domain::name::Host;
+use crate::domain::settings::Settings;
+
+/// The routes of policy.
+pub(super) fn routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::new().routes(routes!(get, update))
+}
+
+/// The settings that are changed while the service runs.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SettingsView {
+    /// Where clients reach the node inside this appliance. No configuration is handed out without it.
+    endpoint_host: Option<Host>,
+    /// Whether a device's last network address may be kept and shown.
+    show_endpoints: bool,
+    /// Counts the changes: the ETag.
+    #[schema(minimum = 0, example = 3)]
+    revision: i64,
+}
+
+impl From<(Settings, Revision)> for SettingsView {
+    fn from((settings, revision): (Settings, Revision)) -> Self {
+        Self { endpoint_host: settings.endpoint_host, show_endpoints: settings.show_endpoints, revision }
+    }
+}
+
+impl Revised for SettingsView {
+    fn location(&self) -> String {
+        "/settings".to_owned()
+    }
+
+    fn revision(&self) -> Revision {
+        self.revision
+    }
+}
+
+/// Changes of the settings. What is left out stays; null empties what may be empty.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UpdateSettings {
+    /// Where clients reach the node inside this appliance.
+    #[serde(default, deserialize_with = "patch")]
+    #[schema(value_type = Option<Host>)]
+    endpoint_host: Patch<Host>,
+    /// Whether a device's last network address may be kept and shown.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(nullable = false)]
+    show_endpoints: Option<bool>,
+}
+
+impl From<UpdateSettings> for settings::UpdateSettings {
+    fn from(request: UpdateSettings) -> Self {
+        Self { endpoint_host: request.endpoint_host, show_endpoints: request.show_endpoints }
+    }
+}
+
+/// Read the settings.
+#[utoipa::path(get, path = "/settings", operation_id = "settings_get", tag = "system",
+    responses((status = 200, description = "The settings.", body = SettingsView)))]
+async fn get(State(app): State<App>, ctx: Ctx) -> Answer {
+    reply::item(SettingsView::from(app.settings().get(&ctx).await?))
+}
+
+/// Change the settings.
+///
+/// Another endpoint makes every configuration that was handed out so far outdated.
+#[utoipa::path(patch, path = "/settings", operation_id = "settings_update", tag = "system", params(IfMatch),
+    request_body = UpdateSettings,
+    responses((status = 200, description = "The settings as they are now.", body = SettingsView)))]
+async fn update(
+    State(app): State<App>,
+    ctx: Ctx,
+    IfMatch(revision): IfMatch,
+    Body(request): Body<UpdateSettings>,
+) -> Answer {
+    reply::item(SettingsView::from(app.settings().update(&ctx, revision, request.into()).await?))
+}

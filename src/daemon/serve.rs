@@ -1,0 +1,326 @@
+//! `caspervpn serve`: opens the service, starts its roles in order, and runs until a signal.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tracing::{error, info, warn};
+use zeroize::Zeroizing;
+
+use crate::agent::host::{Mode, NodeHost};
+use crate::agent::node::{Agent, OnStop};
+use crate::app::App;
+use crate::app::ctx::Ctx;
+use crate::app::error::AppError;
+use crate::config::Settings;
+use crate::config::address::Address;
+use crate::config::load::Args;
+use crate::config::server::Role;
+use crate::config::tunnel::Backend;
+use crate::daemon::disk::free_bytes;
+use crate::daemon::exit::Exit;
+use crate::daemon::figures;
+use crate::daemon::lifecycle::Lifecycle;
+use crate::daemon::link::InProcessLink;
+use crate::daemon::routes::Site;
+use crate::daemon::services::{Services, StartError};
+use crate::daemon::signals::Signals;
+use crate::domain::id::NodeId;
+use crate::edge::listener::{ListenError, Listener, PassedSockets};
+use crate::edge::live_limits::LiveLimits;
+use crate::edge::server::Server;
+use crate::runtime::job::{Job, Jobs};
+use crate::runtime::readiness::{OutOfOrder, Readiness, Stage, Weight};
+use crate::telemetry::chain::chain;
+use crate::telemetry::logging::LevelControl;
+use crate::telemetry::metrics::{Metrics, MetricsError};
+use crate::vpn::netlink::NetlinkError;
+use crate::vpn::tunnel::probe::Choice;
+
+/// What the process was started with.
+pub struct Start {
+    /// The settings in force.
+    pub settings: Settings,
+    /// Where they came from, to read them again.
+    pub args: Args,
+    /// Changes the log's level.
+    pub level: LevelControl,
+    /// How much of the machine the node may touch; found out by itself where it is `None`.
+    pub node: Option<Mode>,
+}
+
+/// What there is to tell once the service runs.
+#[derive(Debug)]
+pub struct Started {
+    /// Where the API and the panel listen.
+    pub api: Option<SocketAddr>,
+    /// The token of a setup link, where there is no owner yet.
+    pub setup_token: Option<Zeroizing<String>>,
+    /// The use cases.
+    pub app: App,
+}
+
+/// Why the service could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The store, the key or the use cases.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// A listener.
+    #[error("cannot listen for `{key}`")]
+    Listen {
+        /// The setting.
+        key: &'static str,
+        /// Why.
+        #[source]
+        cause: ListenError,
+    },
+    /// The metrics.
+    #[error("cannot start the metrics")]
+    Metrics(#[source] MetricsError),
+    /// The handlers of signals.
+    #[error("cannot take the signals over")]
+    Signals(#[source] std::io::Error),
+    /// The order of the start.
+    #[error("the parts were started in the wrong order")]
+    Order(#[source] OutOfOrder),
+    /// A use case of the start.
+    #[error("cannot prepare the service")]
+    Prepare(#[source] AppError),
+    /// The kernel's interface.
+    #[error("cannot speak with the kernel about its network")]
+    Network(#[source] NetlinkError),
+}
+
+impl ServeError {
+    /// The number the process ends with.
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Start(cause) => cause.exit(),
+            Self::Listen { .. } | Self::Prepare(_) => Exit::Unavailable,
+            Self::Metrics(_) | Self::Signals(_) | Self::Order(_) | Self::Network(_) => Exit::Failure,
+        }
+    }
+}
+
+/// Runs the service until a signal stops it. `announce` is called once, when it is ready.
+pub async fn serve(start: Start, passed: PassedSockets, announce: impl FnOnce(&Started)) -> Result<Exit, ServeError> {
+    let mut signals = Signals::new().map_err(ServeError::Signals)?;
+    let services = Services::open(&start.settings).await?;
+    let ended = run(&start, passed, &services, &mut signals, announce).await;
+    if ended.is_err() {
+        services.close().await;
+    }
+    ended
+}
+
+async fn run(
+    start: &Start,
+    mut passed: PassedSockets,
+    services: &Services,
+    signals: &mut Signals,
+    announce: impl FnOnce(&Started),
+) -> Result<Exit, ServeError> {
+    let Start { settings, .. } = start;
+    let Services { tasks, app } = services;
+    let jobs = Jobs::new(tasks.clone());
+    let readiness = Readiness::new(Arc::clone(tasks.clock()), stages(settings));
+    watch_store(&readiness, app, settings);
+    readiness.up(Stage::Store).map_err(ServeError::Order)?;
+    let metrics = start_metrics(services, &jobs)?;
+    let limits = LiveLimits::new((&settings.limits).into());
+    let site = Site { app: app.clone(), clock: Arc::clone(tasks.clock()), readiness: readiness.clone(), metrics };
+    // Every address is taken before the first request is answered: a busy port must not leave half a service.
+    let listeners = open_listeners(settings, &mut passed)?;
+    if settings.server.has(Role::Worker) {
+        start_jobs(&jobs, app);
+    }
+    readiness.up(Stage::Api).map_err(ServeError::Order)?;
+    if settings.server.has(Role::Agent) {
+        start_agent(start, services, &readiness).await?;
+        readiness.up(Stage::Agent).map_err(ServeError::Order)?;
+    }
+    readiness.up(Stage::Panel).map_err(ServeError::Order)?;
+    let api = listeners.iter().find(|(key, _)| *key == "listen.api").and_then(|(_, at)| at.local_addr());
+    for (key, listener) in listeners {
+        let routes = match key {
+            "listen.api" if is_private(listener.address()) => site.local("api"),
+            "listen.api" => site.public("api"),
+            "listen.agent" => site.internal("agent"),
+            "listen.local" => site.local("local"),
+            _ => site.public("public"),
+        };
+        Server::new(listener_name(key), routes, limits.clone()).start(tasks, listener);
+    }
+    readiness.up(Stage::Edge).map_err(ServeError::Order)?;
+    let life = Lifecycle::begin(tasks.clone(), &jobs, readiness).await;
+    announce(&Started { api, setup_token: setup_token(app).await?, app: app.clone() });
+    let drain = Duration::from_secs(settings.limits.drain_s.into());
+    let mut current = settings.clone();
+    let exit = life.run(signals, async || reload(start, &mut current, &limits), move || drain).await;
+    Ok(exit)
+}
+
+fn stages(settings: &Settings) -> Vec<Stage> {
+    let mut stages = vec![Stage::Store, Stage::Api, Stage::Panel, Stage::Edge];
+    if settings.server.has(Role::Agent) {
+        stages.push(Stage::Agent);
+    }
+    stages
+}
+
+/// The conditions of readiness: the database reads and writes durably, and its disk has room.
+fn watch_store(readiness: &Readiness, app: &App, settings: &Settings) {
+    let store = app.store().clone();
+    readiness.check("database", Weight::Vital, move || {
+        let store = store.clone();
+        async move { store.probe().await.map_err(|error| chain(&error).to_string()) }
+    });
+    let data_dir = settings.server.data_dir.clone();
+    readiness.check("disk", Weight::Ready, move || {
+        let room = free_bytes(&data_dir);
+        let shown = data_dir.display().to_string();
+        async move {
+            match room {
+                Ok(free) if free < DISK_RESERVE_BYTES => Err(format!(
+                    "{shown} has only {} MiB free; free space before the database must stop writing",
+                    free / 1_048_576
+                )),
+                Ok(_) => Ok(()),
+                Err(error) => Err(format!("cannot read the free space of {shown}: {error}")),
+            }
+        }
+    });
+}
+
+/// Below this much free space the service asks to be relieved: a checkpoint of the log needs up to 64 MiB.
+const DISK_RESERVE_BYTES: u64 = 100 * 1_048_576;
+
+fn start_metrics(services: &Services, jobs: &Jobs) -> Result<Metrics, ServeError> {
+    let metrics = Metrics::install(env!("CARGO_PKG_VERSION"), services.tasks.clock().now())
+        .map_err(ServeError::Metrics)?;
+    let store = services.app.store().clone();
+    metrics.watch(move || figures::readings(&store.figures()));
+    let upkeep = metrics.clone();
+    jobs.start(Job::new("metrics-upkeep", METRICS_UPKEEP, move || {
+        upkeep.upkeep();
+        async {}
+    }));
+    Ok(metrics)
+}
+
+/// Samples pile up until they are folded; the recorder's own advice is five seconds.
+const METRICS_UPKEEP: Duration = Duration::from_secs(5);
+
+fn open_listeners(
+    settings: &Settings,
+    passed: &mut PassedSockets,
+) -> Result<Vec<(&'static str, Listener)>, ServeError> {
+    let mode = settings.listen.local_mode.0;
+    let open = |(key, address): (&'static str, &Address)| {
+        let listener = Listener::open(address, mode, passed);
+        listener.map(|listener| (key, listener)).map_err(|cause| ServeError::Listen { key, cause })
+    };
+    settings.listen.all().map(open).collect()
+}
+
+fn listener_name(key: &'static str) -> &'static str {
+    key.strip_prefix("listen.").unwrap_or(key)
+}
+
+/// Whether only the machine itself can reach an address, so that metrics may be served there too.
+fn is_private(address: &Address) -> bool {
+    match address {
+        Address::Tcp(at) => at.ip().is_loopback(),
+        Address::Unix(_) => true,
+        // What systemd passes may be bound to anything.
+        Address::Systemd(_) => false,
+    }
+}
+
+fn start_jobs(jobs: &Jobs, app: &App) {
+    let purging = app.clone();
+    jobs.start(Job::new("purge", PURGE_EVERY, move || {
+        let app = purging.clone();
+        async move { app.purge_step().await }
+    }));
+}
+
+const PURGE_EVERY: Duration = Duration::from_secs(600);
+
+async fn start_agent(start: &Start, services: &Services, readiness: &Readiness) -> Result<(), ServeError> {
+    let Services { tasks, app } = services;
+    let Some(node) = app.desired().local_node().await.map_err(ServeError::Prepare)? else { return Ok(()) };
+    let mode = match &start.node {
+        Some(mode) => mode.clone(),
+        None => detect(start.settings.tunnel.backend),
+    };
+    let host = NodeHost::open(mode, tasks).map_err(ServeError::Network)?;
+    let link = Arc::new(InProcessLink::new(app.clone(), node));
+    let agent = Arc::new(Agent::new(link, host, Arc::clone(tasks.clock()), OnStop::Remove));
+    note_health(&agent, services, readiness, node);
+    tasks.spawn("agent", move |stop| {
+        let agent = Arc::clone(&agent);
+        async move { agent.run(stop).await }
+    });
+    Ok(())
+}
+
+fn detect(backend: Backend) -> Mode {
+    match backend {
+        Backend::Auto => Mode::detect(Choice::Auto),
+        Backend::Kernel => Mode::detect(Choice::Kernel),
+        Backend::Userspace => Mode::detect(Choice::Userspace),
+        Backend::Off => Mode::Off("the setting tunnel.backend is off, so no packet is carried".to_owned()),
+    }
+}
+
+/// Keeps what the node says of itself among the notes of readiness: it degrades the service and does not end it.
+fn note_health(agent: &Agent, services: &Services, readiness: &Readiness, node: NodeId) {
+    let mut health = agent.health();
+    let readiness = readiness.clone();
+    info!(node.id = %node, tunnel.backend = %health.borrow().backend, "node {node} starts");
+    drop(services.tasks.spawn_once("node-health", move |stop| async move {
+        loop {
+            match health.borrow_and_update().problems.join("; ") {
+                none if none.is_empty() => readiness.clear_note("node"),
+                problems => readiness.note("node", problems),
+            }
+            tokio::select! {
+                () = stop.cancelled() => return,
+                changed = health.changed() => if changed.is_err() { return },
+            }
+        }
+    }));
+}
+
+async fn setup_token(app: &App) -> Result<Option<Zeroizing<String>>, ServeError> {
+    if !app.setup().is_needed().await.map_err(ServeError::Prepare)? {
+        return Ok(None);
+    }
+    let link = app.setup().link_create(&Ctx::host(None)).await.map_err(ServeError::Prepare)?;
+    Ok(Some(link.token))
+}
+
+/// Reads the settings again. A bad file keeps the old ones and says so.
+fn reload(start: &Start, current: &mut Settings, limits: &LiveLimits) {
+    let new = match Settings::load(&start.args) {
+        Ok(new) => new,
+        Err(error) => {
+            error!(error = %chain(&error), "the settings stay as they were: the new ones are not valid");
+            return;
+        }
+    };
+    let diff = Settings::reload_diff(current, &new);
+    if !diff.needs_restart.is_empty() {
+        let keys = diff.needs_restart.join(", ");
+        warn!(settings.keys = %keys, "these settings need a restart to take effect: {keys}");
+    }
+    let next = current.reloaded(&new);
+    limits.set((&next.limits).into());
+    if let Err(error) = start.level.set(&next.log.level) {
+        error!(error = %chain(&error), "the log keeps its level");
+    }
+    info!("settings read again");
+    *current = next;
+}
