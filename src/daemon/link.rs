@@ -35,7 +35,9 @@ impl InProcessLink {
         loop {
             changes.borrow_and_update();
             let next = self.app.desired().next(self.node, known).await;
-            if let Some((update, position)) = next.map_err(|e| LinkError::new("compile the desired state", e))? {
+            if let Some((update, position)) =
+                next.map_err(|e| LinkError::new("compile the desired state", e))?
+            {
                 *self.given.lock().unwrap_or_else(PoisonError::into_inner) = Some(position);
                 return Ok(update);
             }

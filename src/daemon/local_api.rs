@@ -13,8 +13,8 @@ use hyper_util::rt::TokioIo;
 use tokio::net::UnixStream;
 use tower::ServiceExt;
 
-use crate::edge::Routes;
 use crate::daemon::services::Services;
+use crate::edge::Routes;
 use crate::edge::peer::Peer;
 
 /// A way to the API.

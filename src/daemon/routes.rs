@@ -72,7 +72,9 @@ static OWN_UID: LazyLock<Option<u32>> =
 fn origin(extensions: &Extensions) -> Origin {
     match extensions.get::<Peer>() {
         Some(Peer::Tcp(at)) => Origin { address: Some(at.ip()), is_host: false },
-        Some(Peer::Unix { uid, .. }) => Origin { address: None, is_host: *uid == 0 || Some(*uid) == *OWN_UID },
+        Some(Peer::Unix { uid, .. }) => {
+            Origin { address: None, is_host: *uid == 0 || Some(*uid) == *OWN_UID }
+        }
         None => Origin::default(),
     }
 }

@@ -104,7 +104,11 @@ impl ServeError {
 }
 
 /// Runs the service until a signal stops it. `announce` is called once, when it is ready.
-pub async fn serve(start: Start, passed: PassedSockets, announce: impl FnOnce(&Started)) -> Result<Exit, ServeError> {
+pub async fn serve(
+    start: Start,
+    passed: PassedSockets,
+    announce: impl FnOnce(&Started),
+) -> Result<Exit, ServeError> {
     let mut signals = Signals::new().map_err(ServeError::Signals)?;
     let services = Services::open(&start.settings).await?;
     let ended = run(&start, passed, &services, &mut signals, announce).await;
@@ -129,7 +133,8 @@ async fn run(
     readiness.up(Stage::Store).map_err(ServeError::Order)?;
     let metrics = start_metrics(services, &jobs)?;
     let limits = LiveLimits::new((&settings.limits).into());
-    let site = Site { app: app.clone(), clock: Arc::clone(tasks.clock()), readiness: readiness.clone(), metrics };
+    let site =
+        Site { app: app.clone(), clock: Arc::clone(tasks.clock()), readiness: readiness.clone(), metrics };
     // Every address is taken before the first request is answered: a busy port must not leave half a service.
     let listeners = open_listeners(settings, &mut passed)?;
     if settings.server.has(Role::Worker) {

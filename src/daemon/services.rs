@@ -220,6 +220,7 @@ fn host_ranges() -> HostRanges {
 
 fn read_host_ranges() -> Result<Vec<IpNet>, crate::vpn::netlink::NetlinkError> {
     let networks = Rtnetlink::open()?.list_host_networks(&[])?;
-    let is_own = |link: &Option<String>| link.as_deref().is_some_and(|name| name.starts_with(InterfaceName::PREFIX));
+    let is_own =
+        |link: &Option<String>| link.as_deref().is_some_and(|name| name.starts_with(InterfaceName::PREFIX));
     Ok(networks.into_iter().filter(|it| !is_own(&it.link)).map(|it| it.network).collect())
 }

@@ -260,3 +260,46 @@ fn sorted(listing: &str) -> Vec<&str> {
     words.sort_unstable();
     words
 }
+
+#[test]
+#[ignore = "a measurement"]
+fn measure_ten_thousand() {
+    let world = World::create();
+    world.in_node(async {
+        let mut wanted = desired(&[]);
+        let it = wanted.interfaces.get_mut(&interface()).unwrap();
+        it.settings.pools = ["10.77.0.0/16".parse().unwrap(), "fd77::/64".parse().unwrap()].into();
+        it.settings.addresses = ["10.77.0.1/16".parse().unwrap(), "fd77::1/64".parse().unwrap()].into();
+        let mk = |n: u32| {
+            let mut key = [9; 32];
+            key[..4].copy_from_slice(&n.to_le_bytes());
+            let key = caspervpn::domain::key::PrivateKey::new(key).public_key();
+            let v4 = format!("10.77.{}.{}", n >> 8, n & 255);
+            let v6 = format!("fd77::{n:x}");
+            let peer = Peer {
+                device: caspervpn::domain::id::DeviceId::new(uuid::Uuid::from_u128(n.into())),
+                preshared_key: None,
+                addresses: [v4.parse().unwrap(), v6.parse().unwrap()].into(),
+                until: None,
+            };
+            (key, peer)
+        };
+        it.peers = (2..10_002).map(mk).collect();
+        let began = Instant::now();
+        let node = Node::start_and_settle(wanted).await;
+        eprintln!("10,000 devices: {:?}", began.elapsed());
+        for n in 0..5 {
+            tokio::time::sleep(Duration::from_millis(700)).await;
+            let began = Instant::now();
+            let (key, peer) = mk(20_000 + n);
+            let address = format!("10.77.{}.{}", (20_000 + n) >> 8, (20_000 + n) & 255);
+            node.controller.publish(|delta| {
+                delta.set.entry(interface()).or_default().insert(key, peer);
+            });
+            let check = format!("nft get element inet caspervpn cvpn_devices4 '{{ \"cvpn0\" . {address} }}' >/dev/null 2>&1 && echo yes || true");
+            while !world.node.shell(&check).contains("yes") {}
+            eprintln!("one change seen by nft: {:?}", began.elapsed());
+        }
+        node.stop().await;
+    });
+}
