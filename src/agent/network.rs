@@ -221,8 +221,13 @@ pub(super) struct KernelNetwork {
 struct Sockets {
     rt: Rtnetlink,
     firewall: NodeFirewall,
-    /// The firewall as it was last seen, until it is changed.
-    seen: Option<Firewall>,
+    /// The firewall as it was last read, and the state of the kernel's rules at that time.
+    seen: Option<Seen>,
+}
+
+struct Seen {
+    generation: u32,
+    firewall: Option<Firewall>,
 }
 
 impl KernelNetwork {
@@ -277,16 +282,33 @@ impl Sockets {
             }
         }
         let links = by_index.into_values().collect();
-        self.seen = self.firewall.observe()?;
-        Ok(NetworkState { links, firewall: self.seen.clone() })
+        Ok(NetworkState { links, firewall: self.observe_firewall()? })
+    }
+
+    /// Reads the firewall only when anybody has changed any rule since: ten thousand devices take a while to read.
+    fn observe_firewall(&mut self) -> Result<Option<Firewall>, NetlinkError> {
+        // Asked before reading, so that a change meanwhile makes this reading out of date.
+        let generation = self.firewall.generation()?;
+        let seen = match self.seen.take() {
+            Some(seen) if seen.generation == generation => seen,
+            Some(_) | None => Seen { generation, firewall: self.firewall.observe()? },
+        };
+        Ok(self.seen.insert(seen).firewall.clone())
     }
 
     /// Sends only what differs from what was just seen: one device among ten thousand takes no longer than among ten.
     fn set_firewall(&mut self, wanted: &Firewall) -> Result<(), NetlinkError> {
-        match self.seen.take() {
-            Some(loaded) => self.firewall.update(&loaded, wanted),
-            None => self.firewall.apply(wanted),
+        let before = self.seen.take();
+        match before.as_ref().and_then(|seen| seen.firewall.as_ref()) {
+            Some(loaded) => self.firewall.update(loaded, wanted)?,
+            None => self.firewall.apply(wanted)?,
         }
+        // One step further, the step is ours: what was seen has become what is wanted, and need not be read.
+        let expected = before.map(|seen| seen.generation.wrapping_add(1));
+        let generation = self.firewall.generation()?;
+        self.seen =
+            (expected == Some(generation)).then(|| Seen { generation, firewall: Some(wanted.clone()) });
+        Ok(())
     }
 
     fn remove_link(&mut self, name: &InterfaceName) -> Result<(), NetlinkError> {
