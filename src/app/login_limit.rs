@@ -23,8 +23,19 @@ use crate::secrets::random::{self, RandomError};
 pub struct LoginLimit {
     /// Fresh in every process, so that nobody can choose keys that fall together.
     key: hmac::Key,
+    address: Rule,
+    account: Rule,
     addresses: Mutex<Table>,
     accounts: Mutex<Table>,
+}
+
+/// Attempts a minute. Zero is no limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LoginRates {
+    /// From one IPv4 address or IPv6 /64.
+    pub per_address: u32,
+    /// For one account, from wherever.
+    pub per_account: u32,
 }
 
 impl LoginLimit {
@@ -32,12 +43,16 @@ impl LoginLimit {
     ///
     /// # Errors
     /// [`RandomError`] when the operating system gives no randomness.
-    pub fn new() -> Result<Self, RandomError> {
+    pub fn new(rates: LoginRates) -> Result<Self, RandomError> {
         let key = random::bytes::<32>()?;
+        let (address, account) =
+            (ADDRESS.per_minute(rates.per_address), ACCOUNT.per_minute(rates.per_account));
         Ok(Self {
             key: hmac::Key::new(hmac::HMAC_SHA256, key.as_slice()),
-            addresses: Mutex::new(Table::new(ADDRESS)),
-            accounts: Mutex::new(Table::new(ACCOUNT)),
+            address,
+            account,
+            addresses: Mutex::new(Table::new(address)),
+            accounts: Mutex::new(Table::new(account)),
         })
     }
 
@@ -51,25 +66,25 @@ impl LoginLimit {
         let mut addresses = lock(&self.addresses);
         let from = addresses.entry(self.address_key(address), now);
         // An address that must wait does not get to fill the table of accounts.
-        from.admits(&ADDRESS, now)?;
+        from.admits(&self.address, now)?;
         let mut accounts = lock(&self.accounts);
         let to = accounts.entry(self.account_key(login), now);
-        to.admits(&ACCOUNT, now)?;
-        from.charge(&ADDRESS, now);
-        to.charge(&ACCOUNT, now);
+        to.admits(&self.account, now)?;
+        from.charge(&self.address, now);
+        to.charge(&self.account, now);
         Ok(())
     }
 
     /// The password was wrong, or there is no such account.
     pub fn record_failure(&self, address: IpAddr, login: &str, now: Timestamp) {
-        lock(&self.addresses).entry(self.address_key(address), now).fail(&ADDRESS, now);
-        lock(&self.accounts).entry(self.account_key(login), now).fail(&ACCOUNT, now);
+        lock(&self.addresses).entry(self.address_key(address), now).fail(&self.address, now);
+        lock(&self.accounts).entry(self.account_key(login), now).fail(&self.account, now);
     }
 
     /// The password was right. The account starts afresh; the address only gets its attempt back, or a guesser
     /// with an account of his own could wipe his traces with it.
     pub fn record_success(&self, address: IpAddr, login: &str, now: Timestamp) {
-        lock(&self.addresses).entry(self.address_key(address), now).refund(&ADDRESS, now);
+        lock(&self.addresses).entry(self.address_key(address), now).refund(&self.address, now);
         lock(&self.accounts).forget(self.account_key(login));
     }
 
@@ -112,7 +127,7 @@ impl RetryAfter {
     }
 }
 
-/// An office behind one address signs in together; twenty a minute is still no guessing.
+/// An office behind one address signs in together; twenty a minute, the default, is still no guessing.
 const ADDRESS: Rule = Rule {
     burst: 20,
     period_ms: 3_000,
@@ -143,9 +158,21 @@ mod tests {
     use super::*;
     use std::net::{Ipv4Addr, Ipv6Addr};
 
+    const RATES: LoginRates = LoginRates { per_address: 20, per_account: 10 };
+
+    #[test]
+    fn a_rate_of_zero_lets_everybody_try() {
+        let limit = LoginLimit::new(LoginRates { per_address: 0, per_account: 0 }).unwrap();
+
+        for _ in 0..1000 {
+            limit.check(address(1), "ada", START).unwrap();
+            limit.record_failure(address(1), "ada", START);
+        }
+    }
+
     #[test]
     fn account_waits_longer_with_each_failure_and_a_minute_at_most() {
-        let limit = LoginLimit::new().unwrap();
+        let limit = LoginLimit::new(RATES).unwrap();
         let mut now = START;
         let mut waits = Vec::new();
 
@@ -167,7 +194,7 @@ mod tests {
 
     #[test]
     fn parallel_attempts_are_charged_before_any_has_failed() {
-        let limit = LoginLimit::new().unwrap();
+        let limit = LoginLimit::new(RATES).unwrap();
 
         let admitted = (0..1000).filter(|n| limit.check(address(*n), "ada", START).is_ok()).count();
 
@@ -176,7 +203,7 @@ mod tests {
 
     #[test]
     fn address_is_limited_over_all_accounts_and_another_is_not() {
-        let limit = LoginLimit::new().unwrap();
+        let limit = LoginLimit::new(RATES).unwrap();
 
         let admitted =
             (0..1000).filter(|n| limit.check(address(1), &format!("user{n}"), START).is_ok()).count();
@@ -187,7 +214,7 @@ mod tests {
 
     #[test]
     fn ipv6_counts_by_64_and_mapped_ipv4_as_ipv4() {
-        let limit = LoginLimit::new().unwrap();
+        let limit = LoginLimit::new(RATES).unwrap();
         let ip = |net: u16, host: u16| IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, net, 0, 0, 0, host));
         for n in 0..20 {
             limit.check(ip(1, n), &format!("user{n}"), START).unwrap();
@@ -203,7 +230,7 @@ mod tests {
 
     #[test]
     fn login_is_one_account_however_it_is_typed() {
-        let limit = LoginLimit::new().unwrap();
+        let limit = LoginLimit::new(RATES).unwrap();
         for n in 0..10 {
             limit.check(address(n), "Ada", START).unwrap();
         }
@@ -213,7 +240,7 @@ mod tests {
 
     #[test]
     fn success_clears_the_account_but_not_the_address() {
-        let limit = LoginLimit::new().unwrap();
+        let limit = LoginLimit::new(RATES).unwrap();
         for n in 0..11 {
             limit.record_failure(address(1), &format!("user{n}"), START);
         }
@@ -230,7 +257,7 @@ mod tests {
 
     #[test]
     fn right_passwords_are_never_slowed_down() {
-        let limit = LoginLimit::new().unwrap();
+        let limit = LoginLimit::new(RATES).unwrap();
 
         for _ in 0..1000 {
             limit.check(address(1), "ada", START).unwrap();
@@ -240,7 +267,7 @@ mod tests {
 
     #[test]
     fn failures_are_forgotten_after_an_hour() {
-        let limit = LoginLimit::new().unwrap();
+        let limit = LoginLimit::new(RATES).unwrap();
         for _ in 0..100 {
             limit.record_failure(address(1), "ada", START);
         }
@@ -255,7 +282,7 @@ mod tests {
 
     #[test]
     fn clock_set_back_shuts_nobody_out() {
-        let limit = LoginLimit::new().unwrap();
+        let limit = LoginLimit::new(RATES).unwrap();
         for _ in 0..100 {
             let _ = limit.check(address(1), "ada", START);
             limit.record_failure(address(1), "ada", START);
@@ -268,7 +295,7 @@ mod tests {
 
     #[test]
     fn a_million_keys_stay_within_fixed_memory_and_do_not_wash_out_the_one_under_attack() {
-        let limit = LoginLimit::new().unwrap();
+        let limit = LoginLimit::new(RATES).unwrap();
         for _ in 0..11 {
             limit.record_failure(address(0), "ada", START);
         }

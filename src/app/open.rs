@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use tokio::sync::watch;
 use zeroize::Zeroizing;
 
-use crate::app::login_limit::LoginLimit;
+use crate::app::login_limit::{LoginLimit, LoginRates};
 use crate::app::{App, CACHED_DEVICES, CACHED_FOR, CACHED_SESSIONS, Core, Facts, HostRanges};
 use crate::cache::memory::Memory;
 use crate::domain::id::NodeId;
@@ -32,6 +32,8 @@ pub struct Parts {
     pub master_key: MasterKey,
     /// Hashes passwords, a few at a time.
     pub passwords: PasswordWork,
+    /// How often somebody may try to sign in.
+    pub login_rates: LoginRates,
     /// Reads the ranges that the host itself uses.
     pub host_ranges: HostRanges,
     /// What is not in the database.
@@ -104,8 +106,8 @@ impl App {
         if parts.facts.local_node {
             ensure_local_node(&parts).await?;
         }
-        let login_limit =
-            LoginLimit::new().map_err(|e| OpenError::Make { name: "login limit", cause: e.into() })?;
+        let login_limit = LoginLimit::new(parts.login_rates)
+            .map_err(|e| OpenError::Make { name: "login limit", cause: e.into() })?;
         let core = Core {
             store: parts.store,
             clock: parts.clock,

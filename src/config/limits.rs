@@ -20,8 +20,8 @@ section! {
         /// Connections open at once from one IPv4 address or one IPv6 /64, but for those of this host.
         pub connections_per_address: u32 = 256; [1 to 1_000_000] live
         /// Sign-ins tried per minute from one IPv4 address or one IPv6 /64. Zero turns the limit off.
-        pub login_per_address_per_minute: u32 = 10; [0 to 100_000]
+        pub login_per_address_per_minute: u32 = 20; [0 to 100_000]
         /// Sign-ins tried per minute for one account, from wherever. Zero turns the limit off.
-        pub login_per_account_per_minute: u32 = 5; [0 to 100_000]
+        pub login_per_account_per_minute: u32 = 10; [0 to 100_000]
     }
 }

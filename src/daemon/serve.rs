@@ -34,6 +34,7 @@ use crate::runtime::readiness::{OutOfOrder, Readiness, Stage, Weight};
 use crate::telemetry::chain::chain;
 use crate::telemetry::logging::LevelControl;
 use crate::telemetry::metrics::{Metrics, MetricsError};
+use crate::telemetry::names;
 use crate::vpn::netlink::NetlinkError;
 use crate::vpn::tunnel::probe::Choice;
 
@@ -249,9 +250,24 @@ fn start_jobs(jobs: &Jobs, app: &App) {
         let app = purging.clone();
         async move { app.purge_step().await }
     }));
+    let counting = app.clone();
+    jobs.start(Job::new("count-devices", COUNT_EVERY, move || count_devices(counting.clone())));
 }
 
 const PURGE_EVERY: Duration = Duration::from_secs(600);
+
+/// Counts the devices of each state for the metrics: a query of all devices, so not at each scrape.
+async fn count_devices(app: App) -> Result<(), AppError> {
+    let state = app.system().get(&Ctx::system()).await?;
+    for (state, devices) in state.devices {
+        #[expect(clippy::cast_precision_loss, reason = "Prometheus knows only floating point")]
+        metrics::gauge!(names::DEVICES.name, "state" => state.as_str()).set(devices as f64);
+    }
+    Ok(())
+}
+
+/// As often as Prometheus usually asks.
+const COUNT_EVERY: Duration = Duration::from_secs(15);
 
 async fn start_agent(start: &Start, services: &Services, readiness: &Readiness) -> Result<(), ServeError> {
     let Services { tasks, app } = services;

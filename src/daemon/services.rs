@@ -9,6 +9,7 @@ use std::sync::Arc;
 use ipnet::IpNet;
 use tracing::warn;
 
+use crate::app::login_limit::LoginRates;
 use crate::app::open::{OpenError, Parts, is_sealed};
 use crate::app::{App, Facts, HostRanges};
 use crate::config::Settings;
@@ -98,6 +99,10 @@ impl Services {
             clock,
             master_key,
             passwords: PasswordWork::new(tasks.clone(), cores, HASH_QUEUE),
+            login_rates: LoginRates {
+                per_address: settings.limits.login_per_address_per_minute,
+                per_account: settings.limits.login_per_account_per_minute,
+            },
             host_ranges: host_ranges(),
             facts: Facts {
                 database: match settings.database.url {

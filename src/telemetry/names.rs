@@ -76,6 +76,8 @@ metrics! {
     DB_CHECKPOINTS = Counter "caspervpn_db_checkpoints_total" Count "Checkpoints that emptied SQLite's write-ahead log.";
     DB_CORRUPT = Gauge "caspervpn_db_corrupt" Count "One when the database file was found damaged and no writes are taken.";
 
+    DEVICES = Gauge "caspervpn_devices" Count "Devices, by state.";
+
     RELOADS = Counter "caspervpn_reloads_total" Count "Reloads of the settings, by result.";
     NODE_CHANGES = Counter "caspervpn_node_changes_total" Count "Changes made to the host to reach its desired state, by change and result.";
     NODE_HEALED = Counter "caspervpn_node_healed_total" Count "Changes that undid what something else had changed on the host, by change.";

@@ -23,6 +23,16 @@ pub(super) struct Rule {
     pub(super) forget_ms: i64,
 }
 
+impl Rule {
+    /// The same rule at another rate; with a rate of zero nothing waits.
+    pub(super) const fn per_minute(self, rate: u32) -> Self {
+        if rate == 0 {
+            return Self { burst: i64::MAX, period_ms: 0, free_failures: u32::MAX, ..self };
+        }
+        Self { burst: rate as i64, period_ms: 60_000 / rate as i64, ..self }
+    }
+}
+
 /// 4096 sets of eight remember 32,768 addresses and as many accounts in about 2 MiB, taken as they are used.
 pub(super) const SETS: usize = 4096;
 const WAYS: usize = 8;
