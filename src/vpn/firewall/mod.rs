@@ -64,6 +64,11 @@ impl NodeFirewall {
         Ok(read::firewall(&loaded.table).filter(|firewall| render(firewall) == loaded.table))
     }
 
+    /// A number that changes with every change of anybody's rules: while it stands still, so does the firewall.
+    pub fn generation(&mut self) -> Result<u32, NetlinkError> {
+        self.nftables.generation()
+    }
+
     /// Removes the firewall. One that is not there is fine.
     pub fn remove(&mut self) -> Result<(), NetlinkError> {
         let mut transaction = Transaction::default();
