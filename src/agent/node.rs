@@ -107,7 +107,7 @@ type Telling<'a> = BoxFuture<'a, (Report, Result<(), LinkError>)>;
 
 impl<'a> Running<'a> {
     fn new(agent: &'a Agent) -> Self {
-        let now = Instant::now();
+        let now = agent.now();
         Self {
             agent,
             reconciler: Reconciler::new(Arc::clone(&agent.clock)),
@@ -151,32 +151,33 @@ impl<'a> Running<'a> {
         self.pass(Reason::Update).await;
         if is_first {
             // The controller waits to hear that the node is there.
-            self.look_at = Instant::now();
+            self.look_at = self.agent.now();
         }
         Duration::ZERO
     }
 
     /// Brings the machine to its desired state.
     async fn pass(&mut self, reason: Reason) {
-        let began = Instant::now();
+        let began = self.agent.now();
         let host = &self.agent.host;
         if host.off_reason().is_none()
-            && let Some(plan) = self.reconciler.plan(host).await
+            && let Some(plan) = self.reconciler.plan(host, reason).await
         {
             if reason == Reason::Timer && plan.ends_counters() {
                 self.note_counters().await;
             }
             self.reconciler.perform(host, plan, reason).await;
         }
-        metrics::histogram!(names::NODE_PASS_DURATION_SECONDS.name).record(began.elapsed());
+        metrics::histogram!(names::NODE_PASS_DURATION_SECONDS.name)
+            .record(self.agent.now().duration_since(began));
         let wait = self.reconciler.next_wait().unwrap_or(HEAL_EVERY);
-        self.pass_at = Instant::now() + wait.clamp(SHORTEST_PASS, HEAL_EVERY);
+        self.pass_at = self.agent.now() + wait.clamp(SHORTEST_PASS, HEAL_EVERY);
         self.publish_health();
     }
 
     /// Looks at counters and host, and reports when it is time or a device has arrived.
     async fn look(&mut self) {
-        let began = Instant::now();
+        let began = self.agent.now();
         self.look_at = began + LOOK_EVERY;
         if self.reconciler.sequence().is_none() && self.agent.host.off_reason().is_none() {
             return;
@@ -234,7 +235,7 @@ impl<'a> Running<'a> {
                 wait
             }
         };
-        self.tell_at = Instant::now() + wait;
+        self.tell_at = self.agent.now() + wait;
     }
 
     fn publish_health(&mut self) {
@@ -251,7 +252,7 @@ impl<'a> Running<'a> {
         });
         if changed {
             // People look at the panel while they repair things: tell at the next look.
-            self.tell_at = Instant::now();
+            self.tell_at = self.agent.now();
         }
     }
 
@@ -278,6 +279,11 @@ impl<'a> Running<'a> {
 }
 
 impl Agent {
+    /// The clock's instant, as the runtime's timers take it.
+    fn now(&self) -> Instant {
+        Instant::from_std(self.clock.instant())
+    }
+
     fn tell(&self, report: Report, patience: Duration) -> Telling<'_> {
         Box::pin(async move {
             let sent = timeout(patience, self.link.report(report.clone())).await;

@@ -11,7 +11,7 @@ use tracing::{debug, info, warn};
 
 use crate::agent::change::{ChangeKey, ChangeKind, size};
 use crate::agent::host::{ChangeError, NodeHost, ObserveError};
-use crate::domain::desired::{Change, Desired, diff};
+use crate::domain::desired::{Change, Desired, Observed, diff};
 use crate::domain::id::DeviceId;
 use crate::domain::message::{DeviceReport, Gap, Update};
 use crate::domain::node::InterfaceName;
@@ -26,6 +26,8 @@ use crate::vpn::tunnel::PeerStatistics;
 pub struct Reconciler {
     clock: Arc<dyn Clock>,
     desired: Option<Desired>,
+    /// The machine after the last pass, where nothing failed in it.
+    known: Option<Observed>,
     applied_sequence: i64,
     failures: BTreeMap<ChangeKey, Failure>,
     observe_failure: Option<String>,
@@ -41,6 +43,7 @@ struct Pass {
 
 /// The changes that a pass is about to make.
 pub struct Plan {
+    observed: Observed,
     changes: Vec<Change>,
     now: Timestamp,
 }
@@ -66,6 +69,7 @@ impl Reconciler {
         Self {
             clock,
             desired: None,
+            known: None,
             applied_sequence: 0,
             failures: BTreeMap::new(),
             observe_failure: None,
@@ -146,14 +150,22 @@ impl Reconciler {
         expiry.into_iter().chain(retry).min()
     }
 
-    /// Looks at the machine and says what has to change. `None` while nothing is desired or nothing can be seen.
-    pub async fn plan(&mut self, host: &NodeHost) -> Option<Plan> {
+    /// Says what has to change. `None` while nothing is desired or nothing can be seen.
+    ///
+    /// An update is measured against what the last pass left, because looking at ten thousand devices takes longer
+    /// than changing one; whatever somebody else did meanwhile, the next timer pass sees.
+    pub async fn plan(&mut self, host: &NodeHost, reason: Reason) -> Option<Plan> {
         let desired = self.desired.as_ref()?;
-        match host.observe().await {
+        let known = self.known.take().filter(|_| reason == Reason::Update);
+        let observed = match known {
+            Some(known) => Ok(known),
+            None => host.observe().await,
+        };
+        match observed {
             Ok(observed) => {
                 self.observe_failure = None;
                 let now = self.clock.now();
-                Some(Plan { changes: diff(desired, &observed, now), now })
+                Some(Plan { changes: diff(desired, &observed, now), observed, now })
             }
             Err(cause) => {
                 self.note_blindness(&cause);
@@ -165,21 +177,23 @@ impl Reconciler {
     /// Makes the changes of a plan. One that fails stops only those that depend on it.
     pub async fn perform(&mut self, host: &NodeHost, plan: Plan, reason: Reason) {
         let life = self.new_life(plan.now);
+        let mut observed = plan.observed;
         let mut undone = BTreeSet::new();
-        for change in &plan.changes {
-            let key = ChangeKey::of(change);
+        for change in plan.changes {
+            let key = ChangeKey::of(&change);
             if undone.iter().any(|failed: &ChangeKey| failed.stops(&key)) {
                 // Its own failure, if any, is out of date by now.
                 self.failures.remove(&key);
                 undone.insert(key);
             } else if reason == Reason::Timer && self.is_waiting(&key) {
                 undone.insert(key);
-            } else if let Err(cause) = host.perform(change, life).await {
+            } else if let Err(cause) = host.perform(&change, life).await {
                 self.note_failure(key.clone(), &cause);
                 undone.insert(key);
             } else {
-                self.note_done(&key, size(change), reason, plan.now);
+                self.note_done(&key, size(&change), reason, plan.now);
                 self.failures.remove(&key);
+                observed.advance(change);
             }
         }
         self.failures.retain(|key, _| undone.contains(key));
@@ -188,6 +202,7 @@ impl Reconciler {
         {
             self.applied_sequence = desired.sequence;
         }
+        self.known = undone.is_empty().then_some(observed);
         self.last_pass = Some(Pass { at: plan.now, undone });
     }
 
@@ -320,7 +335,7 @@ mod tests {
 
         /// Gives how many changes were due.
         async fn pass(&mut self, reason: Reason) -> usize {
-            let plan = self.reconciler.plan(&self.host).await.unwrap();
+            let plan = self.reconciler.plan(&self.host, reason).await.unwrap();
             let due = plan.changes.len();
             self.reconciler.perform(&self.host, plan, reason).await;
             due

@@ -171,6 +171,40 @@ impl Desired {
     }
 }
 
+impl Observed {
+    /// What is there once a change was made. A change of an interface that is not there changes nothing.
+    pub fn advance(&mut self, change: Change) {
+        match change {
+            Change::RemoveInterface(name) => drop(self.interfaces.remove(&name)),
+            Change::CreateInterface(name, mtu) => {
+                let new = ObservedInterface { mtu: Some(mtu), ..ObservedInterface::default() };
+                self.interfaces.insert(name, new);
+            }
+            Change::SetWireguard(name, it) => self.at(&name, |interface| {
+                interface.public_key = Some(it.private_key.public_key());
+                interface.listen_port = Some(it.listen_port);
+            }),
+            Change::SetMtu(name, mtu) => self.at(&name, |interface| interface.mtu = Some(mtu)),
+            Change::AddAddresses(name, some) => self.at(&name, |interface| interface.addresses.extend(some)),
+            Change::RemoveAddresses(name, some) => {
+                self.at(&name, |interface| interface.addresses.retain(|address| !some.contains(address)));
+            }
+            Change::SetUp(name) => self.at(&name, |interface| interface.up = true),
+            Change::SetFirewall(firewall) => self.firewall = Some(firewall),
+            Change::RemovePeers(name, keys) => {
+                self.at(&name, |interface| interface.peers.retain(|key, _| !keys.contains(key)));
+            }
+            Change::SetPeers(name, peers) => self.at(&name, |interface| interface.peers.extend(peers)),
+        }
+    }
+
+    fn at(&mut self, name: &InterfaceName, edit: impl FnOnce(&mut ObservedInterface)) {
+        if let Some(interface) = self.interfaces.get_mut(name) {
+            edit(interface);
+        }
+    }
+}
+
 /// The changes that turn `observed` into `desired` as of `now`.
 ///
 /// Order: what must not be there goes first, then interfaces, then the firewall, then peers; so that no packet of a
@@ -277,37 +311,6 @@ mod tests {
 
     const NOW: Timestamp = Timestamp::from_millis(1_000);
 
-    /// What a faithful node does with a change.
-    fn perform(observed: &mut Observed, change: Change) {
-        let at = |observed: &mut Observed, name: InterfaceName, f: &dyn Fn(&mut ObservedInterface)| {
-            f(observed.interfaces.get_mut(&name).expect("changes name interfaces that are there"));
-        };
-        match change {
-            Change::RemoveInterface(name) => {
-                observed.interfaces.remove(&name);
-            }
-            Change::CreateInterface(name, mtu) => {
-                let new = ObservedInterface { mtu: Some(mtu), ..ObservedInterface::default() };
-                assert!(observed.interfaces.insert(name, new).is_none());
-            }
-            Change::SetWireguard(name, it) => at(observed, name, &|i| {
-                i.public_key = Some(it.private_key.public_key());
-                i.listen_port = Some(it.listen_port);
-            }),
-            Change::SetMtu(name, mtu) => at(observed, name, &|i| i.mtu = Some(mtu)),
-            Change::AddAddresses(name, some) => at(observed, name, &|i| i.addresses.extend(&some)),
-            Change::RemoveAddresses(name, some) => {
-                at(observed, name, &|i| i.addresses.retain(|a| !some.contains(a)))
-            }
-            Change::SetUp(name) => at(observed, name, &|i| i.up = true),
-            Change::SetFirewall(firewall) => observed.firewall = Some(firewall),
-            Change::RemovePeers(name, keys) => {
-                at(observed, name, &|i| i.peers.retain(|k, _| !keys.contains(k)))
-            }
-            Change::SetPeers(name, peers) => at(observed, name, &|i| i.peers.extend(peers.clone())),
-        }
-    }
-
     fn key() -> impl Strategy<Value = [u8; 32]> {
         (1u8..6).prop_map(|b| [b; 32])
     }
@@ -382,7 +385,7 @@ mod tests {
             let mut node = observed;
 
             for change in diff(&desired, &node.clone(), NOW) {
-                perform(&mut node, change);
+                node.advance(change);
             }
 
             prop_assert_eq!(diff(&desired, &node, NOW), vec![]);

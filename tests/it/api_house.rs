@@ -59,6 +59,7 @@ impl House {
             master_key: MasterKey::generate().unwrap(),
             passwords: PasswordWork::new(tasks, 2, 64),
             host_ranges: Arc::new(|| vec!["192.168.0.0/16".parse().unwrap()]),
+            login_rates: caspervpn::app::login_limit::LoginRates { per_address: 20, per_account: 10 },
             facts: Facts { database: "sqlite", local_node: true, first_listen_port: 51820 },
         };
         let app = App::open(parts).await.unwrap();
