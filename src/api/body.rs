@@ -187,6 +187,8 @@ mod tests {
         let empty = refused(br#"{"name":"  "}"#);
         let nested = refused(br#"{"name":"a","ports":[1,70000]}"#);
 
+        let good: Sample = parse(br#"{"name":" a ","ports":[1]}"#).unwrap();
+        assert_eq!((good.name.as_str(), good.ports), ("a", vec![1]));
         assert_eq!(empty.status(), StatusCode::UNPROCESSABLE_ENTITY);
         assert_eq!(empty.faults(), [FieldFault::pointer("/name", "may not be empty")]);
         assert_eq!(

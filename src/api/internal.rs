@@ -8,6 +8,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use http::header;
 
+use crate::telemetry::metrics::CONTENT_TYPE;
+
 /// Renders every metric in Prometheus' text format.
 pub type Render = Arc<dyn Fn() -> String + Send + Sync>;
 
@@ -17,9 +19,7 @@ pub fn routes(render: Render) -> Router {
 }
 
 async fn metrics(State(render): State<Render>) -> Response {
-    /// Prometheus' text exposition format, version 0.0.4.
-    const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
-    ([(header::CONTENT_TYPE, TEXT), (header::CACHE_CONTROL, "no-store")], render()).into_response()
+    ([(header::CONTENT_TYPE, CONTENT_TYPE), (header::CACHE_CONTROL, "no-store")], render()).into_response()
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use caspervpn::api::caller::Origin;
+use caspervpn::app::login_limit::LoginRates;
 use caspervpn::app::open::Parts;
 use caspervpn::app::{App, Facts};
 use caspervpn::runtime::clock::{Clock, SystemClock};
@@ -58,6 +59,7 @@ impl House {
             clock: Arc::clone(&clock),
             master_key: MasterKey::generate().unwrap(),
             passwords: PasswordWork::new(tasks, 2, 64),
+            login_rates: LoginRates { per_address: 60, per_account: 60 },
             host_ranges: Arc::new(|| vec!["192.168.0.0/16".parse().unwrap()]),
             login_rates: caspervpn::app::login_limit::LoginRates { per_address: 20, per_account: 10 },
             facts: Facts { database: "sqlite", local_node: true, first_listen_port: 51820 },
