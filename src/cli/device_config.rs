@@ -179,8 +179,13 @@ impl NewFile {
     }
 
     /// Writes the text, to the disk.
-    pub(super) fn keep(mut self, text: &str) -> Result<(), Failure> {
-        let written = self.file.write_all(text.as_bytes()).and_then(|()| self.file.sync_all());
+    pub(super) fn keep(self, text: &str) -> Result<(), Failure> {
+        self.keep_bytes(text.as_bytes())
+    }
+
+    /// Writes the bytes, to the disk.
+    pub(super) fn keep_bytes(mut self, bytes: &[u8]) -> Result<(), Failure> {
+        let written = self.file.write_all(bytes).and_then(|()| self.file.sync_all());
         written.map_err(Failure::file("write", &self.path))?;
         self.kept = true;
         Ok(())

@@ -38,7 +38,7 @@ use crate::config::Settings;
 use crate::config::environment::Environment;
 use crate::config::load::Args;
 use crate::daemon::exit::Exit;
-use crate::runtime::entry::{self, Threads};
+use crate::runtime::executor;
 use crate::tls;
 
 /// A whole VPN service in one binary: API, WireGuard, admin panel and command line.
@@ -161,8 +161,8 @@ fn run(cli: Cli) -> Result<Exit, Failure> {
         Verb::Config(verb) => verb.run(&settings, form).map(|()| Exit::Success),
         other => {
             ask::start_log(&settings);
-            let threads = Threads::One;
-            let done = entry::run(threads, other.ask(&settings, form)).map_err(Failure::terminal("start a runtime"))?;
+            let done = executor::run_here(other.ask(&settings, form));
+            let done = done.map_err(Failure::terminal("start a runtime"))?;
             done.map(|()| Exit::Success)
         }
     }

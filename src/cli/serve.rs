@@ -9,7 +9,7 @@ use crate::config::load::Args;
 use crate::daemon::exit::Exit;
 use crate::daemon::serve::{Start, Started, serve};
 use crate::edge::listener::PassedSockets;
-use crate::runtime::entry::{self, Threads};
+use crate::runtime::executor;
 use crate::telemetry::logging;
 
 /// Runs it.
@@ -18,7 +18,7 @@ pub(super) fn run(settings: Settings, args: Args) -> Result<Exit, Failure> {
     let level = logging::start(&settings.log, journal).map_err(|cause| Failure::Verb(cause.to_string()))?;
     let passed = PassedSockets::take(settings.environment.socket_names());
     let start = Start { settings, args, level, node: None };
-    let ended = entry::run(Threads::EachCore, serve(start, passed, announce));
+    let ended = executor::run(serve(start, passed, announce));
     ended.map_err(Failure::terminal("start a runtime"))?.map_err(Failure::serve)
 }
 

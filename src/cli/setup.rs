@@ -77,8 +77,14 @@ struct Device {
 
 /// A password that stands in the file.
 #[derive(Deserialize)]
-#[serde(transparent)]
+#[serde(from = "String")]
 struct Secret(Zeroizing<String>);
+
+impl From<String> for Secret {
+    fn from(text: String) -> Self {
+        Self(Zeroizing::new(text))
+    }
+}
 
 impl std::fmt::Debug for Secret {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
