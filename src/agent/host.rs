@@ -297,7 +297,7 @@ fn network(done: Result<(), NetworkError>) -> Result<(), PerformError> {
     done.map_err(PerformError::Network)
 }
 
-fn foreign_drop(place: &str) -> String {
+pub fn foreign_drop(place: &str) -> String {
     format!(
         "a firewall of another program drops forwarded packets, so clients connect but have no traffic: chain \
          \"{place}\" (see `nft list chain {place}`). Let packets of the interfaces cvpn* pass there: with ufw `ufw \

@@ -7,6 +7,8 @@ use http::{Method, Request, StatusCode, header};
 use serde_json::Value;
 use uuid::Uuid;
 
+use crate::cli::page::query;
+use crate::daemon::exit::Exit;
 use crate::daemon::local_api::{LocalApi, LocalApiError};
 
 /// The API as the host's administrator.
@@ -54,6 +56,21 @@ pub(super) struct Refusal {
     body: Value,
 }
 
+impl CallError {
+    /// The code that a process ends with for it.
+    pub(super) fn exit(&self) -> Exit {
+        match self {
+            Self::Local { .. } => Exit::Unavailable,
+            Self::Refused(_) | Self::Strange { .. } | Self::Name(_) => Exit::Failure,
+        }
+    }
+
+    /// Whether the API has answered, and said no.
+    pub(super) const fn is_refusal(&self) -> bool {
+        matches!(self, Self::Refused(_))
+    }
+}
+
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = |key: &str| self.body.get(key).and_then(Value::as_str);
@@ -72,6 +89,11 @@ impl fmt::Display for Refusal {
 }
 
 impl Client {
+    /// Ends what was opened for the calls.
+    pub(super) async fn close(self) {
+        self.api.close().await;
+    }
+
     /// Wraps an open local API.
     pub(super) const fn new(api: LocalApi) -> Self {
         Self { api }
@@ -93,6 +115,16 @@ impl Client {
         self.call(Method::PATCH, path, etag, Some(body)).await
     }
 
+    /// Changes what is there at this revision.
+    pub(super) async fn patch_at(&self, path: &str, revision: i64, body: Value) -> Result<Answer, CallError> {
+        self.call(Method::PATCH, path, Some(format!("\"{revision}\"")), Some(body)).await
+    }
+
+    /// Deletes what is there at this revision.
+    pub(super) async fn delete_at(&self, path: &str, revision: i64) -> Result<Answer, CallError> {
+        self.call(Method::DELETE, path, Some(format!("\"{revision}\"")), None).await
+    }
+
     /// Deletes what is there now, whatever its revision.
     pub(super) async fn delete(&self, path: &str) -> Result<Answer, CallError> {
         let etag = self.get(path).await?.etag;
@@ -106,11 +138,26 @@ impl Client {
 
     /// The id of a thing, given by id or by its exact name.
     pub(super) async fn resolve(&self, noun: &str, key: &str, text: &str) -> Result<String, CallError> {
+        self.resolve_among(noun, key, text, &[]).await
+    }
+
+    /// The same among those that the query parameters leave.
+    pub(super) async fn resolve_among(
+        &self,
+        noun: &str,
+        key: &str,
+        text: &str,
+        filters: &[(&str, Option<String>)],
+    ) -> Result<String, CallError> {
         if text.len() == 36 && Uuid::try_parse(text).is_ok() {
             return Ok(text.to_owned());
         }
-        let found = self.get(&format!("/api/v1/{noun}?limit=200&q={}", encode(text))).await?.body;
-        let items = found.get("items").and_then(Value::as_array).cloned().unwrap_or_default();
+        if text.trim().is_empty() {
+            return Err(CallError::Name(format!("an empty text names nothing in {noun}")));
+        }
+        let own = [("limit", Some("200".to_owned())), ("q", Some(text.to_owned()))];
+        let found = self.get(&query(&format!("/api/v1/{noun}"), own.iter().chain(filters))).await?.body;
+        let items = found.get("items").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
         let same = |item: &&Value| item.get(key).and_then(Value::as_str) == Some(text);
         let ids: Vec<&str> = items.iter().filter(same).filter_map(|item| item.get("id")?.as_str()).collect();
         match ids.as_slice() {

@@ -1,1 +1,250 @@
 //! The verbs of the command line.
+//!
+//! Invariant: a verb reads and changes the service through `/api/v1` alone, whether the server runs or not.
+
+mod ask;
+mod audit;
+mod client;
+mod config;
+mod demo;
+mod device;
+mod device_config;
+mod doctor;
+mod failure;
+mod healthcheck;
+mod network;
+mod node;
+mod node_network;
+mod output;
+mod page;
+mod password;
+mod serve;
+mod session;
+mod settings;
+mod setup;
+mod support_bundle;
+mod tar;
+mod user;
+mod value;
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+use crate::cli::ask::Asked;
+use crate::cli::failure::Failure;
+use crate::cli::output::Form;
+use crate::config::Settings;
+use crate::config::environment::Environment;
+use crate::config::load::Args;
+use crate::daemon::exit::Exit;
+use crate::runtime::executor;
+use crate::tls;
+
+/// A whole VPN service in one binary: API, WireGuard, admin panel and command line.
+///
+/// Verbs ask the running server over its local socket; with the server stopped they do the same themselves. Either
+/// way they act as the machine's administrator, so run them as root or as the service's user.
+#[derive(Debug, Parser)]
+#[command(
+    name = "caspervpn",
+    version,
+    max_term_width = 110,
+    after_help = "Examples:\n  caspervpn serve\n  caspervpn setup-link\n  caspervpn device create phone --user ada --qr\n\n\
+                  Exit codes: 0 done, 1 the verb failed, 2 wrong usage, 75 something outside is down or busy,\n\
+                  78 settings, data directory or migration refused."
+)]
+struct Cli {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+/// Flags of every verb.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Common options")]
+struct Common {
+    /// Read the settings from this file instead of /etc/caspervpn/caspervpn.toml.
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Set a boot setting; repeat it for more. It wins over the file and the environment.
+    #[arg(long = "set", global = true, value_name = "SECTION.KEY=VALUE")]
+    assignments: Vec<String>,
+    /// Directory of the database, the keys and the local socket.
+    #[arg(long, global = true, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// Answer with JSON.
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Run the service until a signal stops it.
+    #[command(after_help = "Example:\n  caspervpn serve --data-dir ./var --set listen.api=127.0.0.1:8080")]
+    Serve,
+    /// Run a demonstration with made-up users and real traffic. Needs no root; everything is gone at its end.
+    #[command(after_help = "Example:\n  caspervpn demo --listen 127.0.0.1:8080")]
+    Demo(demo::DemoArgs),
+    /// Print a new one-time link that sets the service up. The one before is dead.
+    #[command(after_help = "Example:\n  caspervpn setup-link")]
+    SetupLink,
+    /// Set the service up unattended, as a file describes it.
+    #[command(after_help = setup::HELP)]
+    Setup(setup::SetupArgs),
+    /// Users: accounts that own devices.
+    #[command(subcommand)]
+    User(user::UserVerb),
+    /// Networks: address pools and what their clients are told.
+    #[command(subcommand)]
+    Network(network::NetworkVerb),
+    /// Nodes: servers that carry tunnels.
+    #[command(subcommand)]
+    Node(node::NodeVerb),
+    /// Devices: the peers of the tunnel, their configurations and their usage.
+    #[command(subcommand)]
+    Device(device::DeviceVerb),
+    /// Sessions: clients that are signed in.
+    #[command(subcommand)]
+    Session(session::SessionVerb),
+    /// The audit: who did what.
+    #[command(subcommand)]
+    Audit(audit::AuditVerb),
+    /// Policy that is changed while the service runs.
+    #[command(subcommand)]
+    Settings(settings::SettingsVerb),
+    /// Boot settings: the file, the environment, the flags.
+    #[command(subcommand)]
+    Config(config::ConfigVerb),
+    /// Look for what keeps the service from working on this machine, and say how to mend it.
+    #[command(after_help = "Example:\n  sudo caspervpn doctor")]
+    Doctor,
+    /// Ask the running server whether it is ready. For load balancers, containers and scripts.
+    #[command(after_help = "Example:\n  caspervpn healthcheck || systemctl restart caspervpn")]
+    Healthcheck,
+    /// Write a .tar file for whoever helps you: settings, versions, findings and figures, without secrets, names,
+    /// keys or addresses.
+    #[command(after_help = "Example:\n  sudo caspervpn support-bundle --file bundle.tar")]
+    SupportBundle(support_bundle::BundleArgs),
+}
+
+/// Runs the verb that the process was started with.
+pub fn main() -> Exit {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(refused) => {
+            // Help goes to standard output and is no failure. That nobody reads it is none either.
+            drop(refused.print());
+            return if refused.use_stderr() { Exit::Usage } else { Exit::Success };
+        }
+    };
+    tls::install_provider();
+    match run(cli) {
+        Ok(exit) => exit,
+        Err(failure) => {
+            failure.print();
+            failure.exit()
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<Exit, Failure> {
+    let form = if cli.common.json { Form::Json } else { Form::Text };
+    let args = cli.common.args()?;
+    if let Verb::Demo(demo) = &cli.verb {
+        return demo::run(demo, form);
+    }
+    let settings = Settings::load(&args).map_err(Failure::Settings)?;
+    match cli.verb {
+        Verb::Serve => serve::run(settings, args),
+        Verb::Config(verb) => verb.run(&settings, form).map(|()| Exit::Success),
+        other => {
+            ask::start_log(&settings);
+            let done = executor::run_here(other.ask(&settings, form));
+            let done = done.map_err(Failure::terminal("start a runtime"))?;
+            done.map(|()| Exit::Success)
+        }
+    }
+}
+
+impl Verb {
+    /// Does what needs the service, its socket or its data directory.
+    async fn ask(self, settings: &Settings, form: Form) -> Result<(), Failure> {
+        match self {
+            Self::Doctor => return doctor::run(settings, form).await,
+            Self::Healthcheck => return healthcheck::run(settings, form).await,
+            Self::SupportBundle(args) => return support_bundle::run(&args, settings, form).await,
+            other => {
+                let on = Asked::open(settings, form).await?;
+                let done = other.call(settings, &on).await;
+                on.close().await;
+                done
+            }
+        }
+    }
+
+    /// Does what is done through the API.
+    async fn call(self, settings: &Settings, on: &Asked) -> Result<(), Failure> {
+        match self {
+            Self::SetupLink => setup::link(settings.listen.api.as_ref(), on).await,
+            Self::Setup(args) => setup::run(&args, on).await,
+            Self::User(verb) => verb.run(on).await,
+            Self::Network(verb) => verb.run(on).await,
+            Self::Node(verb) => verb.run(on).await,
+            Self::Device(verb) => verb.run(on).await,
+            Self::Session(verb) => verb.run(on).await,
+            Self::Audit(verb) => verb.run(on).await,
+            Self::Settings(verb) => verb.run(on).await,
+            // These were done before the API was opened.
+            Self::Serve
+            | Self::Demo(_)
+            | Self::Config(_)
+            | Self::Doctor
+            | Self::Healthcheck
+            | Self::SupportBundle(_) => Ok(()),
+        }
+    }
+}
+
+impl Common {
+    /// What the settings are made of.
+    fn args(&self) -> Result<Args, Failure> {
+        let mut args = Args::new(Environment::of_process()).with_config(self.config.clone());
+        for assignment in &self.assignments {
+            args = args.with_set(assignment);
+        }
+        if let Some(dir) = &self.data_dir {
+            // A flag is written for where one stands; the setting is for a service that starts anywhere.
+            let whole = std::path::absolute(dir).map_err(Failure::file("find", dir))?;
+            args = args.with_flag("--data-dir", "server.data_dir", whole.display().to_string());
+        }
+        Ok(args)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Cli;
+    use clap::{Command, CommandFactory};
+
+    #[test]
+    fn the_command_line_contradicts_itself_nowhere() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_verb_says_what_it_does_and_shows_an_example() {
+        fn check(command: &Command) {
+            assert!(command.get_about().is_some(), "{} says nothing", command.get_name());
+            if command.has_subcommands() {
+                command.get_subcommands().filter(|it| it.get_name() != "help").for_each(check);
+            } else {
+                let shown = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+                assert!(shown.contains("caspervpn"), "{} shows no example", command.get_name());
+            }
+        }
+
+        check(&Cli::command());
+    }
+}

@@ -139,8 +139,9 @@ const HASH_QUEUE: usize = 32;
 /// How long the work of a verb may take to end.
 const CLOSE_WITHIN: std::time::Duration = std::time::Duration::from_secs(5);
 
-async fn open_store(settings: &Settings, tasks: &Tasks) -> Result<Store, StartError> {
-    let database = match &settings.database.url {
+/// The database of the settings, with its password fetched.
+pub fn database(settings: &Settings) -> Result<Database, StartError> {
+    Ok(match &settings.database.url {
         DatabaseUrl::Sqlite { directory } => Database::Sqlite { directory: directory.clone() },
         DatabaseUrl::Postgres(url) => Database::Postgres {
             url: with_password(settings, url.expose())?,
@@ -149,7 +150,11 @@ async fn open_store(settings: &Settings, tasks: &Tasks) -> Result<Store, StartEr
                 None => None,
             },
         },
-    };
+    })
+}
+
+async fn open_store(settings: &Settings, tasks: &Tasks) -> Result<Store, StartError> {
+    let database = database(settings)?;
     let wanted = StoreSettings {
         readers: settings.database.readers as usize,
         pool_size: settings.database.pool_size as usize,
@@ -187,6 +192,11 @@ fn load_master_key(settings: &Settings, sealed: bool) -> Result<MasterKey, Start
             MasterKey::parse(text.trim()).map_err(StartError::Malformed)
         }
     }
+}
+
+/// Whether the master key is there and readable. None is made.
+pub fn check_master_key(settings: &Settings) -> Result<(), StartError> {
+    load_master_key(settings, true).map(drop)
 }
 
 fn load_default_key(settings: &Settings, sealed: bool) -> Result<MasterKey, StartError> {

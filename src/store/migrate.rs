@@ -67,6 +67,17 @@ pub(super) async fn postgres(url: &str) -> Result<(), OpenError> {
     .await
 }
 
+/// The schema's version in a SQLite file, and the one this program brings it to.
+pub(super) fn sqlite_versions(connection: &Connection) -> rusqlite::Result<(i64, i64)> {
+    Ok((sqlite_version(connection)?, newest(&sqlite_steps::migrations::runner())))
+}
+
+/// The same of a PostgreSQL database.
+pub(super) async fn postgres_versions(url: &str) -> Result<(i64, i64), OpenError> {
+    let found = with_client(url, async |client: &mut tokio_postgres::Client| postgres_version(client).await).await?;
+    Ok((found, newest(&postgres_steps::migrations::runner())))
+}
+
 fn newest(runner: &refinery::Runner) -> i64 {
     runner.get_migrations().iter().map(|step| i64::from(step.version())).max().unwrap_or(0)
 }

@@ -10,6 +10,7 @@ pub mod devices;
 pub mod error;
 pub mod figures;
 pub mod idempotency;
+pub mod inspect;
 pub mod links;
 pub mod list;
 pub mod networks;

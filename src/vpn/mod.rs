@@ -4,4 +4,5 @@ pub mod firewall;
 pub mod host;
 pub mod netlink;
 pub mod netns;
+pub mod timekeeping;
 pub mod tunnel;

@@ -1,0 +1,115 @@
+//! Ports and sockets: whether they can be had, and who has them.
+
+use std::io::{self, ErrorKind};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+
+use procfs::process::FDTarget;
+
+use crate::cli::doctor::Finding;
+use crate::cli::doctor::service::Service;
+use crate::config::Settings;
+use crate::config::address::Address;
+use crate::config::server::Role;
+
+/// Looks at what the settings and the networks listen on. A running service is asked for its own ports elsewhere.
+pub(super) fn look(settings: &Settings, service: &Service) -> Vec<Finding> {
+    if service.runs {
+        return vec![Finding::ok("ports", "the running service holds its ports; /readyz and the node tell of trouble")];
+    }
+    let mut findings: Vec<Finding> = settings.listen.all().filter_map(|(key, address)| tcp(key, address)).collect();
+    if settings.server.has(Role::Agent) {
+        findings.extend(service.udp_ports.iter().map(|port| udp(*port)));
+    }
+    findings
+}
+
+fn tcp(key: &str, address: &Address) -> Option<Finding> {
+    let at = match address {
+        Address::Tcp(at) => *at,
+        // Made anew at each start; the data directory is looked at by itself.
+        Address::Unix(_) | Address::Systemd(_) => return None,
+    };
+    Some(match TcpListener::bind(at) {
+        Ok(_) => Finding::ok("ports", format!("{key}: {at}/tcp is free")),
+        Err(cause) => {
+            let holder = || tcp_holder(at);
+            refused(&format!("{key}: {at}/tcp"), &format!("set {key} to another address"), &cause, holder)
+        }
+    })
+}
+
+fn udp(port: u16) -> Finding {
+    match UdpSocket::bind(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port))) {
+        Ok(_) => Finding::ok("ports", format!("WireGuard's {port}/udp is free")),
+        Err(cause) => {
+            let fix = "give the node another one: caspervpn node networks update local NETWORK --listen-port PORT";
+            refused(&format!("WireGuard's {port}/udp"), fix, &cause, || udp_holder(port))
+        }
+    }
+}
+
+fn refused(what: &str, fix: &str, cause: &io::Error, holder: impl FnOnce() -> Option<String>) -> Finding {
+    match cause.kind() {
+        ErrorKind::AddrInUse => {
+            let holder = holder().unwrap_or_else(|| "somebody that this user may not see, or the kernel".to_owned());
+            Finding::fail("ports", format!("{what} is held by {holder}"), format!("stop it, or {fix}"))
+        }
+        ErrorKind::AddrNotAvailable => {
+            Finding::fail("ports", format!("{what} is no address of this host"), format!("see `ip address`, or {fix}"))
+        }
+        ErrorKind::PermissionDenied => {
+            Finding::fail("ports", format!("{what} needs CAP_NET_BIND_SERVICE"), format!("run as root, or {fix}"))
+        }
+        _ => Finding::fail("ports", format!("{what} cannot be had: {cause}"), fix),
+    }
+}
+
+fn tcp_holder(at: SocketAddr) -> Option<String> {
+    let mut entries = procfs::net::tcp().unwrap_or_default();
+    entries.extend(procfs::net::tcp6().unwrap_or_default());
+    let holds = |local: SocketAddr| {
+        local.port() == at.port() && (local.ip() == at.ip() || local.ip().is_unspecified() || at.ip().is_unspecified())
+    };
+    let listening = |state: &procfs::net::TcpState| *state == procfs::net::TcpState::Listen;
+    entries.iter().find(|it| listening(&it.state) && holds(it.local_address)).and_then(|it| holder(it.inode))
+}
+
+fn udp_holder(port: u16) -> Option<String> {
+    let mut entries = procfs::net::udp().unwrap_or_default();
+    entries.extend(procfs::net::udp6().unwrap_or_default());
+    let mine = |ip: IpAddr| ip.is_unspecified() || ip.is_ipv4();
+    let entry = entries.iter().find(|it| it.local_address.port() == port && mine(it.local_address.ip()));
+    entry.and_then(|it| holder(it.inode))
+}
+
+/// The process that has the socket open, where this user may see it.
+fn holder(inode: u64) -> Option<String> {
+    let has = |process: &procfs::process::Process| {
+        let open = process.fd().ok()?;
+        open.flatten().any(|fd| matches!(fd.target, FDTarget::Socket(socket) if socket == inode)).then_some(())
+    };
+    let process = procfs::process::all_processes().ok()?.flatten().find(|process| has(process).is_some())?;
+    let name = process.stat().map(|stat| stat.comm).unwrap_or_default();
+    Some(format!("{name} (process {})", process.pid()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::tcp;
+    use crate::config::address::Address;
+    use std::net::TcpListener;
+
+    #[test]
+    fn a_busy_port_names_who_has_it() {
+        let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+        let at = taken.local_addr().unwrap();
+
+        let busy = tcp("listen.api", &Address::Tcp(at)).unwrap();
+        drop(taken);
+        let free = tcp("listen.api", &Address::Tcp(at)).unwrap();
+
+        assert!(busy.what.contains(&format!("(process {})", std::process::id())), "{}", busy.what);
+        assert!(busy.fix.unwrap().contains("listen.api"));
+        assert!(free.fix.is_none(), "{}", free.what);
+    }
+}

@@ -1,0 +1,51 @@
+//! `caspervpn settings …`: policy that is changed while the service runs. Boot settings are `caspervpn config`.
+
+use clap::Subcommand;
+use serde::Serialize;
+
+use crate::cli::Asked;
+use crate::cli::failure::Failure;
+use crate::cli::output::Column;
+use crate::cli::value::Change;
+
+/// What can be done with the settings.
+#[derive(Debug, Subcommand)]
+pub(super) enum SettingsVerb {
+    /// Show the settings.
+    #[command(after_help = "Example:\n  caspervpn settings show")]
+    Show,
+    /// Change the settings. Another endpoint makes every configuration handed out so far outdated.
+    #[command(after_help = "Example:\n  caspervpn settings update --endpoint-host vpn.example.org")]
+    Update(UpdateArgs),
+}
+
+/// Changes of the settings.
+#[derive(Debug, clap::Args, Serialize)]
+pub(super) struct UpdateArgs {
+    /// Where clients reach this appliance: a name, an address, or `none`.
+    #[arg(long, value_name = "HOST")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    endpoint_host: Option<Change<String>>,
+    /// Whether a device's last network address may be kept and shown: true or false.
+    #[arg(long, value_name = "BOOL")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    show_endpoints: Option<bool>,
+}
+
+/// Where the settings are in the API.
+pub(super) const SETTINGS: &str = "/api/v1/settings";
+
+const WHOLE: &[Column] = &[("ENDPOINT HOST", "/endpoint_host"), ("SHOW ENDPOINTS", "/show_endpoints")];
+
+impl SettingsVerb {
+    /// Does it.
+    pub(super) async fn run(self, on: &Asked) -> Result<(), Failure> {
+        match self {
+            Self::Show => on.form.one(&on.client.get(SETTINGS).await?.body, WHOLE),
+            Self::Update(args) => {
+                let body = on.body(&args)?;
+                on.form.one(&on.client.patch(SETTINGS, body).await?.body, WHOLE)
+            }
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! `caspervpn user …`: accounts that own devices.
+
+use clap::Subcommand;
+use serde::Serialize;
+use serde_json::json;
+
+use crate::cli::Asked;
+use crate::cli::failure::Failure;
+use crate::cli::output::Column;
+use crate::cli::page::PageArgs;
+use crate::cli::password::PasswordArgs;
+use crate::cli::value::{Bytes, Change, When};
+
+/// What can be done with users.
+#[derive(Debug, Subcommand)]
+pub(super) enum UserVerb {
+    /// List users.
+    #[command(after_help = "Example:\n  caspervpn user list --role admin --sort -created_at")]
+    List {
+        #[command(flatten)]
+        page: PageArgs,
+        /// Only users of this role.
+        #[arg(long)]
+        role: Option<Role>,
+        /// Only deleted users.
+        #[arg(long)]
+        deleted: bool,
+    },
+    /// Show one user.
+    #[command(after_help = "Example:\n  caspervpn user show ada")]
+    Show(Named),
+    /// Make a user. Without a password the user cannot sign in, and only owns devices.
+    #[command(after_help = "Example:\n  caspervpn user create ada --display-name 'Ada Lovelace' --role admin \
+                            --password-file /run/ada.password")]
+    Create(CreateArgs),
+    /// Change a user's name, role, limits or expiry.
+    #[command(after_help = "Example:\n  caspervpn user update ada --data-limit 50GiB --expires-at none")]
+    Update(UpdateArgs),
+    /// Let a user's devices connect, and the user sign in, again.
+    #[command(after_help = "Example:\n  caspervpn user enable ada")]
+    Enable(Named),
+    /// Stop a user's devices and sign-in.
+    #[command(after_help = "Example:\n  caspervpn user disable ada")]
+    Disable(Named),
+    /// Set a user's password and end the user's sessions.
+    #[command(after_help = "Example:\n  caspervpn user set-password ada            asks for it\n  \
+                            pass show ada | caspervpn user set-password ada --password-file -")]
+    SetPassword {
+        #[command(flatten)]
+        user: Named,
+        #[command(flatten)]
+        password: PasswordArgs,
+    },
+    /// Delete a user and the user's devices. `restore` undoes it.
+    #[command(after_help = "Example:\n  caspervpn user delete ada")]
+    Delete(Named),
+    /// Undo a delete.
+    #[command(after_help = "Example:\n  caspervpn user restore ada")]
+    Restore(Named),
+}
+
+/// Which user.
+#[derive(Debug, clap::Args)]
+pub(super) struct Named {
+    /// The user's login or id.
+    user: String,
+}
+
+/// What a user may do, from most to least.
+#[derive(Debug, Clone, Copy, clap::ValueEnum, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Role {
+    /// Everything.
+    Owner,
+    /// Everything but owners and other admins.
+    Admin,
+    /// Members, their devices, networks and nodes; no settings.
+    Operator,
+    /// Sees what operators see and helps a device along.
+    Support,
+    /// Sees everything, changes nothing.
+    Auditor,
+    /// Own devices only.
+    Member,
+}
+
+/// A user to be made.
+#[derive(Debug, clap::Args, Serialize)]
+pub(super) struct CreateArgs {
+    /// What the user signs in with.
+    login: String,
+    /// How the user is shown; the login where it is left out.
+    #[arg(long, value_name = "NAME")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    display_name: Option<String>,
+    /// What the user may do.
+    #[arg(long, default_value = "member")]
+    role: Role,
+    /// When the account and its devices stop.
+    #[arg(long, value_name = "TIME")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<When>,
+    /// Bytes that all devices together may move.
+    #[arg(long = "data-limit", value_name = "SIZE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data_limit_bytes: Option<Bytes>,
+    /// Devices the user may have.
+    #[arg(long, value_name = "COUNT")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    device_limit: Option<u32>,
+    /// Ask for a password.
+    #[arg(long, conflicts_with = "password_file")]
+    #[serde(skip)]
+    password: bool,
+    #[command(flatten)]
+    #[serde(skip)]
+    password_from: PasswordArgs,
+}
+
+/// Changes of a user.
+#[derive(Debug, clap::Args, Serialize)]
+pub(super) struct UpdateArgs {
+    /// The user's login or id.
+    #[serde(skip)]
+    user: String,
+    /// What the user signs in with from now on.
+    #[arg(long)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    login: Option<String>,
+    /// How the user is shown.
+    #[arg(long, value_name = "NAME")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    display_name: Option<String>,
+    /// What the user may do.
+    #[arg(long)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    role: Option<Role>,
+    /// When the account and its devices stop, or `none`.
+    #[arg(long, value_name = "TIME")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<Change<When>>,
+    /// Bytes that all devices together may move, or `none`.
+    #[arg(long = "data-limit", value_name = "SIZE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data_limit_bytes: Option<Change<Bytes>>,
+    /// Devices the user may have, or `none`.
+    #[arg(long, value_name = "COUNT")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    device_limit: Option<Change<u32>>,
+}
+
+const USERS: &str = "/api/v1/users";
+
+const ROW: &[Column] =
+    &[("LOGIN", "/login"), ("NAME", "/display_name"), ("ROLE", "/role"), ("STATE", "/state"), ("EXPIRES", "/expires_at"), ("ID", "/id")];
+
+const WHOLE: &[Column] = &[
+    ("ID", "/id"),
+    ("LOGIN", "/login"),
+    ("NAME", "/display_name"),
+    ("ROLE", "/role"),
+    ("STATE", "/state"),
+    ("PASSWORD SET", "/has_password"),
+    ("EXPIRES", "/expires_at"),
+    ("DATA LIMIT", "/data_limit_bytes"),
+    ("DEVICE LIMIT", "/device_limit"),
+    ("CREATED", "/created_at"),
+    ("UPDATED", "/updated_at"),
+    ("DELETED", "/deleted_at"),
+];
+
+impl UserVerb {
+    /// Does it.
+    pub(super) async fn run(self, on: &Asked) -> Result<(), Failure> {
+        match self {
+            Self::List { page, role, deleted } => {
+                let filters = [("role", role.map(Role::word)), ("deleted", deleted.then(|| "true".to_owned()))];
+                on.form.list(&page.read(&on.client, USERS, &filters).await?, ROW)
+            }
+            Self::Show(user) => {
+                let path = user.path(on).await?;
+                on.form.one(&on.client.get(&path).await?.body, WHOLE)
+            }
+            Self::Create(args) => create(args, on).await,
+            Self::Update(args) => {
+                let path = Named { user: args.user.clone() }.path(on).await?;
+                let body = on.body(&args)?;
+                on.form.one(&on.client.patch(&path, body).await?.body, WHOLE)
+            }
+            Self::Enable(user) => user.act("enable", "enabled", on).await,
+            Self::Disable(user) => user.act("disable", "disabled", on).await,
+            Self::SetPassword { user, password } => {
+                let path = user.path(on).await?;
+                let password = password.read_or_ask()?;
+                let answer = on.client.post(&format!("{path}/password"), Some(json!({ "password": *password }))).await?;
+                on.form.done(&answer.body, &format!("{} has a new password", user.user))
+            }
+            Self::Delete(user) => {
+                let path = user.path(on).await?;
+                let answer = on.client.delete(&path).await?;
+                let said = format!("{0} is deleted; `caspervpn user restore {0}` undoes it", user.user);
+                on.form.done(&answer.body, &said)
+            }
+            Self::Restore(user) => {
+                let among = [("deleted", Some("true".to_owned()))];
+                let id = on.client.resolve_among("users", "login", &user.user, &among).await?;
+                let answer = on.client.post(&format!("{USERS}/{id}/restore"), None).await?;
+                on.form.done(&answer.body, &format!("{} is back", user.user))
+            }
+        }
+    }
+}
+
+impl Named {
+    async fn path(&self, on: &Asked) -> Result<String, Failure> {
+        Ok(format!("{USERS}/{}", on.client.resolve("users", "login", &self.user).await?))
+    }
+
+    async fn act(&self, verb: &str, done: &str, on: &Asked) -> Result<(), Failure> {
+        let path = self.path(on).await?;
+        let answer = on.client.post(&format!("{path}/{verb}"), None).await?;
+        on.form.done(&answer.body, &format!("{} is {done}", self.user))
+    }
+}
+
+impl Role {
+    /// The word of the API.
+    fn word(self) -> String {
+        match self {
+            Self::Owner => "owner",
+            Self::Admin => "admin",
+            Self::Operator => "operator",
+            Self::Support => "support",
+            Self::Auditor => "auditor",
+            Self::Member => "member",
+        }
+        .to_owned()
+    }
+}
+
+async fn create(args: CreateArgs, on: &Asked) -> Result<(), Failure> {
+    let mut body = on.body(&args)?;
+    let password = if args.password { Some(args.password_from.read_or_ask()?) } else { args.password_from.read()? };
+    if let Some(password) = password {
+        body["password"] = json!(*password);
+    }
+    on.form.one(&on.client.post(USERS, Some(body)).await?.body, WHOLE)
+}
