@@ -48,7 +48,7 @@ pub(super) struct ChosenPair {
 
 /// The statements of one address family.
 struct Family {
-    /// The lowest index at or above ?2 whose predecessor is taken, or ?2 itself, that no device holds.
+    /// The hint itself where it is free, which it nearly always is; else the first gap above it.
     lowest: &'static str,
     advance: &'static str,
     lower: &'static str,
@@ -58,32 +58,11 @@ macro_rules! family {
     ($index:literal, $from:literal) => {
         Family {
             lowest: concat!(
-                "SELECT MIN(free.at) AS lowest FROM (",
-                "SELECT h.",
-                $from,
-                " AS at FROM address_hints AS h WHERE h.network_id = ?1 AND NOT EXISTS ",
-                "(SELECT 1 FROM devices AS d WHERE d.network_id = ?1 AND d.",
-                $index,
-                " = h.",
-                $from,
-                ") ",
-                "UNION ALL SELECT gap.at FROM (SELECT d.",
-                $index,
-                " + 1 AS at FROM address_hints AS h ",
-                "JOIN devices AS d ON d.network_id = h.network_id AND d.",
-                $index,
-                " >= h.",
-                $from,
-                " ",
-                "WHERE h.network_id = ?1 AND NOT EXISTS ",
-                "(SELECT 1 FROM devices AS n WHERE n.network_id = ?1 AND n.",
-                $index,
-                " = d.",
-                $index,
-                " + 1) ",
-                "ORDER BY d.",
-                $index,
-                " LIMIT 1) AS gap) AS free",
+                "SELECT CASE WHEN NOT EXISTS (SELECT 1 FROM devices AS d WHERE d.network_id = h.network_id AND d.",
+                $index, " = h.", $from, ") THEN h.", $from, " ELSE (SELECT d.", $index, " + 1 FROM devices AS d ",
+                "WHERE d.network_id = h.network_id AND d.", $index, " >= h.", $from, " AND NOT EXISTS ",
+                "(SELECT 1 FROM devices AS n WHERE n.network_id = d.network_id AND n.", $index, " = d.", $index, " + 1) ",
+                "ORDER BY d.", $index, " LIMIT 1) END AS lowest FROM address_hints AS h WHERE h.network_id = ?1"
             ),
             advance: concat!("UPDATE address_hints SET ", $from, " = ?2 WHERE network_id = ?1"),
             lower: concat!(
