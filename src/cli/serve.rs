@@ -7,7 +7,7 @@ use crate::cli::output::Form;
 use crate::config::Settings;
 use crate::config::load::Args;
 use crate::daemon::exit::Exit;
-use crate::daemon::serve::{Start, Started, serve};
+use crate::daemon::serve::{SetupNeed, Start, Started, serve};
 use crate::edge::listener::PassedSockets;
 use crate::runtime::executor;
 use crate::telemetry::logging;
@@ -17,7 +17,7 @@ pub(super) fn run(settings: Settings, args: Args) -> Result<Exit, Failure> {
     let journal = settings.environment.find("JOURNAL_STREAM").is_some();
     let level = logging::start(&settings.log, journal).map_err(|cause| Failure::Verb(cause.to_string()))?;
     let passed = PassedSockets::take(settings.environment.socket_names());
-    let start = Start { settings, args, level, node: None };
+    let start = Start { settings, args, level, node: None, offer_link: io::stdout().is_terminal() };
     let ended = executor::run(serve(start, passed, announce));
     ended.map_err(Failure::terminal("start a runtime"))?.map_err(Failure::serve)
 }
@@ -26,15 +26,13 @@ pub(super) fn run(settings: Settings, args: Args) -> Result<Exit, Failure> {
 fn announce(started: &Started) {
     let Some(api) = started.api else { return };
     let base = format!("http://{api}");
-    if !io::stdout().is_terminal() {
-        if started.setup_token.is_some() {
-            note("the service is not set up yet; `caspervpn setup-link` prints a link that does it");
+    let text = match &started.setup {
+        SetupNeed::Link(token) => format!("\n  Ready. Set it up, once, at\n\n    {base}/setup#{}\n\n", **token),
+        SetupNeed::Open => {
+            return note("the service is not set up yet; `caspervpn setup-link` prints a link that does it");
         }
-        return;
-    }
-    let text = match &started.setup_token {
-        Some(token) => format!("\n  Ready. Set it up, once, at\n\n    {base}/setup#{}\n\n", **token),
-        None => format!("\n  Ready at {base}\n\n"),
+        SetupNeed::Done if io::stdout().is_terminal() => format!("\n  Ready at {base}\n\n"),
+        SetupNeed::Done => return,
     };
     // The service runs whether or not somebody can read this.
     drop(Form::Text.raw(&text));

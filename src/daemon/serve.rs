@@ -48,6 +48,8 @@ pub struct Start {
     pub level: LevelControl,
     /// How much of the machine the node may touch; found out by itself where it is `None`.
     pub node: Option<Mode>,
+    /// Whether somebody is there to be told a setup link. Making one ends the one before.
+    pub offer_link: bool,
 }
 
 /// What there is to tell once the service runs.
@@ -55,10 +57,21 @@ pub struct Start {
 pub struct Started {
     /// Where the API and the panel listen.
     pub api: Option<SocketAddr>,
-    /// The token of a setup link, where there is no owner yet.
-    pub setup_token: Option<Zeroizing<String>>,
+    /// Whether the service still has to be set up.
+    pub setup: SetupNeed,
     /// The use cases.
     pub app: App,
+}
+
+/// Whether the service still has to be set up.
+#[derive(Debug)]
+pub enum SetupNeed {
+    /// There is an owner.
+    Done,
+    /// There is none, and nobody is there to be told a link.
+    Open,
+    /// There is none, and this token sets the service up.
+    Link(Zeroizing<String>),
 }
 
 /// Why the service could not start.
@@ -160,7 +173,7 @@ async fn run(
     }
     readiness.up(Stage::Edge).map_err(ServeError::Order)?;
     let life = Lifecycle::begin(tasks.clone(), &jobs, readiness).await;
-    announce(&Started { api, setup_token: setup_token(app).await?, app: app.clone() });
+    announce(&Started { api, setup: setup_need(app, start.offer_link).await?, app: app.clone() });
     let drain = Duration::from_secs(settings.limits.drain_s.into());
     let mut current = settings.clone();
     let exit = life.run(signals, async || reload(start, &mut current, &limits), move || drain).await;
@@ -315,12 +328,15 @@ fn note_health(agent: &Agent, services: &Services, readiness: &Readiness, node: 
     }));
 }
 
-async fn setup_token(app: &App) -> Result<Option<Zeroizing<String>>, ServeError> {
+async fn setup_need(app: &App, offer_link: bool) -> Result<SetupNeed, ServeError> {
     if !app.setup().is_needed().await.map_err(ServeError::Prepare)? {
-        return Ok(None);
+        return Ok(SetupNeed::Done);
+    }
+    if !offer_link {
+        return Ok(SetupNeed::Open);
     }
     let link = app.setup().link_create(&Ctx::host(None)).await.map_err(ServeError::Prepare)?;
-    Ok(Some(link.token))
+    Ok(SetupNeed::Link(link.token))
 }
 
 /// Reads the settings again. A bad file keeps the old ones and says so.

@@ -94,6 +94,7 @@ where
 
 fn rules(level: &Level) -> Result<Targets, LoggingError> {
     let rules: Targets = level.as_str().parse().map_err(|cause| LoggingError::Level { cause })?;
+    let rules = rules.with_target("refinery_core", LevelFilter::WARN);
     Ok(SILENT.iter().fold(rules, |rules, target| rules.with_target(*target, LevelFilter::OFF)))
 }
 

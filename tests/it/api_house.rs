@@ -61,7 +61,6 @@ impl House {
             passwords: PasswordWork::new(tasks, 2, 64),
             login_rates: LoginRates { per_address: 60, per_account: 60 },
             host_ranges: Arc::new(|| vec!["192.168.0.0/16".parse().unwrap()]),
-            login_rates: caspervpn::app::login_limit::LoginRates { per_address: 20, per_account: 10 },
             facts: Facts { database: "sqlite", local_node: true, first_listen_port: 51820 },
         };
         let app = App::open(parts).await.unwrap();

@@ -33,8 +33,8 @@ async function redeem(): Promise<void> {
       refuse(await readProblem(response))
       return
     }
-    const answer = (await response.json()) as { config: string }
-    showResult(answer.config)
+    const answer = (await response.json()) as { conf: string }
+    showResult(answer.conf)
   } catch {
     showNotice('The server could not be reached.', ['Check the connection and try again; the link is probably unspent.'])
   } finally {

@@ -57,8 +57,8 @@ async function send(): Promise<void> {
       showProblem(await readProblem(response))
       return
     }
-    const answer = (await response.json()) as { config: string }
-    showResult(withPrivateKey(answer.config, keys.privateKey), fields)
+    const answer = (await response.json()) as { config: { conf: string } }
+    showResult(withPrivateKey(answer.config.conf, keys.privateKey), fields)
   } catch {
     showNotice('The server could not be reached.', ['Nothing was changed. Check the connection and try again.'])
   } finally {
