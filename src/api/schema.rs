@@ -78,17 +78,19 @@ macro_rules! texts {
     };
 }
 
+// Patterns describe texts without blanks at their ends: the types cut those off before they look.
+
 /// Characters that a free text may not hold: control characters and those that show nothing.
 const UNSEEN: &str = r"\u0000-\u001f\u007f-\u009f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff";
 const ID: &str = "^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$";
 const AN_ID: &str = "01983f6e-7b3a-7c00-8000-000000000000";
 
 fn free() -> Option<String> {
-    Some(format!(r"^\s*[^\s{UNSEEN}][^{UNSEEN}]*\s*$"))
+    Some(format!(r"^[^\s{UNSEEN}]([^{UNSEEN}]*[^\s{UNSEEN}])?$"))
 }
 
 fn free_or_empty() -> Option<String> {
-    Some(format!(r"^\s*[^{UNSEEN}]*\s*$"))
+    Some(format!(r"^([^\s{UNSEEN}]([^{UNSEEN}]*[^\s{UNSEEN}])?)?$"))
 }
 
 fn exactly(pattern: &str) -> Option<String> {
@@ -104,7 +106,7 @@ texts! {
     SessionId as "SessionId": exactly(ID), 36, 36, Some("uuid"), AN_ID, "Names a session.";
     AuditEventId as "AuditEventId": exactly(ID), 36, 36, Some("uuid"), AN_ID, "Names an event of the audit.";
     RequestId as "RequestId": exactly(ID), 36, 36, Some("uuid"), AN_ID, "Names a request, in the answer and in the log.";
-    Login as "Login": exactly(r"^\s*[A-Za-z0-9][A-Za-z0-9._@+-]{1,63}\s*$"), 2, 64, None, "ada",
+    Login as "Login": exactly("^[A-Za-z0-9][A-Za-z0-9._@+-]{1,63}$"), 2, 64, None, "ada",
         "What a user signs in with; kept in lower case.";
     DisplayName as "DisplayName": free(), 1, DisplayName::MAX_CHARS, None, "Ada Lovelace", "How a user is shown.";
     DeviceName as "DeviceName": free(), 1, DeviceName::MAX_CHARS, None, "laptop", "What a device is called.";

@@ -8,6 +8,7 @@
 
 mod agent;
 mod api;
+mod api_fuzz;
 mod api_house;
 mod config;
 mod databases;

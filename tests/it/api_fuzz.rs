@@ -1,0 +1,59 @@
+//! Requests that nobody would write: schemathesis makes them from the OpenAPI document, as the owner.
+
+use std::path::PathBuf;
+use std::process::Stdio;
+
+use axum::extract::Request;
+use caspervpn::api::caller::Origin;
+use http::StatusCode;
+use serde_json::json;
+use tokio::net::TcpListener;
+use tokio::process::Command;
+
+use crate::api_house::{House, PASSWORD};
+
+/// Requests of each kind for each operation: enough to reach every rule, few enough for every run of the tests.
+const EXAMPLES: &str = "25";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_request_gets_an_undocumented_answer() {
+    let house = House::new().await;
+    let tokens = house.nobody().post("/sessions", json!({ "login": "owner", "password": PASSWORD })).await;
+    let tokens = tokens.expect(StatusCode::CREATED);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}/api/v1/openapi.json", listener.local_addr().unwrap());
+    let router = house.router.clone().layer(axum::middleware::map_request(|mut request: Request| async {
+        request.extensions_mut().insert(Origin { address: Some([192, 0, 2, 7].into()), is_host: false });
+        request
+    }));
+    let server = tokio::spawn(async move { axum::serve(listener, router).await });
+
+    let output = Command::new(schemathesis())
+        .arg("--config-file")
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fuzz/schemathesis.toml"))
+        .args(["run", &base, "--checks", "all", "--max-examples", EXAMPLES, "--no-color", "--seed", "1"])
+        .args(["--phases", "examples,coverage,fuzzing"])
+        // These would end the session that the run needs.
+        .args(["--exclude-operation-id", "session_delete", "--exclude-operation-id", "me_set_password"])
+        .args(["--exclude-operation-id", "user_set_password", "--exclude-operation-id", "user_disable"])
+        .args(["-H", &format!("Authorization: Bearer {}", tokens["access_token"].as_str().unwrap())])
+        .stdin(Stdio::null())
+        .output()
+        .await
+        .unwrap();
+    server.abort();
+
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
+}
+
+fn schemathesis() -> PathBuf {
+    let home = PathBuf::from(std::env::var_os("HOME").unwrap());
+    let program = home.join(".cache/caspervpn/venv/bin/schemathesis");
+    assert!(
+        program.exists(),
+        "{} is missing; `make setup` installs it (python3 -m venv, pip install schemathesis)",
+        program.display()
+    );
+    program
+}
