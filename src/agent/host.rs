@@ -297,6 +297,7 @@ fn network(done: Result<(), NetworkError>) -> Result<(), PerformError> {
     done.map_err(PerformError::Network)
 }
 
+/// What to tell of a chain of another program that drops forwarded packets.
 pub fn foreign_drop(place: &str) -> String {
     format!(
         "a firewall of another program drops forwarded packets, so clients connect but have no traffic: chain \

@@ -64,11 +64,6 @@ impl CallError {
             Self::Refused(_) | Self::Strange { .. } | Self::Name(_) => Exit::Failure,
         }
     }
-
-    /// Whether the API has answered, and said no.
-    pub(super) const fn is_refusal(&self) -> bool {
-        matches!(self, Self::Refused(_))
-    }
 }
 
 impl fmt::Display for Refusal {

@@ -1,5 +1,6 @@
 //! Composition: settings become services, routers and listeners.
 
+pub mod demo;
 pub mod disk;
 pub mod exit;
 pub mod figures;
