@@ -49,7 +49,8 @@ impl Asked {
 
     /// The flags of a verb as the API's JSON.
     pub(super) fn body(&self, args: &impl Serialize) -> Result<Value, Failure> {
-        serde_json::to_value(args).map_err(|cause| Failure::Verb(format!("cannot write the request: {cause}")))
+        serde_json::to_value(args)
+            .map_err(|cause| Failure::Verb(format!("cannot write the request: {cause}")))
     }
 }
 

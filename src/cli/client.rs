@@ -39,7 +39,9 @@ pub(super) enum CallError {
     #[error("{0}")]
     Refused(Refusal),
     /// The answer is not what this program knows.
-    #[error("the service answered {status} with something that is no JSON; is it another version? restart it after an upgrade")]
+    #[error(
+        "the service answered {status} with something that is no JSON; is it another version? restart it after an upgrade"
+    )]
     Strange {
         /// The status.
         status: StatusCode,
@@ -161,7 +163,10 @@ impl Client {
                 "nothing in {noun} has the {key} {text:?}; `caspervpn {} list` shows what there is",
                 noun.trim_end_matches('s'),
             ))),
-            many => Err(CallError::Name(format!("several {noun} are called {text:?}; give an id: {}", many.join(", ")))),
+            many => Err(CallError::Name(format!(
+                "several {noun} are called {text:?}; give an id: {}",
+                many.join(", ")
+            ))),
         }
     }
 
@@ -193,7 +198,11 @@ impl Client {
         } else {
             serde_json::from_slice(&bytes).map_err(|_| CallError::Strange { status })?
         };
-        if status.is_success() { Ok(Answer { body, etag }) } else { Err(CallError::Refused(Refusal { status, body })) }
+        if status.is_success() {
+            Ok(Answer { body, etag })
+        } else {
+            Err(CallError::Refused(Refusal { status, body }))
+        }
     }
 }
 

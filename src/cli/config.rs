@@ -11,7 +11,9 @@ use crate::config::Settings;
 #[derive(Debug, Clone, Copy, Subcommand)]
 pub(super) enum ConfigVerb {
     /// Say whether the settings can be used, with every fault there is. Nothing is started.
-    #[command(after_help = "Example:\n  caspervpn config check --config ./new.toml && systemctl reload caspervpn")]
+    #[command(
+        after_help = "Example:\n  caspervpn config check --config ./new.toml && systemctl reload caspervpn"
+    )]
     Check,
     /// Show every setting, its value without secrets, and where it comes from.
     #[command(after_help = "Example:\n  CASPERVPN_LOG__LEVEL=debug caspervpn config show")]

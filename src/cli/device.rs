@@ -180,7 +180,11 @@ impl DeviceVerb {
         match self {
             Self::List { page, user, network, deleted } => {
                 let deleted = deleted.then(|| "true".to_owned());
-                let filters = [("user_id", user_id(&user, on).await?), ("network_id", network_id(&network, on).await?), ("deleted", deleted)];
+                let filters = [
+                    ("user_id", user_id(&user, on).await?),
+                    ("network_id", network_id(&network, on).await?),
+                    ("deleted", deleted),
+                ];
                 on.form.list(&page.read(&on.client, DEVICES, &filters).await?, ROW)
             }
             Self::Show(device) => {

@@ -134,7 +134,10 @@ mod tests {
 
     #[test]
     fn a_cause_that_the_sentence_holds_already_is_left_out() {
-        let failure = Failure::Service(Box::new(std::io::Error::other("the port is busy")), crate::daemon::exit::Exit::Unavailable);
+        let failure = Failure::Service(
+            Box::new(std::io::Error::other("the port is busy")),
+            crate::daemon::exit::Exit::Unavailable,
+        );
 
         assert_eq!(told(&failure), "error: the port is busy\n");
     }

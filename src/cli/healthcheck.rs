@@ -49,7 +49,9 @@ pub(super) async fn get(settings: &Settings, path: &str) -> Result<Response<Byte
     let address = match (&settings.listen.local, &settings.listen.api) {
         (Some(local @ Address::Unix(_)), _) => local,
         (_, Some(api)) => api,
-        (_, None) => return Err("listen.local and listen.api are both off, so nobody can be asked".to_owned()),
+        (_, None) => {
+            return Err("listen.local and listen.api are both off, so nobody can be asked".to_owned());
+        }
     };
     let answer = timeout(PATIENCE, ask(address, path)).await;
     match answer {
@@ -63,7 +65,9 @@ async fn ask(address: &Address, path: &str) -> Result<Response<Bytes>, Trouble> 
     match address {
         Address::Unix(socket) => talk(UnixStream::connect(socket).await?, path).await,
         Address::Tcp(at) => talk(TcpStream::connect(reachable(*at)).await?, path).await,
-        Address::Systemd(_) => Err("where systemd listens is not known here; set listen.local to a path".into()),
+        Address::Systemd(_) => {
+            Err("where systemd listens is not known here; set listen.local to a path".into())
+        }
     }
 }
 

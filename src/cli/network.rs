@@ -25,8 +25,10 @@ pub(super) enum NetworkVerb {
     #[command(after_help = "Example:\n  caspervpn network show office")]
     Show(Named),
     /// Make a network.
-    #[command(after_help = "Example:\n  caspervpn network create office --ipv4 10.86.0.0/16 --ipv6 fd86:7::/64 \
-                            --dns 9.9.9.9 --dns 2620:fe::fe")]
+    #[command(
+        after_help = "Example:\n  caspervpn network create office --ipv4 10.86.0.0/16 --ipv6 fd86:7::/64 \
+                            --dns 9.9.9.9 --dns 2620:fe::fe"
+    )]
     Create(CreateArgs),
     /// Change a network. Its pools stay as they are: devices have addresses in them.
     #[command(after_help = "Example:\n  caspervpn network update office --dns 9.9.9.9 --isolated false")]
@@ -160,7 +162,8 @@ impl NetworkVerb {
             Self::Delete(network) => {
                 let id = on.client.resolve("networks", "name", &network.network).await?;
                 let answer = on.client.delete(&format!("{NETWORKS}/{id}")).await?;
-                let said = format!("{} is deleted; `caspervpn network restore {id}` undoes it", network.network);
+                let said =
+                    format!("{} is deleted; `caspervpn network restore {id}` undoes it", network.network);
                 on.form.done(&answer.body, &said)
             }
             Self::Restore { id } => {

@@ -20,8 +20,10 @@ pub(super) enum NodeNetworkVerb {
     #[command(after_help = "Example:\n  caspervpn node networks add local office --listen-port 51821")]
     Add(AddArgs),
     /// Change where a node listens, or where clients are told to reach it.
-    #[command(after_help = "Example:\n  caspervpn node networks update local office --endpoint-host vpn.example.org \
-                            --endpoint-port 443")]
+    #[command(
+        after_help = "Example:\n  caspervpn node networks update local office --endpoint-host vpn.example.org \
+                            --endpoint-port 443"
+    )]
     Update(UpdateArgs),
     /// Take a node out of a network.
     #[command(after_help = "Example:\n  caspervpn node networks remove local office")]
@@ -129,7 +131,10 @@ impl Place {
         let found = on.client.get(&format!("{node}/networks")).await?.body;
         let items = found.get("items").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
         let mine = |item: &&Value| item.get("network_id").and_then(Value::as_str) == Some(network.as_str());
-        let place = items.iter().find(mine).and_then(|item| Some((item.get("id")?.as_str()?, item.get("revision")?.as_i64()?)));
+        let place = items
+            .iter()
+            .find(mine)
+            .and_then(|item| Some((item.get("id")?.as_str()?, item.get("revision")?.as_i64()?)));
         match place {
             Some((id, revision)) => Ok((format!("{node}/networks/{id}"), revision)),
             None => Err(Failure::Verb(format!(

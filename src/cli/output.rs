@@ -171,7 +171,10 @@ mod tests {
 
     #[test]
     fn sizes_are_told_in_the_units_people_use() {
-        assert_eq!((size(1023), size(1024), size(53_687_091_200)), ("1023 B".into(), "1.0 KiB".into(), "50.0 GiB".into()));
+        assert_eq!(
+            (size(1023), size(1024), size(53_687_091_200)),
+            ("1023 B".into(), "1.0 KiB".into(), "50.0 GiB".into())
+        );
         assert_eq!(size(u64::MAX), "16383.9 PiB");
         assert_eq!(record(&json!({ "rx_bytes": 1536 }), &[("RX", "/rx_bytes")]), "rx  1.5 KiB\n");
     }

@@ -66,7 +66,10 @@ impl PageArgs {
 }
 
 /// A path with those parameters that have a value.
-pub(super) fn query<'a>(path: &str, parameters: impl IntoIterator<Item = &'a (&'a str, Option<String>)>) -> String {
+pub(super) fn query<'a>(
+    path: &str,
+    parameters: impl IntoIterator<Item = &'a (&'a str, Option<String>)>,
+) -> String {
     let given = parameters.into_iter().filter_map(|(name, value)| Some((name, value.as_ref()?)));
     let pairs: Vec<String> = given.map(|(name, value)| format!("{name}={}", encode(value))).collect();
     if pairs.is_empty() { path.to_owned() } else { format!("{path}?{}", pairs.join("&")) }
@@ -78,7 +81,8 @@ mod tests {
 
     #[test]
     fn only_parameters_with_a_value_are_sent() {
-        let path = query("/a", &[("q", Some("my tv".to_owned())), ("sort", None), ("after", Some("x".to_owned()))]);
+        let path =
+            query("/a", &[("q", Some("my tv".to_owned())), ("sort", None), ("after", Some("x".to_owned()))]);
 
         assert_eq!(path, "/a?q=my%20tv&after=x");
         assert_eq!(query("/a", &[]), "/a");

@@ -43,7 +43,8 @@ pub(super) fn from_file(path: &Path) -> Result<Zeroizing<String>, Failure> {
         std::fs::File::open(path).and_then(|file| file.take(LONGEST_BYTES).read_to_string(&mut text))
     };
     read.map_err(Failure::file("read the password from", path))?;
-    let end = text.strip_suffix('\n').map_or(text.len(), |rest| rest.strip_suffix('\r').unwrap_or(rest).len());
+    let end =
+        text.strip_suffix('\n').map_or(text.len(), |rest| rest.strip_suffix('\r').unwrap_or(rest).len());
     text.truncate(end);
     if text.is_empty() {
         return Err(Failure::Verb(format!("the password in {} is empty", path.display())));
@@ -57,7 +58,9 @@ fn ask() -> Result<Zeroizing<String>, Failure> {
         return Err(Failure::Verb(said.to_owned()));
     }
     let prompt = |text: &str| {
-        rpassword::prompt_password(text).map(Zeroizing::new).map_err(Failure::terminal("ask for the password"))
+        rpassword::prompt_password(text)
+            .map(Zeroizing::new)
+            .map_err(Failure::terminal("ask for the password"))
     };
     let password = prompt("New password: ")?;
     if *prompt("The same again: ")? == *password {

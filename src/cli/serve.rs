@@ -27,7 +27,9 @@ fn announce(started: &Started) {
     let Some(api) = started.api else { return };
     let base = format!("http://{api}");
     let text = match &started.setup {
-        SetupNeed::Link(token) => format!("\n  Ready. Set it up, once, at\n\n    {base}/setup#{}\n\n", **token),
+        SetupNeed::Link(token) => {
+            format!("\n  Ready. Set it up, once, at\n\n    {base}/setup#{}\n\n", **token)
+        }
         SetupNeed::Open => {
             return note("the service is not set up yet; `caspervpn setup-link` prints a link that does it");
         }

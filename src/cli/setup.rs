@@ -145,7 +145,9 @@ pub(super) async fn link(listen: Option<&Address>, on: &Asked) -> Result<(), Fai
     let url = format!("{base}/setup#{token}");
     answer["url"] = json!(url);
     on.form.one(&answer, LINK)?;
-    note("from another machine, first run `ssh -L 8080:127.0.0.1:8080 HOST`; the link works once, an older one no more");
+    note(
+        "from another machine, first run `ssh -L 8080:127.0.0.1:8080 HOST`; the link works once, an older one no more",
+    );
     Ok(())
 }
 
@@ -154,10 +156,12 @@ pub(super) async fn run(args: &SetupArgs, on: &Asked) -> Result<(), Failure> {
     let plan = read(&args.file)?;
     let password = plan.owner.password(&args.file)?;
     // Made first: a place that cannot be written must not leave a service without the token that was asked for.
-    let token_file = plan.token_file.as_deref().map(|path| NewFile::create(&beside(&args.file, path))).transpose()?;
+    let token_file =
+        plan.token_file.as_deref().map(|path| NewFile::create(&beside(&args.file, path))).transpose()?;
     let mut owner = on.body(&plan.owner)?;
     owner["password"] = json!(*password);
-    let mut body = json!({ "owner": owner, "endpoint": on.body(&plan.endpoint)?, "network": on.body(&plan.network)? });
+    let mut body =
+        json!({ "owner": owner, "endpoint": on.body(&plan.endpoint)?, "network": on.body(&plan.network)? });
     if let Some(device) = &plan.device {
         body["device"] = on.body(device)?;
     }
@@ -179,9 +183,10 @@ impl Owner {
         match (&self.password, &self.password_file) {
             (Some(Secret(password)), None) => Ok(password.clone()),
             (None, Some(path)) => password::from_file(&beside(file, path)),
-            (None, None) | (Some(_), Some(_)) => {
-                Err(Failure::Verb(format!("{}: [owner] needs either password or password_file", file.display())))
-            }
+            (None, None) | (Some(_), Some(_)) => Err(Failure::Verb(format!(
+                "{}: [owner] needs either password or password_file",
+                file.display()
+            ))),
         }
     }
 }

@@ -28,7 +28,8 @@ pub(super) struct BundleArgs {
 }
 
 /// Settings whose values are numbers and words of ours; the others may hold paths, hosts or addresses.
-const SHOWN: &[&str] = &["server.roles", "tunnel.", "log.format", "limits.", "database.readers", "database.pool_size"];
+const SHOWN: &[&str] =
+    &["server.roles", "tunnel.", "log.format", "limits.", "database.readers", "database.pool_size"];
 
 /// Audit events that are looked at.
 const RECENT: usize = 200;
@@ -63,7 +64,8 @@ pub(super) async fn run(args: &BundleArgs, settings: &Settings, form: Form) -> R
     file.keep_bytes(&tar.finish())?;
     let names: Vec<&str> = parts.iter().map(|(name, _)| *name).collect();
     let answer = json!({ "file": args.file.display().to_string(), "parts": names });
-    let said = format!("wrote {}: {}; look through it before you send it", args.file.display(), names.join(", "));
+    let said =
+        format!("wrote {}: {}; look through it before you send it", args.file.display(), names.join(", "));
     form.done(&answer, &said)
 }
 
@@ -113,7 +115,8 @@ fn readiness(ready: bool, report: &Value) -> Value {
 /// How many of what there are, and how full the pools.
 async fn state(client: &Client) -> Value {
     let system = client.get("/api/v1/system").await.map(|answer| answer.body).unwrap_or(Value::Null);
-    let networks = client.get("/api/v1/networks?limit=200").await.map(|answer| answer.body).unwrap_or(Value::Null);
+    let networks =
+        client.get("/api/v1/networks?limit=200").await.map(|answer| answer.body).unwrap_or(Value::Null);
     let items = networks.get("items").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     let pool = |network: &Value, family: &str| {
         let figure = |key: &str| network.pointer(&format!("/{family}/{key}")).cloned();
@@ -137,6 +140,7 @@ async fn state(client: &Client) -> Value {
 async fn recent(client: &Client) -> Value {
     let found = client.get(&format!("/api/v1/audit?limit={RECENT}")).await.map(|answer| answer.body);
     let items = found.unwrap_or(Value::Null).get_mut("items").map(Value::take).unwrap_or(Value::Null);
-    let keep = |it: &Value| json!({ "at": it.get("at"), "action": it.get("action"), "outcome": it.get("outcome") });
+    let keep =
+        |it: &Value| json!({ "at": it.get("at"), "action": it.get("action"), "outcome": it.get("outcome") });
     Value::Array(items.as_array().map_or(&[][..], Vec::as_slice).iter().map(keep).collect())
 }

@@ -30,8 +30,10 @@ pub(super) enum UserVerb {
     #[command(after_help = "Example:\n  caspervpn user show ada")]
     Show(Named),
     /// Make a user. Without a password the user cannot sign in, and only owns devices.
-    #[command(after_help = "Example:\n  caspervpn user create ada --display-name 'Ada Lovelace' --role admin \
-                            --password-file /run/ada.password")]
+    #[command(
+        after_help = "Example:\n  caspervpn user create ada --display-name 'Ada Lovelace' --role admin \
+                            --password-file /run/ada.password"
+    )]
     Create(CreateArgs),
     /// Change a user's name, role, limits or expiry.
     #[command(after_help = "Example:\n  caspervpn user update ada --data-limit 50GiB --expires-at none")]
@@ -151,8 +153,14 @@ pub(super) struct UpdateArgs {
 
 const USERS: &str = "/api/v1/users";
 
-const ROW: &[Column] =
-    &[("LOGIN", "/login"), ("NAME", "/display_name"), ("ROLE", "/role"), ("STATE", "/state"), ("EXPIRES", "/expires_at"), ("ID", "/id")];
+const ROW: &[Column] = &[
+    ("LOGIN", "/login"),
+    ("NAME", "/display_name"),
+    ("ROLE", "/role"),
+    ("STATE", "/state"),
+    ("EXPIRES", "/expires_at"),
+    ("ID", "/id"),
+];
 
 const WHOLE: &[Column] = &[
     ("ID", "/id"),
@@ -174,7 +182,8 @@ impl UserVerb {
     pub(super) async fn run(self, on: &Asked) -> Result<(), Failure> {
         match self {
             Self::List { page, role, deleted } => {
-                let filters = [("role", role.map(Role::word)), ("deleted", deleted.then(|| "true".to_owned()))];
+                let filters =
+                    [("role", role.map(Role::word)), ("deleted", deleted.then(|| "true".to_owned()))];
                 on.form.list(&page.read(&on.client, USERS, &filters).await?, ROW)
             }
             Self::Show(user) => {
@@ -192,7 +201,10 @@ impl UserVerb {
             Self::SetPassword { user, password } => {
                 let path = user.path(on).await?;
                 let password = password.read_or_ask()?;
-                let answer = on.client.post(&format!("{path}/password"), Some(json!({ "password": *password }))).await?;
+                let answer = on
+                    .client
+                    .post(&format!("{path}/password"), Some(json!({ "password": *password })))
+                    .await?;
                 on.form.done(&answer.body, &format!("{} has a new password", user.user))
             }
             Self::Delete(user) => {
@@ -240,7 +252,8 @@ impl Role {
 
 async fn create(args: CreateArgs, on: &Asked) -> Result<(), Failure> {
     let mut body = on.body(&args)?;
-    let password = if args.password { Some(args.password_from.read_or_ask()?) } else { args.password_from.read()? };
+    let password =
+        if args.password { Some(args.password_from.read_or_ask()?) } else { args.password_from.read()? };
     if let Some(password) = password {
         body["password"] = json!(*password);
     }

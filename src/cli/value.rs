@@ -111,7 +111,10 @@ impl FromStr for When {
 
     fn from_str(text: &str) -> Result<Self, Unreadable> {
         let whole = if text.contains('T') { text.to_owned() } else { format!("{text}T00:00:00Z") };
-        whole.parse().map(Self).map_err(|_| Unreadable("write a time such as 2026-01-31 or 2026-01-31T12:00:00Z"))
+        whole
+            .parse()
+            .map(Self)
+            .map_err(|_| Unreadable("write a time such as 2026-01-31 or 2026-01-31T12:00:00Z"))
     }
 }
 
@@ -131,7 +134,10 @@ impl FromStr for Day {
     type Err = Unreadable;
 
     fn from_str(text: &str) -> Result<Self, Unreadable> {
-        format!("{text}T00:00:00Z").parse().map(Self).map_err(|_| Unreadable("write a day such as 2026-01-31"))
+        format!("{text}T00:00:00Z")
+            .parse()
+            .map(Self)
+            .map_err(|_| Unreadable("write a day such as 2026-01-31"))
     }
 }
 

@@ -125,7 +125,12 @@ pub async fn demo(
 }
 
 /// Fills the service and lets its clients talk, for as long as it is polled.
-async fn play(app: &App, shown: &Shown, udp_port: u16, announce: impl FnOnce(&Shown)) -> Result<(), DemoError> {
+async fn play(
+    app: &App,
+    shown: &Shown,
+    udp_port: u16,
+    announce: impl FnOnce(&Shown),
+) -> Result<(), DemoError> {
     let devices = seed::fill(app, &shown.password, udp_port).await?;
     clients::talk(&devices, udp_port, || announce(shown)).await
 }
@@ -141,7 +146,13 @@ fn start(scratch: &Scratch, listen: SocketAddr) -> Result<Start, DemoError> {
         .with_set("log.level=warn");
     let settings = Settings::load(&args).map_err(DemoError::Settings)?;
     let level = logging::start(&settings.log, false).map_err(DemoError::Log)?;
-    Ok(Start { settings, args, level, node: Some(Mode::Detached(MemoryTransport::default())) })
+    Ok(Start {
+        settings,
+        args,
+        level,
+        node: Some(Mode::Detached(MemoryTransport::default())),
+        offer_link: false,
+    })
 }
 
 /// A port that is free now. Somebody may take it before the service does, which then says so.

@@ -74,7 +74,8 @@ pub(super) fn sqlite_versions(connection: &Connection) -> rusqlite::Result<(i64,
 
 /// The same of a PostgreSQL database.
 pub(super) async fn postgres_versions(url: &str) -> Result<(i64, i64), OpenError> {
-    let found = with_client(url, async |client: &mut tokio_postgres::Client| postgres_version(client).await).await?;
+    let found =
+        with_client(url, async |client: &mut tokio_postgres::Client| postgres_version(client).await).await?;
     Ok((found, newest(&postgres_steps::migrations::runner())))
 }
 

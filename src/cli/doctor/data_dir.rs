@@ -47,12 +47,16 @@ fn missing(dir: &Path) -> Finding {
     let parent = dir.ancestors().skip(1).find(|it| it.is_dir());
     let shown = dir.display();
     match parent.map(probe_write) {
-        Some(Ok(())) => Finding::ok("data-dir", format!("{shown} is not there yet; the first start makes it")),
+        Some(Ok(())) => {
+            Finding::ok("data-dir", format!("{shown} is not there yet; the first start makes it"))
+        }
         Some(Err(cause)) => {
             let fix = format!("mkdir -m 0700 -p {shown}, and give it to the service's user");
             Finding::fail("data-dir", format!("{shown} is not there and cannot be made: {cause}"), fix)
         }
-        None => Finding::fail("data-dir", format!("{shown} is not there"), format!("mkdir -m 0700 -p {shown}")),
+        None => {
+            Finding::fail("data-dir", format!("{shown} is not there"), format!("mkdir -m 0700 -p {shown}"))
+        }
     }
 }
 
@@ -62,13 +66,19 @@ fn modes(dir: &Path) -> Finding {
         (mode & 0o077 != 0).then(|| format!("{} (mode {mode:04o})", path.display()))
     };
     let secret = ["caspervpn.db", "caspervpn.db-wal", "master.key"];
-    let exposed: Vec<String> =
-        std::iter::once(dir.to_owned()).chain(secret.iter().map(|name| dir.join(name))).filter_map(|it| open(&it)).collect();
+    let exposed: Vec<String> = std::iter::once(dir.to_owned())
+        .chain(secret.iter().map(|name| dir.join(name)))
+        .filter_map(|it| open(&it))
+        .collect();
     if exposed.is_empty() {
         return Finding::ok("data-dir", format!("{} is for its owner only", dir.display()));
     }
     let what = format!("others may read {}", exposed.join(", "));
-    Finding::fail("data-dir", what, format!("chmod 0700 {0}; chmod 0600 {0}/caspervpn.db* {0}/master.key", dir.display()))
+    Finding::fail(
+        "data-dir",
+        what,
+        format!("chmod 0700 {0}; chmod 0600 {0}/caspervpn.db* {0}/master.key", dir.display()),
+    )
 }
 
 fn writable(dir: &Path) -> Finding {
@@ -91,7 +101,13 @@ fn probe_write(dir: &Path) -> std::io::Result<()> {
 fn disk(dir: &Path) -> Vec<Finding> {
     let found = match rustix::fs::statvfs(dir) {
         Ok(found) => found,
-        Err(cause) => return vec![Finding::warn("disk", format!("the disk does not tell its room: {cause}"), "see `df`")],
+        Err(cause) => {
+            return vec![Finding::warn(
+                "disk",
+                format!("the disk does not tell its room: {cause}"),
+                "see `df`",
+            )];
+        }
     };
     let free = found.f_bavail.saturating_mul(found.f_frsize);
     let shown = format!("{} free for {}", size(free), dir.display());
@@ -139,7 +155,9 @@ const REMOTE: &[(u32, &str)] = &[
 async fn database(settings: &Settings) -> (Finding, bool) {
     let found = match services::database(settings) {
         Ok(database) => inspect(&database).await,
-        Err(cause) => return (Finding::fail("database", chain(&cause).to_string(), "see database.password"), false),
+        Err(cause) => {
+            return (Finding::fail("database", chain(&cause).to_string(), "see database.password"), false);
+        }
     };
     let finding = match &found {
         Ok(None) => Finding::ok("database", "there is none yet; the first start makes it"),
@@ -158,7 +176,11 @@ fn state(found: &Inspection) -> Finding {
     }
     if schema > known {
         let what = format!("the database has schema {schema}, this program knows up to {known}");
-        return Finding::fail("database", what, "start the newer caspervpn, or restore a backup from before the upgrade");
+        return Finding::fail(
+            "database",
+            what,
+            "start the newer caspervpn, or restore a backup from before the upgrade",
+        );
     }
     if schema < known {
         return Finding::ok("database", format!("schema {schema}; the next start brings it to {known}"));
@@ -169,7 +191,9 @@ fn state(found: &Inspection) -> Finding {
 fn remedy(cause: &OpenError) -> &'static str {
     match cause {
         OpenError::Damaged { .. } => "stop the service and restore a backup",
-        OpenError::Unreachable { .. } | OpenError::Url => "check database.url and that the server takes connections",
+        OpenError::Unreachable { .. } | OpenError::Url => {
+            "check database.url and that the server takes connections"
+        }
         OpenError::Directory { .. }
         | OpenError::Locked { .. }
         | OpenError::NoWal { .. }
@@ -184,7 +208,9 @@ fn remedy(cause: &OpenError) -> &'static str {
 
 fn master_key(settings: &Settings, is_new: bool, runs: bool) -> Finding {
     match services::check_master_key(settings) {
-        Ok(()) => Finding::ok("master-key", "the master key is there; keep a copy of it outside this machine"),
+        Ok(()) => {
+            Finding::ok("master-key", "the master key is there; keep a copy of it outside this machine")
+        }
         Err(_) if is_new && settings.keys.master == MasterKeyPlace::Auto => {
             Finding::ok("master-key", "there is none yet; the first start makes it")
         }

@@ -46,7 +46,8 @@ fn may_change_the_network(findings: &mut Vec<Finding>) -> bool {
             true
         }
         Ok(_) => {
-            let what = "this command runs without CAP_NET_ADMIN, so it cannot tell what a service with it could do";
+            let what =
+                "this command runs without CAP_NET_ADMIN, so it cannot tell what a service with it could do";
             findings.push(Finding::warn("rights", what, "run doctor as root"));
             false
         }
@@ -68,7 +69,11 @@ fn tunnel(backend: Backend) -> Finding {
         Ok(carrier) => Finding::ok("tunnel", format!("WireGuard can be carried by the {carrier} backend")),
         Err(refusal) => {
             let what = format!("no tunnel can be had: {}", chain(&refusal));
-            Finding::fail("tunnel", what, "see the line above; or set tunnel.backend = \"off\" on a host without tunnels")
+            Finding::fail(
+                "tunnel",
+                what,
+                "see the line above; or set tunnel.backend = \"off\" on a host without tunnels",
+            )
         }
     }
 }
@@ -111,7 +116,13 @@ fn firewall() -> Vec<Finding> {
         // Rules that let our interfaces pass may stand in the same chain, so this is no proof of a fault.
         Ok(chains) => chains
             .iter()
-            .map(|chain| Finding::warn("firewall", format!("another firewall drops forwarded packets in {chain}"), foreign_drop(&chain.to_string())))
+            .map(|chain| {
+                Finding::warn(
+                    "firewall",
+                    format!("another firewall drops forwarded packets in {chain}"),
+                    foreign_drop(&chain.to_string()),
+                )
+            })
             .collect(),
         Err(cause) => {
             let what = format!("nftables does not answer: {}", chain(&cause));
@@ -123,7 +134,11 @@ fn firewall() -> Vec<Finding> {
 fn clock() -> Finding {
     let now: Timestamp = SystemClock::new().now();
     if !(SANE_YEARS[0]..SANE_YEARS[1]).contains(&now.as_seconds()) {
-        return Finding::fail("clock", format!("the clock says {now}"), "set the clock: timedatectl set-ntp true");
+        return Finding::fail(
+            "clock",
+            format!("the clock says {now}"),
+            "set the clock: timedatectl set-ntp true",
+        );
     }
     match timekeeping::is_synchronised() {
         Ok(true) => Finding::ok("clock", "the clock is kept right by a time service"),
@@ -132,6 +147,10 @@ fn clock() -> Finding {
             "no time service keeps the clock right; expiries and sign-ins go by it",
             "timedatectl set-ntp true, or run chrony",
         ),
-        Err(cause) => Finding::warn("clock", format!("cannot ask the kernel about its clock: {cause}"), "nothing, in a container"),
+        Err(cause) => Finding::warn(
+            "clock",
+            format!("cannot ask the kernel about its clock: {cause}"),
+            "nothing, in a container",
+        ),
     }
 }

@@ -14,9 +14,13 @@ use crate::config::server::Role;
 /// Looks at what the settings and the networks listen on. A running service is asked for its own ports elsewhere.
 pub(super) fn look(settings: &Settings, service: &Service) -> Vec<Finding> {
     if service.runs {
-        return vec![Finding::ok("ports", "the running service holds its ports; /readyz and the node tell of trouble")];
+        return vec![Finding::ok(
+            "ports",
+            "the running service holds its ports; /readyz and the node tell of trouble",
+        )];
     }
-    let mut findings: Vec<Finding> = settings.listen.all().filter_map(|(key, address)| tcp(key, address)).collect();
+    let mut findings: Vec<Finding> =
+        settings.listen.all().filter_map(|(key, address)| tcp(key, address)).collect();
     if settings.server.has(Role::Agent) {
         findings.extend(service.udp_ports.iter().map(|port| udp(*port)));
     }
@@ -42,7 +46,8 @@ fn udp(port: u16) -> Finding {
     match UdpSocket::bind(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port))) {
         Ok(_) => Finding::ok("ports", format!("WireGuard's {port}/udp is free")),
         Err(cause) => {
-            let fix = "give the node another one: caspervpn node networks update local NETWORK --listen-port PORT";
+            let fix =
+                "give the node another one: caspervpn node networks update local NETWORK --listen-port PORT";
             refused(&format!("WireGuard's {port}/udp"), fix, &cause, || udp_holder(port))
         }
     }
@@ -51,15 +56,20 @@ fn udp(port: u16) -> Finding {
 fn refused(what: &str, fix: &str, cause: &io::Error, holder: impl FnOnce() -> Option<String>) -> Finding {
     match cause.kind() {
         ErrorKind::AddrInUse => {
-            let holder = holder().unwrap_or_else(|| "somebody that this user may not see, or the kernel".to_owned());
+            let holder =
+                holder().unwrap_or_else(|| "somebody that this user may not see, or the kernel".to_owned());
             Finding::fail("ports", format!("{what} is held by {holder}"), format!("stop it, or {fix}"))
         }
-        ErrorKind::AddrNotAvailable => {
-            Finding::fail("ports", format!("{what} is no address of this host"), format!("see `ip address`, or {fix}"))
-        }
-        ErrorKind::PermissionDenied => {
-            Finding::fail("ports", format!("{what} needs CAP_NET_BIND_SERVICE"), format!("run as root, or {fix}"))
-        }
+        ErrorKind::AddrNotAvailable => Finding::fail(
+            "ports",
+            format!("{what} is no address of this host"),
+            format!("see `ip address`, or {fix}"),
+        ),
+        ErrorKind::PermissionDenied => Finding::fail(
+            "ports",
+            format!("{what} needs CAP_NET_BIND_SERVICE"),
+            format!("run as root, or {fix}"),
+        ),
         _ => Finding::fail("ports", format!("{what} cannot be had: {cause}"), fix),
     }
 }
@@ -68,7 +78,8 @@ fn tcp_holder(at: SocketAddr) -> Option<String> {
     let mut entries = procfs::net::tcp().unwrap_or_default();
     entries.extend(procfs::net::tcp6().unwrap_or_default());
     let holds = |local: SocketAddr| {
-        local.port() == at.port() && (local.ip() == at.ip() || local.ip().is_unspecified() || at.ip().is_unspecified())
+        local.port() == at.port()
+            && (local.ip() == at.ip() || local.ip().is_unspecified() || at.ip().is_unspecified())
     };
     let listening = |state: &procfs::net::TcpState| *state == procfs::net::TcpState::Listen;
     entries.iter().find(|it| listening(&it.state) && holds(it.local_address)).and_then(|it| holder(it.inode))
@@ -86,7 +97,9 @@ fn udp_holder(port: u16) -> Option<String> {
 fn holder(inode: u64) -> Option<String> {
     let has = |process: &procfs::process::Process| {
         let open = process.fd().ok()?;
-        open.flatten().any(|fd| matches!(fd.target, FDTarget::Socket(socket) if socket == inode)).then_some(())
+        open.flatten()
+            .any(|fd| matches!(fd.target, FDTarget::Socket(socket) if socket == inode))
+            .then_some(())
     };
     let process = procfs::process::all_processes().ok()?.flatten().find(|process| has(process).is_some())?;
     let name = process.stat().map(|stat| stat.comm).unwrap_or_default();

@@ -50,13 +50,21 @@ async fn health(settings: &Settings) -> Vec<Finding> {
     const FIX: &str = "see its log: journalctl -u caspervpn";
     let report = match healthcheck::readiness(settings).await {
         Ok((_, report)) => report,
-        Err(why) => return vec![Finding::fail("service", format!("the server runs but does not answer: {why}"), FIX)],
+        Err(why) => {
+            return vec![Finding::fail("service", format!("the server runs but does not answer: {why}"), FIX)];
+        }
     };
     let list = |key: &str| report.get(key).and_then(Value::as_array).cloned().unwrap_or_default();
     let text = |it: &Value, key: &str| it.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
     let failing = list("conditions").into_iter().filter(|it| it.get("ok") == Some(&Value::Bool(false)));
     let mut findings: Vec<Finding> = failing
-        .map(|it| Finding::fail("service", format!("{} is not well: {}", text(&it, "name"), text(&it, "reason")), FIX))
+        .map(|it| {
+            Finding::fail(
+                "service",
+                format!("{} is not well: {}", text(&it, "name"), text(&it, "reason")),
+                FIX,
+            )
+        })
         .collect();
     findings.extend(list("notes").iter().map(|it| Finding::warn("service", text(it, "text"), "as it says")));
     if findings.is_empty() {
@@ -82,7 +90,11 @@ async fn endpoint(client: &Client) -> Option<Finding> {
     const FIX: &str = "caspervpn settings update --endpoint-host HOST";
     let settings = client.get(SETTINGS).await.ok()?.body;
     let Some(host) = settings.get("endpoint_host").and_then(Value::as_str) else {
-        return Some(Finding::warn("endpoint", "no public endpoint is set, so no configuration is handed out", FIX));
+        return Some(Finding::warn(
+            "endpoint",
+            "no public endpoint is set, so no configuration is handed out",
+            FIX,
+        ));
     };
     if host.parse::<IpAddr>().is_ok() {
         return Some(Finding::ok("endpoint", "the public endpoint is an address"));

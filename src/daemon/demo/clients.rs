@@ -37,7 +37,11 @@ const QUIET: Duration = Duration::from_secs(4);
 const PATIENCE: Duration = Duration::from_millis(500);
 
 /// Connects every device and lets it talk without end. `ready` is called once each has shaken hands.
-pub(super) async fn talk(devices: &[DemoDevice], udp_port: u16, ready: impl FnOnce()) -> Result<(), DemoError> {
+pub(super) async fn talk(
+    devices: &[DemoDevice],
+    udp_port: u16,
+    ready: impl FnOnce(),
+) -> Result<(), DemoError> {
     let server = SocketAddr::from((Ipv4Addr::LOCALHOST, udp_port));
     let mut clients = Vec::new();
     for device in devices {

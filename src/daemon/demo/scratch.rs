@@ -17,7 +17,8 @@ impl Scratch {
     pub(super) fn make(environment: &Environment) -> io::Result<Self> {
         let parent = Path::new(environment.find("TMPDIR").unwrap_or("/tmp"));
         let suffix = random::bytes::<8>().map_err(io::Error::other)?;
-        let path = std::path::absolute(parent)?.join(format!("caspervpn-demo-{:016x}", u64::from_be_bytes(*suffix)));
+        let path =
+            std::path::absolute(parent)?.join(format!("caspervpn-demo-{:016x}", u64::from_be_bytes(*suffix)));
         DirBuilder::new().mode(0o700).create(&path)?;
         Ok(Self(path))
     }

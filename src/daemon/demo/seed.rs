@@ -84,7 +84,11 @@ enum Special {
 }
 
 /// Makes everything; answers the devices whose clients are to run.
-pub(super) async fn fill(app: &App, password: &Zeroizing<String>, udp_port: u16) -> Result<Vec<DemoDevice>, DemoError> {
+pub(super) async fn fill(
+    app: &App,
+    password: &Zeroizing<String>,
+    udp_port: u16,
+) -> Result<Vec<DemoDevice>, DemoError> {
     let ctx = Ctx::host(None);
     let now = SystemClock::new().now();
     let owner = set_up(app, &ctx, password, udp_port).await?;
@@ -126,7 +130,12 @@ pub(super) async fn fill(app: &App, password: &Zeroizing<String>, udp_port: u16)
     Ok(running)
 }
 
-async fn set_up(app: &App, ctx: &Ctx, password: &Zeroizing<String>, udp_port: u16) -> Result<UserId, DemoError> {
+async fn set_up(
+    app: &App,
+    ctx: &Ctx,
+    password: &Zeroizing<String>,
+    udp_port: u16,
+) -> Result<UserId, DemoError> {
     let mut refused = None;
     for pool in POOLS {
         let mut owner = person(OWNER, "Ada Lovelace")?;
@@ -207,12 +216,15 @@ async fn configured(app: &App, ctx: &Ctx, id: DeviceId, pair: &KeyPair) -> Resul
     let network = app.networks().get(ctx, item.row.device.network).await.map_err(failed("a network"))?;
     let pool = network.ipv4.ok_or(AppError::NotFound { noun: "pool" }).map_err(failed("a pool"))?;
     let entry = |key: &str| {
-        let line = revealed.conf.lines().find_map(|line| line.strip_prefix(key)?.trim_start().strip_prefix('='));
+        let line =
+            revealed.conf.lines().find_map(|line| line.strip_prefix(key)?.trim_start().strip_prefix('='));
         line.map(str::trim)
     };
     let node_key = entry("PublicKey").unwrap_or_default().parse().map_err(failed("the node's key"))?;
-    let preshared_key = entry("PresharedKey").map(str::parse).transpose().map_err(failed("a preshared key"))?;
-    let addresses: BTreeSet<IpAddr> = [item.row.device.ipv4, item.row.device.ipv6].into_iter().flatten().collect();
+    let preshared_key =
+        entry("PresharedKey").map(str::parse).transpose().map_err(failed("a preshared key"))?;
+    let addresses: BTreeSet<IpAddr> =
+        [item.row.device.ipv4, item.row.device.ipv6].into_iter().flatten().collect();
     Ok(DemoDevice {
         private_key: pair.private.clone(),
         addresses,
