@@ -49,7 +49,7 @@ impl Place {
     fn json(&self, args: &[&str]) -> Value {
         let output = self.command(args).arg("--json").output().unwrap();
         assert!(output.status.success(), "{args:?}: {}", text(&output.stderr));
-        serde_json::from_slice(&output.stdout).unwrap()
+        json(&output)
     }
 
     fn serve(&self) -> Running {
@@ -98,6 +98,10 @@ fn terminate(child: &Child) {
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn json(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("no JSON; {}", text(&output.stderr)))
 }
 
 fn until(what: &str, mut done: impl FnMut() -> bool) {
@@ -245,7 +249,7 @@ fn doctor_finds_a_busy_port_and_a_directory_that_cannot_be_written() {
     let place = Place::new();
     let level = |place: &Place, extra: &[&str], check: &str| {
         let output = place.command(&["doctor", "--json"]).args(extra).output().unwrap();
-        let answer: Value = serde_json::from_slice(&output.stdout).expect(&text(&output.stderr));
+        let answer: Value = json(&output);
         let findings = answer["findings"].as_array().unwrap().clone();
         let failing = findings.iter().any(|it| it["check"] == check && it["level"] == "fail");
         assert_eq!(output.status.success(), answer["ok"].as_bool().unwrap());
@@ -256,10 +260,8 @@ fn doctor_finds_a_busy_port_and_a_directory_that_cannot_be_written() {
     let taken = TcpListener::bind(("127.0.0.1", place.port)).unwrap();
     let (busy, findings) = level(&place, &[], "ports");
     drop(taken);
-    let unwritable = Place::new();
     let output =
         program(&["doctor", "--json", "--data-dir", "/proc/sys", "--config", "/dev/null"]).output().unwrap();
-    drop(unwritable);
 
     assert!(!well && busy);
     let said = findings.iter().find(|it| it["level"] == "fail" && it["check"] == "ports").unwrap();
@@ -319,7 +321,7 @@ fn a_demonstration_has_clients_online_with_growing_counters_and_leaves_nothing()
     let ask = |args: &[&str]| -> Value {
         let output =
             program(args).args(["--json", "--config", "/dev/null", "--data-dir", &data]).output().unwrap();
-        serde_json::from_slice(&output.stdout).expect(&text(&output.stderr))
+        json(&output)
     };
     let moved = |name: &str, user: &str| {
         let live = ask(&["device", "live", name, "--user", user]);
