@@ -1,12 +1,11 @@
 //! The way from a verb to the API: the running server's local socket, or the same routes in this process.
 
 use std::io;
+use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::Value;
 use tokio::net::UnixStream;
-
-use std::sync::Arc;
 
 use crate::cli::client::Client;
 use crate::cli::failure::Failure;
@@ -57,14 +56,14 @@ impl Asked {
 /// The running server's socket. One that is there but closed to this user counts: the call says why it fails.
 pub(super) async fn running(settings: &Settings) -> Option<LocalApi> {
     let Some(Address::Unix(path)) = &settings.listen.local else { return None };
-    match UnixStream::connect(path).await {
-        Ok(_) => Some(LocalApi::Socket(path.clone())),
-        Err(cause) => match cause.kind() {
-            // No file, no directory, or a file that a killed server left behind.
-            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused | io::ErrorKind::NotADirectory => None,
-            _ => Some(LocalApi::Socket(path.clone())),
-        },
-    }
+    let there = || Some(LocalApi::Socket(path.clone()));
+    let Err(cause) = UnixStream::connect(path).await else { return there() };
+    // No file, no directory, or a file that a killed server left behind.
+    let nobody = matches!(
+        cause.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused | io::ErrorKind::NotADirectory
+    );
+    if nobody { None } else { there() }
 }
 
 /// The same routes in this process, which holds the data directory until the API is closed.

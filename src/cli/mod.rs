@@ -87,6 +87,27 @@ enum Verb {
     /// Run a demonstration with made-up users and real traffic. Needs no root; everything is gone at its end.
     #[command(after_help = "Example:\n  caspervpn demo --listen 127.0.0.1:8080")]
     Demo(demo::DemoArgs),
+    /// Boot settings: the file, the environment, the flags.
+    #[command(subcommand)]
+    Config(config::ConfigVerb),
+    /// Look for what keeps the service from working on this machine, and say how to mend it.
+    #[command(after_help = "Example:\n  sudo caspervpn doctor")]
+    Doctor,
+    /// Ask the running server whether it is ready. For load balancers, containers and scripts.
+    #[command(after_help = "Example:\n  caspervpn healthcheck || systemctl restart caspervpn")]
+    Healthcheck,
+    /// Write a .tar file for whoever helps you: settings, versions, findings and figures, without secrets, names,
+    /// keys or addresses.
+    #[command(after_help = "Example:\n  sudo caspervpn support-bundle --file bundle.tar")]
+    SupportBundle(support_bundle::BundleArgs),
+    /// What is done through the API.
+    #[command(flatten)]
+    Api(ApiVerb),
+}
+
+/// What is done through the API, whether the server runs or not.
+#[derive(Debug, Subcommand)]
+enum ApiVerb {
     /// Print a new one-time link that sets the service up. The one before is dead.
     #[command(after_help = "Example:\n  caspervpn setup-link")]
     SetupLink,
@@ -114,19 +135,6 @@ enum Verb {
     /// Policy that is changed while the service runs.
     #[command(subcommand)]
     Settings(settings::SettingsVerb),
-    /// Boot settings: the file, the environment, the flags.
-    #[command(subcommand)]
-    Config(config::ConfigVerb),
-    /// Look for what keeps the service from working on this machine, and say how to mend it.
-    #[command(after_help = "Example:\n  sudo caspervpn doctor")]
-    Doctor,
-    /// Ask the running server whether it is ready. For load balancers, containers and scripts.
-    #[command(after_help = "Example:\n  caspervpn healthcheck || systemctl restart caspervpn")]
-    Healthcheck,
-    /// Write a .tar file for whoever helps you: settings, versions, findings and figures, without secrets, names,
-    /// keys or addresses.
-    #[command(after_help = "Example:\n  sudo caspervpn support-bundle --file bundle.tar")]
-    SupportBundle(support_bundle::BundleArgs),
 }
 
 /// Runs the verb that the process was started with.
@@ -152,40 +160,38 @@ pub fn main() -> Exit {
 fn run(cli: Cli) -> Result<Exit, Failure> {
     let form = if cli.common.json { Form::Json } else { Form::Text };
     let args = cli.common.args()?;
-    if let Verb::Demo(demo) = &cli.verb {
-        return demo::run(demo, form);
-    }
-    let settings = Settings::load(&args).map_err(Failure::Settings)?;
+    // A demonstration has settings of its own; a fault in the machine's must not keep it from running.
+    let load = || Settings::load(&args).map_err(Failure::Settings);
     match cli.verb {
-        Verb::Serve => serve::run(settings, args),
-        Verb::Config(verb) => verb.run(&settings, form).map(|()| Exit::Success),
-        other => {
-            ask::start_log(&settings);
-            let done = executor::run_here(other.ask(&settings, form));
-            let done = done.map_err(Failure::terminal("start a runtime"))?;
-            done.map(|()| Exit::Success)
+        Verb::Demo(demo) => demo::run(&demo, form),
+        Verb::Serve => serve::run(load()?, args),
+        Verb::Config(verb) => verb.run(&load()?, form).map(|()| Exit::Success),
+        Verb::Doctor => here(&load()?, async |settings| doctor::run(settings, form).await),
+        Verb::Healthcheck => here(&load()?, async |settings| healthcheck::run(settings, form).await),
+        Verb::SupportBundle(args) => {
+            here(&load()?, async |settings| support_bundle::run(&args, settings, form).await)
         }
+        Verb::Api(verb) => here(&load()?, async |settings| {
+            let on = Asked::open(settings, form).await?;
+            let done = verb.run(settings, &on).await;
+            on.close().await;
+            done
+        }),
     }
 }
 
-impl Verb {
-    /// Does what needs the service, its socket or its data directory.
-    async fn ask(self, settings: &Settings, form: Form) -> Result<(), Failure> {
-        match self {
-            Self::Doctor => return doctor::run(settings, form).await,
-            Self::Healthcheck => return healthcheck::run(settings, form).await,
-            Self::SupportBundle(args) => return support_bundle::run(&args, settings, form).await,
-            other => {
-                let on = Asked::open(settings, form).await?;
-                let done = other.call(settings, &on).await;
-                on.close().await;
-                done
-            }
-        }
-    }
+/// Does a verb on this thread.
+fn here(
+    settings: &Settings,
+    verb: impl AsyncFnOnce(&Settings) -> Result<(), Failure>,
+) -> Result<Exit, Failure> {
+    ask::start_log(settings);
+    let done = executor::run_here(verb(settings)).map_err(Failure::terminal("start a runtime"))?;
+    done.map(|()| Exit::Success)
+}
 
-    /// Does what is done through the API.
-    async fn call(self, settings: &Settings, on: &Asked) -> Result<(), Failure> {
+impl ApiVerb {
+    async fn run(self, settings: &Settings, on: &Asked) -> Result<(), Failure> {
         match self {
             Self::SetupLink => setup::link(settings.listen.api.as_ref(), on).await,
             Self::Setup(args) => setup::run(&args, on).await,
@@ -196,13 +202,6 @@ impl Verb {
             Self::Session(verb) => verb.run(on).await,
             Self::Audit(verb) => verb.run(on).await,
             Self::Settings(verb) => verb.run(on).await,
-            // These were done before the API was opened.
-            Self::Serve
-            | Self::Demo(_)
-            | Self::Config(_)
-            | Self::Doctor
-            | Self::Healthcheck
-            | Self::SupportBundle(_) => Ok(()),
         }
     }
 }

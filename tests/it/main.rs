@@ -10,6 +10,7 @@ mod agent;
 mod api;
 mod api_fuzz;
 mod api_house;
+mod cli;
 mod config;
 mod databases;
 mod edge;

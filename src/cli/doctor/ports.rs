@@ -54,24 +54,24 @@ fn udp(port: u16) -> Finding {
 }
 
 fn refused(what: &str, fix: &str, cause: &io::Error, holder: impl FnOnce() -> Option<String>) -> Finding {
-    match cause.kind() {
-        ErrorKind::AddrInUse => {
-            let holder =
-                holder().unwrap_or_else(|| "somebody that this user may not see, or the kernel".to_owned());
-            Finding::fail("ports", format!("{what} is held by {holder}"), format!("stop it, or {fix}"))
-        }
-        ErrorKind::AddrNotAvailable => Finding::fail(
-            "ports",
-            format!("{what} is no address of this host"),
-            format!("see `ip address`, or {fix}"),
-        ),
-        ErrorKind::PermissionDenied => Finding::fail(
+    let kind = cause.kind();
+    if kind == ErrorKind::AddrInUse {
+        let holder =
+            holder().unwrap_or_else(|| "somebody that this user may not see, or the kernel".to_owned());
+        return Finding::fail("ports", format!("{what} is held by {holder}"), format!("stop it, or {fix}"));
+    }
+    if kind == ErrorKind::AddrNotAvailable {
+        let fix = format!("see `ip address`, or {fix}");
+        return Finding::fail("ports", format!("{what} is no address of this host"), fix);
+    }
+    if kind == ErrorKind::PermissionDenied {
+        return Finding::fail(
             "ports",
             format!("{what} needs CAP_NET_BIND_SERVICE"),
             format!("run as root, or {fix}"),
-        ),
-        _ => Finding::fail("ports", format!("{what} cannot be had: {cause}"), fix),
+        );
     }
+    Finding::fail("ports", format!("{what} cannot be had: {cause}"), fix)
 }
 
 fn tcp_holder(at: SocketAddr) -> Option<String> {

@@ -51,7 +51,11 @@ async fn health(settings: &Settings) -> Vec<Finding> {
     let report = match healthcheck::readiness(settings).await {
         Ok((_, report)) => report,
         Err(why) => {
-            return vec![Finding::fail("service", format!("the server runs but does not answer: {why}"), FIX)];
+            return vec![Finding::fail(
+                "service",
+                format!("the server runs but does not answer: {why}"),
+                FIX,
+            )];
         }
     };
     let list = |key: &str| report.get(key).and_then(Value::as_array).cloned().unwrap_or_default();

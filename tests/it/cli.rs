@@ -1,0 +1,348 @@
+//! The built program from the outside: exit codes, verbs with the server running and stopped, doctor, demonstration.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A data directory with a server's settings.
+struct Place {
+    dir: TempDir,
+    port: u16,
+}
+
+/// A running `caspervpn`, stopped when it is dropped.
+struct Running(Child);
+
+impl Place {
+    fn new() -> Self {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        Self { dir: tempfile::tempdir().unwrap(), port }
+    }
+
+    fn data(&self) -> PathBuf {
+        self.dir.path().join("data")
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = program(args);
+        command.arg("--data-dir").arg(self.data()).args(["--config", "/dev/null"]).args([
+            "--set",
+            &format!("listen.api=127.0.0.1:{}", self.port),
+            "--set",
+            "listen.agent=off",
+            "--set",
+            "tunnel.backend=off",
+        ]);
+        command
+    }
+
+    fn run(&self, args: &[&str]) -> Output {
+        self.command(args).output().unwrap()
+    }
+
+    fn json(&self, args: &[&str]) -> Value {
+        let output = self.command(args).arg("--json").output().unwrap();
+        assert!(output.status.success(), "{args:?}: {}", text(&output.stderr));
+        json(&output)
+    }
+
+    fn serve(&self) -> Running {
+        let child = self.command(&["serve"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let running = Running(child);
+        until("the server is ready", || self.run(&["healthcheck"]).status.success());
+        running
+    }
+
+    fn set_up(&self) {
+        let file = self.dir.path().join("setup.toml");
+        fs::write(self.dir.path().join("ada.password"), "correct horse battery\n").unwrap();
+        let plan = "token_file = \"session.json\"\n[owner]\nlogin = \"ada\"\npassword_file = \"ada.password\"\n\
+                    [endpoint]\nhost = \"192.0.2.1\"\n[network]\nname = \"office\"\nipv4 = \"10.213.7.0/24\"\n\
+                    dns = [\"9.9.9.9\"]\n";
+        fs::write(&file, plan).unwrap();
+        let output = self.run(&["setup", "--file", file.to_str().unwrap()]);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+    }
+}
+
+impl Running {
+    fn stop(mut self) -> Option<i32> {
+        terminate(&self.0);
+        self.0.wait().unwrap().code()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+fn program(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_caspervpn"));
+    command.args(args).env_remove("CASPERVPN_CONFIG").stdin(Stdio::null());
+    command
+}
+
+fn terminate(child: &Child) {
+    let done = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+    assert!(done.success());
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn json(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("no JSON; {}", text(&output.stderr)))
+}
+
+fn until(what: &str, mut done: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !done() {
+        assert!(began.elapsed() < Duration::from_secs(60), "not within a minute: {what}");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+fn mode(path: &Path) -> u32 {
+    use std::os::unix::fs::PermissionsExt;
+    fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+#[test]
+fn wrong_usage_ends_with_2_and_refused_settings_with_78() {
+    let place = Place::new();
+
+    let unknown_verb = program(&["usr", "list"]).output().unwrap();
+    let password_argument = program(&["user", "set-password", "ada", "secret"]).output().unwrap();
+    let unknown_key = place.run(&["config", "check", "--set", "server.data_dri=/x"]);
+    let help = program(&["device", "qr", "--help"]).output().unwrap();
+
+    assert_eq!((unknown_verb.status.code(), password_argument.status.code()), (Some(2), Some(2)));
+    assert_eq!(unknown_key.status.code(), Some(78));
+    assert!(
+        text(&unknown_key.stderr).contains("did you mean server.data_dir?"),
+        "{}",
+        text(&unknown_key.stderr)
+    );
+    assert_eq!(help.status.code(), Some(0));
+    assert!(text(&help.stdout).contains("Example:"));
+}
+
+#[test]
+fn settings_are_shown_with_their_source_and_without_their_secrets() {
+    let place = Place::new();
+
+    let shown = place.run(&["config", "show", "--set", "database.url=postgres://casper:hunter2@db/casper"]);
+
+    let said = text(&shown.stdout);
+    assert!(said.contains("--data-dir") && said.contains("postgres://casper:***@db/casper"), "{said}");
+    assert!(!said.contains("hunter2"));
+}
+
+#[test]
+fn verbs_answer_the_same_with_the_server_stopped_and_running() {
+    let place = Place::new();
+    place.set_up();
+    let made = place.run(&["user", "create", "grace", "--role", "admin", "--data-limit", "50GiB"]);
+    assert!(made.status.success(), "{}", text(&made.stderr));
+    let asked: [&[&str]; 5] = [
+        &["user", "list"],
+        &["user", "show", "grace"],
+        &["network", "show", "office"],
+        &["device", "list"],
+        &["settings", "show"],
+    ];
+
+    let stopped: Vec<Value> = asked.iter().map(|args| place.json(args)).collect();
+    let server = place.serve();
+    let running: Vec<Value> = asked.iter().map(|args| place.json(args)).collect();
+    let missing = place.run(&["user", "show", "nobody"]);
+
+    assert_eq!(stopped, running);
+    assert_eq!(missing.status.code(), Some(1));
+    assert!(text(&missing.stderr).starts_with("error: nothing in users has the login \"nobody\""));
+    assert_eq!(server.stop(), Some(0));
+}
+
+#[test]
+fn an_unattended_setup_leaves_a_session_that_works_and_runs_once() {
+    let place = Place::new();
+    place.set_up();
+
+    let file = place.dir.path().join("session.json");
+    let session: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+    fs::remove_file(&file).unwrap();
+    let again = place.run(&["setup", "--file", place.dir.path().join("setup.toml").to_str().unwrap()]);
+
+    assert!(session["refresh_token"].is_string() && session["access_token"].is_string());
+    assert_eq!(again.status.code(), Some(1));
+    assert!(text(&again.stderr).contains("has an owner already"), "{}", text(&again.stderr));
+    assert!(!file.exists(), "a setup that was refused leaves no file behind");
+}
+
+#[test]
+fn a_device_made_here_gets_its_whole_configuration_and_no_qr_from_the_server() {
+    let place = Place::new();
+    place.set_up();
+    let conf = place.dir.path().join("laptop.conf");
+
+    let made = place.run(&["device", "create", "laptop", "--user", "ada", "--conf", conf.to_str().unwrap()]);
+    let qr = place.run(&["device", "qr", "laptop"]);
+    let drawn = place.run(&["device", "create", "phone", "--user", "ada", "--qr"]);
+
+    assert!(made.status.success(), "{}", text(&made.stderr));
+    let written = fs::read_to_string(&conf).unwrap();
+    let key = written.lines().find_map(|line| line.strip_prefix("PrivateKey = ")).unwrap();
+    assert_eq!((key.len(), mode(&conf)), (44, 0o600));
+    assert!(!text(&made.stdout).contains(key));
+    assert_eq!(qr.status.code(), Some(1));
+    assert!(text(&qr.stderr).contains("private key is not on the server"), "{}", text(&qr.stderr));
+    assert!(text(&drawn.stdout).contains('▀'), "{}", text(&drawn.stderr));
+}
+
+#[test]
+fn a_password_comes_from_standard_input_but_never_from_an_empty_one() {
+    let place = Place::new();
+    place.set_up();
+    let set = |password: &str| {
+        let mut child = place
+            .command(&["user", "set-password", "ada", "--password-file", "-"])
+            .stdin(Stdio::piped())
+            .stderr(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(password.as_bytes()).unwrap();
+        child.wait_with_output().unwrap()
+    };
+
+    assert!(set("another horse battery\n").status.success());
+    assert_eq!(set("").status.code(), Some(1));
+    assert!(text(&set("short\n").stderr).contains("/password"));
+}
+
+#[test]
+fn healthcheck_is_1_without_a_server_and_0_with_one() {
+    let place = Place::new();
+
+    let without = place.run(&["healthcheck"]);
+    let server = place.serve();
+    let with = place.run(&["healthcheck", "--json"]);
+
+    assert_eq!(without.status.code(), Some(1));
+    assert_eq!(with.status.code(), Some(0));
+    assert_eq!(serde_json::from_slice::<Value>(&with.stdout).unwrap()["status"], "ready");
+    drop(server);
+}
+
+#[test]
+fn doctor_finds_a_busy_port_and_a_directory_that_cannot_be_written() {
+    let place = Place::new();
+    let level = |place: &Place, extra: &[&str], check: &str| {
+        let output = place.command(&["doctor", "--json"]).args(extra).output().unwrap();
+        let answer: Value = json(&output);
+        let findings = answer["findings"].as_array().unwrap().clone();
+        let failing = findings.iter().any(|it| it["check"] == check && it["level"] == "fail");
+        assert_eq!(output.status.success(), answer["ok"].as_bool().unwrap());
+        (failing, findings)
+    };
+
+    let well = level(&place, &[], "ports").0;
+    let taken = TcpListener::bind(("127.0.0.1", place.port)).unwrap();
+    let (busy, findings) = level(&place, &[], "ports");
+    drop(taken);
+    let output =
+        program(&["doctor", "--json", "--data-dir", "/proc/sys", "--config", "/dev/null"]).output().unwrap();
+
+    assert!(!well && busy);
+    let said = findings.iter().find(|it| it["level"] == "fail" && it["check"] == "ports").unwrap();
+    assert!(said["what"].as_str().unwrap().contains(&format!("process {}", std::process::id())), "{said}");
+    assert!(text(&output.stdout).contains("cannot be written"), "{}", text(&output.stdout));
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn a_support_bundle_holds_no_name_no_address_and_no_key() {
+    let place = Place::new();
+    place.set_up();
+    let server = place.serve();
+    let file = place.dir.path().join("bundle.tar");
+    let key = fs::read_to_string(place.data().join("master.key")).unwrap();
+
+    let output = place.run(&["support-bundle", "--file", file.to_str().unwrap()]);
+
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let bundle = text(&fs::read(&file).unwrap());
+    for part in [
+        "versions.json",
+        "settings.json",
+        "doctor.json",
+        "ready.json",
+        "metrics.txt",
+        "state.json",
+        "recent.json",
+    ] {
+        assert!(bundle.contains(part), "{part} is missing");
+    }
+    let data = place.data().display().to_string();
+    for secret in ["ada", "office", "192.0.2.1", "10.213.7", "9.9.9.9", key.trim(), &data] {
+        let found = bundle
+            .match_indices(secret)
+            .next()
+            .map(|(at, _)| bundle[at.saturating_sub(30)..].chars().take(80).collect::<String>());
+        assert_eq!(found, None, "{secret} is in the bundle");
+    }
+    assert_eq!(mode(&file), 0o600);
+    drop(server);
+}
+
+#[test]
+fn a_demonstration_has_clients_online_with_growing_counters_and_leaves_nothing() {
+    let temp = tempfile::tempdir().unwrap();
+    let mut command = program(&["demo", "--json"]);
+    let mut child = command.env("TMPDIR", temp.path()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let running = Running(child);
+    let mut shown = String::new();
+    while serde_json::from_str::<Value>(&shown).is_err() {
+        shown.push_str(&lines.next().expect("the demonstration ended early").unwrap());
+    }
+    let shown: Value = serde_json::from_str(&shown).unwrap();
+    let data = shown["data_dir"].as_str().unwrap().to_owned();
+    let ask = |args: &[&str]| -> Value {
+        let output =
+            program(args).args(["--json", "--config", "/dev/null", "--data-dir", &data]).output().unwrap();
+        json(&output)
+    };
+    let moved = |name: &str, user: &str| {
+        let live = ask(&["device", "live", name, "--user", user]);
+        (live["online"] == true, live["rx_bytes"].as_u64().unwrap())
+    };
+
+    let clients = [("laptop", "ada"), ("workstation", "dennis"), ("phone", "radia")];
+    until("three clients are online", || clients.iter().all(|(name, user)| moved(name, user).0));
+    let before: Vec<u64> = clients.iter().map(|(name, user)| moved(name, user).1).collect();
+    until("every counter has grown", || {
+        clients.iter().zip(&before).all(|((name, user), before)| moved(name, user).1 > *before)
+    });
+    let days = ask(&["device", "usage", "laptop", "--user", "ada"])["days"].as_array().unwrap().len();
+    let states: Vec<Value> =
+        ask(&["device", "list"])["items"].as_array().unwrap().iter().map(|it| it["state"].clone()).collect();
+    let code = running.stop();
+
+    assert!(days >= 29, "{days} days of usage");
+    for state in ["active", "disabled", "expired", "limited", "on_hold"] {
+        assert!(states.contains(&Value::from(state)), "no device is {state}: {states:?}");
+    }
+    assert_eq!(code, Some(0));
+    assert_eq!(fs::read_dir(temp.path()).unwrap().count(), 0, "something was left behind");
+}
