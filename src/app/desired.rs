@@ -6,7 +6,7 @@ use std::sync::Arc;
 use ipnet::IpNet;
 
 use crate::app::App;
-use crate::app::devices::preshared_key_place;
+use crate::app::device_create::preshared_key_place;
 use crate::app::error::{AppError, Result};
 use crate::app::node_networks::key_place;
 use crate::domain::desired::{Desired, Interface, InterfaceSettings, Peer};

@@ -15,7 +15,7 @@ use crate::domain::time::Timestamp;
 use crate::domain::user::{NewUser, User, UserState};
 use crate::secrets::password::Password;
 use crate::store::backend::{Conn, Tx};
-use crate::store::users::{UserFilter, UserSort};
+pub use crate::store::users::{UserFilter, UserSort};
 use crate::store::{audit, peers, sessions, users};
 
 /// The use cases of users.
