@@ -45,11 +45,6 @@ pub(crate) struct Client {
 }
 
 impl House {
-    /// An API over an empty SQLite database.
-    pub(crate) async fn empty() -> Self {
-        Self::over(TestDatabase::sqlite()).await
-    }
-
     /// An API over this empty database.
     pub(crate) async fn over(database: TestDatabase) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
@@ -71,8 +66,8 @@ impl House {
     }
 
     /// An API with an owner, `owner`, and the network `office`.
-    pub(crate) async fn new() -> Self {
-        let house = Self::empty().await;
+    pub(crate) async fn new(database: TestDatabase) -> Self {
+        let house = Self::over(database).await;
         house.host().post("/setup", setup_request()).await.expect(StatusCode::CREATED);
         house
     }
@@ -201,4 +196,9 @@ impl Answer {
     pub(crate) fn tag(&self) -> &str {
         self.headers["etag"].to_str().unwrap()
     }
+}
+
+pub(crate) async fn first(client: &Client, path: &str) -> String {
+    let Answer { body, .. } = client.get(path).await;
+    body["items"][0]["id"].as_str().unwrap().to_owned()
 }
