@@ -53,13 +53,13 @@ impl House {
             store: database.open().await,
             clock: Arc::clone(&clock),
             master_key: MasterKey::generate().unwrap(),
-            passwords: PasswordWork::new(tasks, 2, 64),
+            passwords: PasswordWork::new(tasks.clone(), 2, 64),
             login_rates: LoginRates { per_address: 60, per_account: 60 },
             host_ranges: Arc::new(|| vec!["192.168.0.0/16".parse().unwrap()]),
             facts: Facts { database: "sqlite", local_node: true, first_listen_port: 51820 },
         };
         let app = App::open(parts).await.unwrap();
-        let router = caspervpn::api::router(app, clock, |extensions| {
+        let router = caspervpn::api::router(app, &tasks, |extensions| {
             extensions.get::<Origin>().copied().unwrap_or_default()
         });
         Self { router, _database: database }

@@ -1,5 +1,7 @@
 //! What the API does with each noun, on both databases: the real router, use cases and store.
 
+use std::time::Duration;
+
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -277,5 +279,38 @@ on_both! {
         let right = json!({ "current_password": PASSWORD, "new_password": "another long one" });
         owner.post("/me/password", right).await.expect(StatusCode::NO_CONTENT);
         assert_eq!(owner.get("/me").await.problem(401), "unauthenticated");
+    }
+
+    async fn there_is_always_an_owner_who_can_sign_in(database) {
+        let house = House::new(database).await;
+        let owner = house.owner().await;
+        let me = owner.get("/me").await;
+        let path = format!("/users/{}", me.body["id"].as_str().unwrap());
+        let tag = format!("\"{}\"", me.body["revision"]);
+        owner.post("/users", json!({ "login": "other", "role": "owner" })).await.expect(StatusCode::CREATED);
+
+        let ends = json!({ "expires_at": "2031-01-01T00:00:00Z" });
+        assert_eq!(owner.patch(&path, &tag, ends).await.problem(409), "last_owner");
+        let demoted = owner.patch(&path, &tag, json!({ "role": "admin" })).await;
+        assert_eq!(demoted.problem(409), "last_owner");
+        assert_eq!(owner.act(&format!("{path}/disable")).await.problem(409), "last_owner");
+    }
+
+    async fn an_act_goes_on_when_its_client_hangs_up(database) {
+        let house = House::new(database).await;
+        let owner = house.owner().await;
+        let create = json!({ "login": "ada", "role": "member", "password": PASSWORD });
+
+        // Hashing the password alone takes longer than this client waits.
+        let hung_up = tokio::time::timeout(Duration::from_millis(20), owner.post("/users", create)).await;
+        assert!(hung_up.is_err());
+
+        for _ in 0..500 {
+            if owner.get("/users?q=ada").await.body["items"].as_array().unwrap().len() == 1 {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("the user was never made");
     }
 }
