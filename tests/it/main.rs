@@ -14,6 +14,7 @@ mod appliance;
 mod cli;
 mod config;
 mod databases;
+mod e2e;
 mod edge;
 mod end_to_end;
 mod lifecycle;
