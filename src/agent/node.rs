@@ -148,7 +148,13 @@ impl<'a> Running<'a> {
         }
         self.has_gap = false;
         let is_first = self.reconciler.applied_sequence() == 0;
+        let was_bare = is_first || !self.reconciler.has_interfaces();
         self.pass(Reason::Update).await;
+        if was_bare && self.reconciler.has_interfaces() {
+            // Without forwarding the first client would be connected and carry nothing until the next look.
+            self.examine_at = self.agent.now() + EXAMINE_EVERY;
+            self.examine().await;
+        }
         if is_first {
             // The controller waits to hear that the node is there.
             self.look_at = self.agent.now();

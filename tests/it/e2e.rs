@@ -1,0 +1,101 @@
+//! The first run as a person does it, in a real browser on the real binary's page.
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use caspervpn::domain::key::PrivateKey;
+use serde_json::Value;
+
+use crate::service::Launch;
+
+#[test]
+fn e2e_the_setup_page_makes_a_configuration_that_only_the_browser_knows_whole() {
+    if !has_browser() {
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    // Free now; a browser cannot open a unix socket.
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let launch = Launch::quiet(&directory.path().join("data")).with(&format!("listen.api={address}"));
+    let service = launch.serve();
+    let link = launch.ask(&["setup-link"])["url"].as_str().unwrap().to_owned();
+    let pictures = pictures();
+
+    let found = browse(&link, &pictures);
+
+    let file = found["file"].as_str().unwrap();
+    let conf = std::fs::read_to_string(pictures.join(file)).unwrap();
+    let private_key = value_of(&conf, "PrivateKey");
+    let device = service.get("/api/v1/devices")["items"][0].clone();
+    let key: PrivateKey = private_key.parse().unwrap();
+    assert_eq!(device["public_key"], key.public_key().to_string());
+    assert_eq!(value_of(&conf, "Endpoint"), "vpn.example.org:51820");
+    assert_eq!(device["has_private_key"], false);
+
+    assert_eq!(
+        meaning(&scan(&pictures.join("setup-qr.png"))),
+        meaning(&conf),
+        "the QR code says what the file says"
+    );
+
+    assert!(!found.to_string().contains(&private_key), "the key never left the browser");
+    assert!(!service.log().contains(&private_key));
+    let shown = found["shown"].as_str().unwrap();
+    assert!(!shown.contains('#'), "the spent token is out of the address: {shown}");
+    for request in found["requests"].as_array().unwrap() {
+        let url = request["url"].as_str().unwrap();
+        let own =
+            ["blob:", "data:", &format!("http://{address}/")].iter().any(|start| url.starts_with(start));
+        assert!(own, "the page asks nobody else: {url}");
+    }
+    assert_eq!(found["complaints"], serde_json::json!([]), "the browser has nothing to say against the page");
+    assert_eq!(service.get("/api/v1/users")["items"].as_array().unwrap().len(), 1, "the link worked once");
+}
+
+/// Whether there is a browser and what drives it; where tests may not be skipped they have to be there.
+fn has_browser() -> bool {
+    let driver = root().join("web/node_modules/playwright-core");
+    let chromium = std::env::var("CHROMIUM").unwrap_or_else(|_| "/usr/bin/chromium".to_owned());
+    let missing = [driver, PathBuf::from(chromium)].into_iter().find(|path| !path.exists());
+    let Some(missing) = missing else { return true };
+    assert!(std::env::var_os("CI").is_none(), "{} is missing", missing.display());
+    eprintln!("skipped: {} is missing; `make setup` installs it", missing.display());
+    false
+}
+
+fn browse(link: &str, pictures: &Path) -> Value {
+    let script = root().join("tests/e2e/setup.mjs");
+    let output = Command::new("node").arg(script).arg(link).arg(pictures).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// What a second implementation reads from a picture of a QR code.
+fn scan(picture: &Path) -> String {
+    let output = Command::new("zbarimg").args(["--quiet", "--raw"]).arg(picture).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The lines that say something: a QR code leaves comments and empty lines out.
+fn meaning(conf: &str) -> Vec<&str> {
+    conf.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')).collect()
+}
+
+fn value_of(conf: &str, name: &str) -> String {
+    let line = conf.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(" = "));
+    line.unwrap_or_else(|| panic!("no {name}: {conf}")).to_owned()
+}
+
+/// Beside the test's binary, where a person can look at them afterwards.
+fn pictures() -> PathBuf {
+    let target = std::env::current_exe().unwrap().ancestors().nth(3).unwrap().to_owned();
+    let pictures = target.join("e2e");
+    std::fs::create_dir_all(&pictures).unwrap();
+    pictures
+}
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
