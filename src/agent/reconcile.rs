@@ -128,8 +128,11 @@ impl Reconciler {
         }
     }
 
-    /// The devices behind the keys of an interface.
-    pub fn name_devices(&self, found: Vec<(InterfaceName, Vec<PeerStatistics>)>) -> Vec<DeviceReport> {
+    /// The devices behind the keys of an interface. Lives that a tunnel began by itself are noted, so that no later
+    /// one has their name.
+    pub fn name_devices(&mut self, found: Vec<(InterfaceName, Vec<PeerStatistics>)>) -> Vec<DeviceReport> {
+        let newest = found.iter().flat_map(|(_, peers)| peers).map(|it| it.reading.epoch).max();
+        self.last_life = self.last_life.max(Timestamp::from_millis(newest.unwrap_or(0)));
         let Some(desired) = &self.desired else { return Vec::new() };
         let mut named = Vec::new();
         for (name, peers) in found {
@@ -314,8 +317,10 @@ mod tests {
     use crate::domain::network::Mtu;
     use crate::domain::node::{InterfaceName, Port};
     use crate::domain::time::Timestamp;
+    use crate::domain::usage::{Reading, Traffic};
     use crate::runtime::clock::TestClock;
     use crate::runtime::tasks::Tasks;
+    use crate::vpn::tunnel::PeerStatistics;
     use crate::vpn::tunnel::memory::MemoryTransport;
 
     const KEY: PublicKey = PublicKey::new([3; 32]);
@@ -449,6 +454,23 @@ mod tests {
         let found = bench.reconciler.name_devices(bench.host.statistics(NOW).await);
 
         assert_eq!(found[0].reading.epoch, newest_epoch + 1);
+        bench.host.close().await;
+    }
+
+    #[tokio::test]
+    async fn a_life_that_a_tunnel_began_by_itself_gives_its_name_to_no_other() {
+        let mut bench = Bench::new();
+        let (socket, port) = free_port();
+        drop(socket);
+        bench.reconciler.take(snapshot(port, None)).unwrap();
+        let reading = Reading { epoch: NOW.as_millis() + 5, traffic: Traffic::default() };
+        let begun = PeerStatistics { public_key: KEY, reading, last_handshake: None, endpoint: None };
+
+        bench.reconciler.name_devices(vec![(InterfaceName::numbered(0), vec![begun])]);
+        bench.pass(Reason::Update).await;
+        let found = bench.reconciler.name_devices(bench.host.statistics(NOW).await);
+
+        assert_eq!(found[0].reading.epoch, reading.epoch + 1);
         bench.host.close().await;
     }
 
