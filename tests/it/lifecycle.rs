@@ -212,7 +212,7 @@ fn a_first_signal_finishes_what_is_under_way_and_refuses_more() {
 }
 
 #[test]
-fn a_request_that_never_ends_is_cut_at_the_drain_deadline() {
+fn a_request_that_never_ends_is_cut_before_the_drain_deadline() {
     let mut service = Service::start(&[]);
     let endless = service.ask("/endless");
     std::thread::sleep(Duration::from_millis(100));
@@ -222,7 +222,8 @@ fn a_request_that_never_ends_is_cut_at_the_drain_deadline() {
     let status = service.ended();
 
     assert_eq!(status.code(), Some(1));
-    assert!(began.elapsed() >= Duration::from_secs(3), "{:?}", began.elapsed());
+    let took = began.elapsed();
+    assert!(took >= Duration::from_millis(2_250) && took < Duration::from_secs(3), "{took:?}");
     assert_eq!(rest(endless), "");
 }
 

@@ -170,7 +170,8 @@ impl Tasks {
 
     /// Stops everything, last started first, and waits until `deadline` from now for it to end.
     ///
-    /// A task past the deadline is aborted; a thread or blocking work cannot be, and is only named in the answer.
+    /// A group has a part of that time, so that what was started before it can still end in order. A task past the
+    /// deadline is aborted; a thread or blocking work cannot be, and is only named in the answer.
     pub async fn drain(&self, deadline: Duration) -> Drained {
         drain::drain(&self.inner.registry, deadline).await
     }

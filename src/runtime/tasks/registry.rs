@@ -70,8 +70,8 @@ pub(super) struct Entry {
     pub(super) stop: CancellationToken,
     /// Cancelled at the drain deadline, to end the tasks of a group at once.
     pub(super) abort_group: CancellationToken,
+    pub(super) kind: Kind,
     serial: u64,
-    kind: Kind,
     started_at: Timestamp,
     list: Weak<Mutex<List>>,
     finished: watch::Sender<bool>,

@@ -113,6 +113,29 @@ async fn a_task_that_does_not_stop_is_named_and_the_others_still_stop() {
 }
 
 #[tokio::test]
+async fn connections_that_do_not_end_leave_the_rest_its_time_to_end_in_order() {
+    let tasks = tasks();
+    let order = Arc::new(Mutex::new(Vec::new()));
+    for (name, takes_ms) in [("database", 0), ("agent", 60)] {
+        let order = Arc::clone(&order);
+        drop(tasks.spawn_once(name, move |stop| async move {
+            stop.cancelled().await;
+            tokio::time::sleep(Duration::from_millis(takes_ms)).await;
+            order.lock().unwrap().push(name);
+        }));
+    }
+    let _idle = tasks.group("idle");
+    let busy = tasks.group("busy");
+    busy.spawn(std::future::pending());
+
+    let drained = tasks.drain(Duration::from_secs(2)).await;
+
+    assert_eq!(*order.lock().unwrap(), ["agent", "database"]);
+    assert_eq!((drained.finished, drained.late), (3, vec![Cow::Borrowed("busy")]));
+    assert!(busy.is_empty());
+}
+
+#[tokio::test]
 async fn once_blocking_and_thread_answer_and_a_panic_in_any_is_an_error() {
     let tasks = tasks();
 
