@@ -248,6 +248,16 @@ CREATE INDEX sessions_user_idx ON sessions (user_id, id);
 CREATE INDEX sessions_previous_idx ON sessions (previous_refresh_hash);
 CREATE INDEX sessions_expires_idx ON sessions (expires_at);
 
+-- Refresh tokens older than a session's last but one: whoever shows one has it from somebody else.
+CREATE TABLE spent_refresh (
+    hash BYTEA NOT NULL,
+    session_id TEXT COLLATE "C" NOT NULL,
+    spent_at BIGINT NOT NULL,
+    CONSTRAINT spent_refresh_pkey PRIMARY KEY (hash),
+    CONSTRAINT spent_refresh_session_fkey FOREIGN KEY (session_id) REFERENCES sessions (id) ON DELETE CASCADE
+);
+CREATE INDEX spent_refresh_session_idx ON spent_refresh (session_id, spent_at);
+
 CREATE TABLE audit_events (
     id TEXT COLLATE "C" NOT NULL,
     at BIGINT NOT NULL,

@@ -3,6 +3,9 @@
 //! An attempt is charged before the password is looked at, so a thousand at once are not all let through, and is
 //! given back when it was right. After some failures each further one doubles the wait.
 //!
+//! Whoever comes over loopback or a local socket is limited by account alone. Behind a proxy on this host, or there
+//! without an address, all clients would share one, and one of them could shut the others out.
+//!
 //! Invariants: memory is fixed, whoever calls; an account that does not exist is treated as one that does; the
 //! longest wait is bounded also when the clock is set back, so nobody is shut out for ever.
 
@@ -15,6 +18,7 @@ use std::time::Duration;
 use aws_lc_rs::hmac;
 
 use crate::app::login_limit::table::{Key, Rule, SETS, Table};
+use crate::domain::id::UserId;
 use crate::domain::time::Timestamp;
 use crate::secrets::random::{self, RandomError};
 
@@ -27,6 +31,16 @@ pub struct LoginLimit {
     account: Rule,
     addresses: Mutex<Table>,
     accounts: Mutex<Table>,
+}
+
+/// What an attempt is aimed at. The two never share a count: anybody may sign in with any text for a login, and must not
+/// be able to keep a user from changing the password, nor the other way round.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Account<'a> {
+    /// The account of a login, as it was typed.
+    Login(&'a str),
+    /// The signed-in user's own account, whose password is asked for again.
+    Own(UserId),
 }
 
 /// Attempts a minute. Zero is no limit.
@@ -62,46 +76,65 @@ impl LoginLimit {
     ///
     /// # Errors
     /// [`RetryAfter`], which is a 429.
-    pub fn check(&self, address: IpAddr, login: &str, now: Timestamp) -> Result<(), RetryAfter> {
+    pub fn check(
+        &self,
+        address: Option<IpAddr>,
+        account: Account<'_>,
+        now: Timestamp,
+    ) -> Result<(), RetryAfter> {
         let mut addresses = lock(&self.addresses);
-        let from = addresses.entry(self.address_key(address), now);
+        let mut from = self.address_key(address).map(|key| addresses.entry(key, now));
         // An address that must wait does not get to fill the table of accounts.
-        from.admits(&self.address, now)?;
+        if let Some(from) = &from {
+            from.admits(&self.address, now)?;
+        }
         let mut accounts = lock(&self.accounts);
-        let to = accounts.entry(self.account_key(login), now);
+        let to = accounts.entry(self.account_key(account), now);
         to.admits(&self.account, now)?;
-        from.charge(&self.address, now);
+        if let Some(from) = &mut from {
+            from.charge(&self.address, now);
+        }
         to.charge(&self.account, now);
         Ok(())
     }
 
     /// The password was wrong, or there is no such account.
-    pub fn record_failure(&self, address: IpAddr, login: &str, now: Timestamp) {
-        lock(&self.addresses).entry(self.address_key(address), now).fail(&self.address, now);
-        lock(&self.accounts).entry(self.account_key(login), now).fail(&self.account, now);
+    pub fn record_failure(&self, address: Option<IpAddr>, account: Account<'_>, now: Timestamp) {
+        if let Some(key) = self.address_key(address) {
+            lock(&self.addresses).entry(key, now).fail(&self.address, now);
+        }
+        lock(&self.accounts).entry(self.account_key(account), now).fail(&self.account, now);
     }
 
     /// The password was right. The account starts afresh; the address only gets its attempt back, or a guesser
     /// with an account of his own could wipe his traces with it.
-    pub fn record_success(&self, address: IpAddr, login: &str, now: Timestamp) {
-        lock(&self.addresses).entry(self.address_key(address), now).refund(&self.address, now);
-        lock(&self.accounts).forget(self.account_key(login));
+    pub fn record_success(&self, address: Option<IpAddr>, account: Account<'_>, now: Timestamp) {
+        if let Some(key) = self.address_key(address) {
+            lock(&self.addresses).entry(key, now).refund(&self.address, now);
+        }
+        lock(&self.accounts).forget(self.account_key(account));
     }
 
     /// Bytes held at most, whatever is recorded.
     pub const MAX_BYTES: usize = 2 * Table::MAX_BYTES;
 
-    /// IPv4 by address, IPv6 by /64: that much every customer of a provider has to himself.
-    fn address_key(&self, address: IpAddr) -> Key {
-        match address.to_canonical() {
-            IpAddr::V4(ip) => self.hashed(b"4", &ip.octets()),
-            IpAddr::V6(ip) => self.hashed(b"6", &ip.octets()[..8]),
+    /// IPv4 by address, IPv6 by /64: that much every customer of a provider has to himself. None where many may
+    /// stand behind it.
+    fn address_key(&self, address: Option<IpAddr>) -> Option<Key> {
+        match address?.to_canonical() {
+            IpAddr::V4(ip) if ip.is_loopback() => None,
+            IpAddr::V6(ip) if ip.is_loopback() => None,
+            IpAddr::V4(ip) => Some(self.hashed(b"4", &ip.octets())),
+            IpAddr::V6(ip) => Some(self.hashed(b"6", &ip.octets()[..8])),
         }
     }
 
     /// Logins differ neither by case nor by the spaces around them.
-    fn account_key(&self, login: &str) -> Key {
-        self.hashed(b"a", login.trim().to_ascii_lowercase().as_bytes())
+    fn account_key(&self, account: Account<'_>) -> Key {
+        match account {
+            Account::Login(login) => self.hashed(b"a", login.trim().to_ascii_lowercase().as_bytes()),
+            Account::Own(id) => self.hashed(b"m", id.to_string().as_bytes()),
+        }
     }
 
     fn hashed(&self, kind: &[u8], bytes: &[u8]) -> Key {
@@ -165,8 +198,8 @@ mod tests {
         let limit = LoginLimit::new(LoginRates { per_address: 0, per_account: 0 }).unwrap();
 
         for _ in 0..1000 {
-            limit.check(address(1), "ada", START).unwrap();
-            limit.record_failure(address(1), "ada", START);
+            limit.check(Some(address(1)), Account::Login("ada"), START).unwrap();
+            limit.record_failure(Some(address(1)), Account::Login("ada"), START);
         }
     }
 
@@ -178,15 +211,15 @@ mod tests {
 
         for n in 0..14 {
             let address = address(n);
-            match limit.check(address, "ada", now) {
+            match limit.check(Some(address), Account::Login("ada"), now) {
                 Ok(()) => waits.push(0),
                 Err(wait) => {
                     waits.push(wait.seconds());
                     now = now + Duration::from_secs(wait.seconds());
-                    limit.check(address, "ada", now).unwrap();
+                    limit.check(Some(address), Account::Login("ada"), now).unwrap();
                 }
             }
-            limit.record_failure(address, "ada", now);
+            limit.record_failure(Some(address), Account::Login("ada"), now);
         }
 
         assert_eq!(waits, [0, 0, 0, 0, 0, 0, 1, 2, 4, 8, 16, 32, 60, 60]);
@@ -196,7 +229,9 @@ mod tests {
     fn parallel_attempts_are_charged_before_any_has_failed() {
         let limit = LoginLimit::new(RATES).unwrap();
 
-        let admitted = (0..1000).filter(|n| limit.check(address(*n), "ada", START).is_ok()).count();
+        let admitted = (0..1000)
+            .filter(|n| limit.check(Some(address(*n)), Account::Login("ada"), START).is_ok())
+            .count();
 
         assert_eq!(admitted, 10);
     }
@@ -205,11 +240,12 @@ mod tests {
     fn address_is_limited_over_all_accounts_and_another_is_not() {
         let limit = LoginLimit::new(RATES).unwrap();
 
-        let admitted =
-            (0..1000).filter(|n| limit.check(address(1), &format!("user{n}"), START).is_ok()).count();
+        let admitted = (0..1000)
+            .filter(|n| limit.check(Some(address(1)), Account::Login(&format!("user{n}")), START).is_ok())
+            .count();
 
         assert_eq!(admitted, 20);
-        assert!(limit.check(address(2), "ada", START).is_ok());
+        assert!(limit.check(Some(address(2)), Account::Login("ada"), START).is_ok());
     }
 
     #[test]
@@ -217,42 +253,80 @@ mod tests {
         let limit = LoginLimit::new(RATES).unwrap();
         let ip = |net: u16, host: u16| IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, net, 0, 0, 0, host));
         for n in 0..20 {
-            limit.check(ip(1, n), &format!("user{n}"), START).unwrap();
-            limit.check(address(7), &format!("user{n}"), START).unwrap();
+            limit.check(Some(ip(1, n)), Account::Login(&format!("user{n}")), START).unwrap();
+            limit.check(Some(address(7)), Account::Login(&format!("user{n}")), START).unwrap();
         }
 
         let mapped = IpAddr::V6(Ipv4Addr::from(7).to_ipv6_mapped());
 
-        assert!(limit.check(ip(1, 999), "ada", START).is_err());
-        assert!(limit.check(ip(2, 1), "ada", START).is_ok());
-        assert!(limit.check(mapped, "ada", START).is_err());
+        assert!(limit.check(Some(ip(1, 999)), Account::Login("ada"), START).is_err());
+        assert!(limit.check(Some(ip(2, 1)), Account::Login("ada"), START).is_ok());
+        assert!(limit.check(Some(mapped), Account::Login("ada"), START).is_err());
+    }
+
+    #[test]
+    fn those_who_come_by_way_of_this_host_do_not_shut_each_other_out() {
+        let limit = LoginLimit::new(RATES).unwrap();
+        let mapped = IpAddr::V6(Ipv4Addr::LOCALHOST.to_ipv6_mapped());
+        let here = [
+            None,
+            Some(IpAddr::V4(Ipv4Addr::new(127, 0, 0, 9))),
+            Some(Ipv6Addr::LOCALHOST.into()),
+            Some(mapped),
+        ];
+        for from in here {
+            for n in 0..100 {
+                let login = format!("user{n}");
+                limit.check(from, Account::Login(&login), START).unwrap();
+                limit.record_failure(from, Account::Login(&login), START);
+            }
+        }
+
+        for from in here {
+            assert!(limit.check(from, Account::Login("ada"), START).is_ok());
+        }
+        for _ in 0..20 {
+            limit.record_failure(None, Account::Login("ada"), START);
+        }
+        assert!(limit.check(None, Account::Login("ada"), START).is_err());
+    }
+
+    #[test]
+    fn nobody_keeps_a_user_from_changing_the_password_by_signing_in_under_the_users_id() {
+        let limit = LoginLimit::new(RATES).unwrap();
+        let id = UserId::new(uuid::Uuid::from_u128(7));
+        for n in 0..20 {
+            limit.record_failure(Some(address(n)), Account::Login(&id.to_string()), START);
+        }
+
+        assert!(limit.check(Some(address(99)), Account::Own(id), START).is_ok());
     }
 
     #[test]
     fn login_is_one_account_however_it_is_typed() {
         let limit = LoginLimit::new(RATES).unwrap();
         for n in 0..10 {
-            limit.check(address(n), "Ada", START).unwrap();
+            limit.check(Some(address(n)), Account::Login("Ada"), START).unwrap();
         }
 
-        assert!(limit.check(address(99), " aDA ", START).is_err());
+        assert!(limit.check(Some(address(99)), Account::Login(" aDA "), START).is_err());
     }
 
     #[test]
     fn success_clears_the_account_but_not_the_address() {
         let limit = LoginLimit::new(RATES).unwrap();
         for n in 0..11 {
-            limit.record_failure(address(1), &format!("user{n}"), START);
+            limit.record_failure(Some(address(1)), Account::Login(&format!("user{n}")), START);
         }
         for _ in 0..11 {
-            limit.record_failure(address(2), "ada", START);
+            limit.record_failure(Some(address(2)), Account::Login("ada"), START);
         }
 
-        limit.record_success(address(3), "ada", START);
-        limit.record_success(address(1), "mine", START);
+        limit.record_success(Some(address(3)), Account::Login("ada"), START);
+        limit.record_success(Some(address(1)), Account::Login("mine"), START);
 
-        assert!(limit.check(address(4), "ada", START).is_ok());
-        assert!(limit.check(address(1), "user", START).is_err());
+        assert!(limit.check(Some(address(4)), Account::Login("ada"), START).is_ok());
+        assert!(limit.check(Some(address(1)), Account::Login("user"), START).is_err());
     }
 
     #[test]
@@ -260,8 +334,8 @@ mod tests {
         let limit = LoginLimit::new(RATES).unwrap();
 
         for _ in 0..1000 {
-            limit.check(address(1), "ada", START).unwrap();
-            limit.record_success(address(1), "ada", START);
+            limit.check(Some(address(1)), Account::Login("ada"), START).unwrap();
+            limit.record_success(Some(address(1)), Account::Login("ada"), START);
         }
     }
 
@@ -269,47 +343,47 @@ mod tests {
     fn failures_are_forgotten_after_an_hour() {
         let limit = LoginLimit::new(RATES).unwrap();
         for _ in 0..100 {
-            limit.record_failure(address(1), "ada", START);
+            limit.record_failure(Some(address(1)), Account::Login("ada"), START);
         }
 
-        let soon = limit.check(address(1), "ada", START + Duration::from_secs(299));
+        let soon = limit.check(Some(address(1)), Account::Login("ada"), START + Duration::from_secs(299));
         let later = START + Duration::from_secs(300 + 3600);
 
         assert!(soon.is_err());
-        limit.record_failure(address(1), "ada", later);
-        assert!(limit.check(address(1), "ada", later).is_ok());
+        limit.record_failure(Some(address(1)), Account::Login("ada"), later);
+        assert!(limit.check(Some(address(1)), Account::Login("ada"), later).is_ok());
     }
 
     #[test]
     fn clock_set_back_shuts_nobody_out() {
         let limit = LoginLimit::new(RATES).unwrap();
         for _ in 0..100 {
-            let _ = limit.check(address(1), "ada", START);
-            limit.record_failure(address(1), "ada", START);
+            let _ = limit.check(Some(address(1)), Account::Login("ada"), START);
+            limit.record_failure(Some(address(1)), Account::Login("ada"), START);
         }
 
         let yesterday = Timestamp::from_millis(START.as_millis() - 86_400_000);
 
-        assert!(limit.check(address(1), "ada", yesterday).is_ok());
+        assert!(limit.check(Some(address(1)), Account::Login("ada"), yesterday).is_ok());
     }
 
     #[test]
     fn a_million_keys_stay_within_fixed_memory_and_do_not_wash_out_the_one_under_attack() {
         let limit = LoginLimit::new(RATES).unwrap();
         for _ in 0..11 {
-            limit.record_failure(address(0), "ada", START);
+            limit.record_failure(Some(address(0)), Account::Login("ada"), START);
         }
 
         for n in 1..=1_000_000 {
             let login = format!("user{n}");
-            limit.check(address(n), &login, START).unwrap();
-            limit.record_failure(address(n), &login, START);
+            limit.check(Some(address(n)), Account::Login(&login), START).unwrap();
+            limit.record_failure(Some(address(n)), Account::Login(&login), START);
         }
 
         assert!(held_bytes(&limit) <= LoginLimit::MAX_BYTES);
         const { assert!(LoginLimit::MAX_BYTES < 3 * 1024 * 1024) };
-        assert!(limit.check(address(2_000_000), "ada", START).is_err());
-        assert!(limit.check(address(0), "grace", START).is_err());
+        assert!(limit.check(Some(address(2_000_000)), Account::Login("ada"), START).is_err());
+        assert!(limit.check(Some(address(0)), Account::Login("grace"), START).is_err());
     }
 
     #[test]

@@ -3,9 +3,12 @@
 use crate::app::App;
 use crate::app::ctx::Ctx;
 use crate::app::error::{AppError, Result};
-use crate::app::sessions::work_error;
+use crate::app::login_limit::Account;
+use crate::app::sessions::{too_many, work_error};
 use crate::app::users::{UserItem, live};
 use crate::domain::access::{Action, Actor};
+use crate::domain::id::UserId;
+use crate::domain::time::Timestamp;
 use crate::secrets::password::{Password, PasswordHash, Verdict};
 use crate::store::backend::{Conn, Tx};
 use crate::store::{audit, sessions, users};
@@ -27,31 +30,25 @@ impl Me<'_> {
     pub async fn set_password(&self, ctx: &Ctx, current: &str, new: Password) -> Result<()> {
         let id = ctx.user(Action::MeSetPassword)?;
         let app = self.0;
-        let now = app.now();
         let account = app
             .core
             .store
             .read(async move |on: &mut Conn| Ok::<_, AppError>(users::get_credentials(on, id).await?))
             .await?;
-        let hash = account.password_hash;
-        let hash = hash.ok_or_else(|| AppError::conflict("no_password", "this account has no password"))?;
-        let hash = PasswordHash::parse(&hash).map_err(AppError::broken("reading a stored password hash"))?;
-        let wrong = || AppError::invalid("/current_password", "is not your password");
+        let old = account.password_hash;
+        let old = old.ok_or_else(|| AppError::conflict("no_password", "this account has no password"))?;
         let current = Password::presented(current).map_err(|_| wrong())?;
-        self.limit(ctx, id.to_string().as_str())?;
-        match app.core.passwords.verify(&current, Some(&hash)).await.map_err(work_error)? {
-            Verdict::Right { .. } => {}
-            Verdict::Wrong => {
-                app.refused(ctx, Action::MeSetPassword.as_str(), ("user", id.to_string())).await?;
-                return Err(wrong());
-            }
-        }
+        self.judge(ctx, id, &current, &old).await?;
         let hash = app.hash(&new).await?;
+        let now = app.now();
         let event = app.event(ctx, Action::MeSetPassword.as_str(), ("user", id.to_string()));
+        let actor = ctx.actor;
         app.core
             .store
             .write(async move |tx: &mut Tx| {
-                users::set_password(tx, id, &hash, now).await?;
+                // Judging and hashing took long enough for an operator to have come in between.
+                require_session(tx, &actor, now).await?;
+                users::replace_password(tx, id, &old, &hash, now).await?.ok_or_else(wrong)?;
                 sessions::revoke_of_user(tx, id, None, now).await?;
                 audit::insert(tx, &event).await?;
                 Ok::<_, AppError>(())
@@ -61,16 +58,36 @@ impl Me<'_> {
         Ok(())
     }
 
-    /// A stolen session must not be a way to guess the password.
-    fn limit(&self, ctx: &Ctx, account: &str) -> Result<()> {
-        let Actor::User { .. } = ctx.actor else { return Ok(()) };
-        let now = self.0.now();
-        let address = ctx.address.unwrap_or(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST));
-        let limit = &self.0.core.login_limit;
-        limit.check(address, account, now).map_err(|wait| AppError::TooMany {
-            retry_after: std::time::Duration::from_secs(wait.seconds()),
-        })?;
-        limit.record_failure(address, account, now);
-        Ok(())
+    /// Requires the account's password. A stolen session must not be a way to guess it.
+    async fn judge(&self, ctx: &Ctx, id: UserId, current: &Password, hash: &str) -> Result<()> {
+        let app = self.0;
+        let now = app.now();
+        let hash = PasswordHash::parse(hash).map_err(AppError::broken("reading a stored password hash"))?;
+        let limit = &app.core.login_limit;
+        limit.check(ctx.address, Account::Own(id), now).map_err(too_many)?;
+        match app.core.passwords.verify(current, Some(&hash)).await.map_err(work_error)? {
+            Verdict::Right { .. } => {
+                limit.record_success(ctx.address, Account::Own(id), now);
+                Ok(())
+            }
+            Verdict::Wrong => {
+                limit.record_failure(ctx.address, Account::Own(id), now);
+                app.refused(ctx, Action::MeSetPassword.as_str(), ("user", id.to_string())).await?;
+                Err(wrong())
+            }
+        }
+    }
+}
+
+fn wrong() -> AppError {
+    AppError::invalid("/current_password", "is not your password")
+}
+
+/// Requires that the session which asks has not been ended meanwhile.
+async fn require_session(on: &mut Conn, actor: &Actor, now: Timestamp) -> Result<()> {
+    let Actor::User { session, .. } = actor else { return Ok(()) };
+    match sessions::find(on, *session).await? {
+        Some(session) if session.is_live(now) => Ok(()),
+        Some(_) | None => Err(AppError::Unauthenticated { why: "the session has ended; sign in again" }),
     }
 }

@@ -2,25 +2,26 @@
 //!
 //! Invariant: a wrong login and a wrong password get the same answer for the same work.
 
-use std::net::{IpAddr, Ipv4Addr};
+mod refresh;
+
 use std::sync::Arc;
+use std::time::Duration;
 
 use zeroize::Zeroizing;
 
 use crate::app::App;
 use crate::app::ctx::Ctx;
 use crate::app::error::{AppError, Result};
+use crate::app::login_limit::{Account as LimitedAccount, RetryAfter};
 use crate::domain::access::{Action, Actor};
 use crate::domain::id::{SessionId, UserId};
-use crate::domain::session::{IDLE_FOR, Presented, Session, judge};
+use crate::domain::session::{IDLE_FOR, LIVE_PER_USER, Session};
 use crate::domain::time::Timestamp;
 use crate::domain::user::{User, UserState};
 use crate::secrets::jwt::{ACCESS_TTL, Grant};
 use crate::secrets::password::{Password, PasswordHash, Verdict, WorkError};
-use crate::secrets::seal::{Place, Sealed};
 use crate::secrets::token::RefreshToken;
 use crate::store::backend::{Conn, Tx};
-use crate::store::sessions::Rotation;
 use crate::store::users::Credentials;
 use crate::store::{audit, sessions, users};
 
@@ -53,7 +54,7 @@ pub(in crate::app) struct Authority {
 /// Longest user agent that is kept.
 const USER_AGENT_CHARS: usize = 200;
 
-/// A user whose hash no password has, so that an unknown login costs the same.
+/// The one answer to every sign-in that fails: it says nothing about the account.
 const WRONG: AppError = AppError::Unauthenticated { why: "the login or the password is wrong" };
 
 impl Sessions<'_> {
@@ -61,98 +62,25 @@ impl Sessions<'_> {
     pub async fn login(&self, ctx: &Ctx, login: &str, password: &str, user_agent: &str) -> Result<Tokens> {
         let app = self.0;
         let now = app.now();
-        // A caller on the local socket has no address; all of them share one.
-        let address = ctx.address.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
-        let limit = &app.core.login_limit;
-        limit.check(address, login, now).map_err(|wait| AppError::TooMany {
-            retry_after: std::time::Duration::from_secs(wait.seconds()),
-        })?;
+        let (limit, tried) = (&app.core.login_limit, LimitedAccount::Login(login));
+        limit.check(ctx.address, tried, now).map_err(too_many)?;
         let account = self.account(login).await?;
-        match (self.judge_password(password, account.as_ref()).await?, account) {
-            (Some(needs_rehash), Some(account)) if account.user.state(now) == UserState::Active => {
-                limit.record_success(address, login, now);
-                if needs_rehash {
-                    self.rehash(&account, password).await?;
-                }
-                self.begin(ctx, &account.user, user_agent).await
+        if let (Some(needs_rehash), Some(account)) =
+            (self.judge_password(password, account.as_ref()).await?, &account)
+            && is_able(&account.user, now)
+        {
+            if needs_rehash {
+                self.rehash(account, password).await?;
             }
-            (_, known) => {
-                limit.record_failure(address, login, now);
-                let target = known.map(|account| account.user.id.to_string()).unwrap_or_default();
-                app.refused(ctx, "session_create", ("user", target)).await?;
-                Err(WRONG)
+            if let Some(tokens) = self.begin(ctx, &account.user, user_agent).await? {
+                limit.record_success(ctx.address, tried, now);
+                return Ok(tokens);
             }
         }
-    }
-
-    /// Trades a refresh token for the next pair.
-    pub async fn refresh(&self, ctx: &Ctx, token: &str) -> Result<Tokens> {
-        const ENDED: AppError = AppError::Unauthenticated { why: "the session has ended; sign in again" };
-        let app = self.0;
-        let now = app.now();
-        let presented = RefreshToken::parse(token).map_err(|_| ENDED)?;
-        let next = RefreshToken::generate().map_err(AppError::broken("making a refresh token"))?;
-        let from = *presented.digest().as_bytes();
-        let to = *next.digest().as_bytes();
-        let next = next.reveal();
-        let found = app
-            .core
-            .store
-            .read(async move |on: &mut Conn| sessions::find_by_refresh(on, &from).await)
-            .await?;
-        let Some(found) = found.filter(|found| found.session.is_live(now)) else { return Err(ENDED) };
-        let user = self.active_user(found.session.user, now).await?.ok_or(ENDED)?;
-        let session = found.session.id;
-        let row = session.to_string();
-        match judge(found.is_current, found.rotated_at, now) {
-            Presented::Current => {}
-            Presented::JustReplaced => {
-                return self.same_successor(&found.session, &user, found.successor, &row);
-            }
-            Presented::Replayed => {
-                self.end_session(ctx, session, "session_replay").await?;
-                return Err(ENDED);
-            }
-        }
-        let sealed = app.seal(successor_place(&row), next.as_bytes())?;
-        let expires_at = now + IDLE_FOR;
-        let rotated = app
-            .core
-            .store
-            .write(async move |tx: &mut Tx| {
-                let rotation = Rotation { old_hash: &from, new_hash: &to, successor: &sealed, expires_at };
-                Ok::<_, AppError>(sessions::rotate(tx, session, &rotation, now).await?)
-            })
-            .await?;
-        if rotated {
-            return self.tokens(session, &user, next, expires_at);
-        }
-        // Another request with the same token was first: this one gets that one's answer.
-        let again = app
-            .core
-            .store
-            .read(async move |on: &mut Conn| sessions::find_by_refresh(on, &from).await)
-            .await?;
-        match again {
-            Some(again) => self.same_successor(&again.session, &user, again.successor, &row),
-            None => Err(ENDED),
-        }
-    }
-
-    /// Ends the session of a refresh token. An unknown one has ended already.
-    pub async fn end(&self, ctx: &Ctx, token: &str) -> Result<()> {
-        let Ok(token) = RefreshToken::parse(token) else { return Ok(()) };
-        let digest = *token.digest().as_bytes();
-        let found = self
-            .0
-            .core
-            .store
-            .read(async move |on: &mut Conn| sessions::find_by_refresh(on, &digest).await)
-            .await?;
-        match found {
-            Some(found) => self.end_session(ctx, found.session.id, "session_end").await,
-            None => Ok(()),
-        }
+        limit.record_failure(ctx.address, tried, now);
+        let target = account.map(|account| account.user.id.to_string()).unwrap_or_default();
+        app.refused(ctx, "session_create", ("user", target)).await?;
+        Err(WRONG)
     }
 
     /// Who an access token speaks for, as of now: a changed role or an ended session counts at once.
@@ -166,10 +94,8 @@ impl Sessions<'_> {
         let grant = claims.grant;
         let authority = self.authority(grant.session).await?.ok_or(REFUSED)?;
         let Authority { user, session } = authority.as_ref();
-        let good = user.id == grant.user
-            && user.epoch == grant.epoch
-            && user.state(now) == UserState::Active
-            && session.is_live(now);
+        let good =
+            user.id == grant.user && user.epoch == grant.epoch && is_able(user, now) && session.is_live(now);
         if good {
             Ok(Actor::User { id: user.id, role: user.role, session: session.id })
         } else {
@@ -247,14 +173,18 @@ impl Sessions<'_> {
             .await
     }
 
-    async fn begin(&self, ctx: &Ctx, user: &User, user_agent: &str) -> Result<Tokens> {
+    /// Begins a session, unless the account is no longer as it was when its password was looked at: that takes long
+    /// enough for it to be disabled or to get another password, both of which raise the epoch. The hash is not compared,
+    /// because another sign-in may have made a stronger one of the same password.
+    async fn begin(&self, ctx: &Ctx, judged: &User, user_agent: &str) -> Result<Option<Tokens>> {
         let app = self.0;
         let now = app.now();
         let refresh = RefreshToken::generate().map_err(AppError::broken("making a refresh token"))?;
         let digest = *refresh.digest().as_bytes();
+        let (user, epoch) = (judged.id, judged.epoch);
         let session = Session {
             id: SessionId::new(app.core.clock.new_id()),
-            user: user.id,
+            user,
             user_agent: user_agent.chars().filter(|c| !c.is_control()).take(USER_AGENT_CHARS).collect(),
             created_at: now,
             last_used_at: now,
@@ -262,18 +192,28 @@ impl Sessions<'_> {
             revoked_at: None,
         };
         let (id, expires_at) = (session.id, session.expires_at);
-        let mut event = app.event(ctx, "session_create", ("user", user.id.to_string()));
-        event.actor = Some(user.id);
+        let mut event = app.event(ctx, "session_create", ("user", user.to_string()));
+        event.actor = Some(user);
         "user".clone_into(&mut event.actor_kind);
-        app.core
+        let begun = app
+            .core
             .store
             .write(async move |tx: &mut Tx| {
+                let found = users::find(tx, user).await?;
+                let Some(user) = found.filter(|user| is_able(user, now) && user.epoch == epoch) else {
+                    return Ok::<_, AppError>(None);
+                };
                 sessions::insert(tx, &session, &digest).await?;
+                let ended = sessions::revoke_all_but_latest(tx, user.id, LIVE_PER_USER, now).await?;
                 audit::insert(tx, &event).await?;
-                Ok::<_, AppError>(())
+                Ok(Some((user, ended)))
             })
             .await?;
-        self.tokens(id, user, refresh.reveal(), expires_at)
+        let Some((user, ended)) = begun else { return Ok(None) };
+        for session in ended {
+            app.core.authorities.forget(&session.id);
+        }
+        self.tokens(id, &user, refresh.reveal(), expires_at).map(Some)
     }
 
     fn tokens(
@@ -294,31 +234,6 @@ impl Sessions<'_> {
             refresh_token,
             refresh_expires_at,
         })
-    }
-
-    fn same_successor(
-        &self,
-        session: &Session,
-        user: &User,
-        successor: Option<Vec<u8>>,
-        row: &str,
-    ) -> Result<Tokens> {
-        let missing = || AppError::Unauthenticated { why: "the session has ended; sign in again" };
-        let sealed = Sealed::parse(successor.ok_or_else(missing)?)
-            .map_err(AppError::broken("reading a sealed refresh token"))?;
-        let bytes = self
-            .0
-            .core
-            .keyring
-            .open(successor_place(row), &sealed)
-            .map_err(AppError::broken("opening a sealed refresh token"))?;
-        let text = String::from_utf8(bytes.to_vec()).map_err(AppError::broken("reading a refresh token"))?;
-        self.tokens(session.id, user, Zeroizing::new(text), session.expires_at)
-    }
-
-    async fn active_user(&self, id: UserId, now: Timestamp) -> Result<Option<User>> {
-        let user = self.0.core.store.read(async move |on: &mut Conn| users::find(on, id).await).await?;
-        Ok(user.filter(|user| user.deleted_at.is_none() && user.state(now) == UserState::Active))
     }
 
     async fn authority(&self, id: SessionId) -> Result<Option<Arc<Authority>>> {
@@ -362,9 +277,14 @@ impl Sessions<'_> {
     }
 }
 
-/// Where the next refresh token is sealed for, while the one before may still be repeated.
-const fn successor_place(row: &str) -> Place<'_> {
-    Place { table: "sessions", column: "successor", row }
+/// Whether the account may sign in and stay signed in.
+fn is_able(user: &User, now: Timestamp) -> bool {
+    user.deleted_at.is_none() && user.state(now) == UserState::Active
+}
+
+/// A sign-in that came too soon.
+pub(in crate::app) fn too_many(wait: RetryAfter) -> AppError {
+    AppError::TooMany { retry_after: Duration::from_secs(wait.seconds()) }
 }
 
 /// Password work that could not be done now.

@@ -9,6 +9,9 @@ use crate::domain::time::Timestamp;
 pub const ACCESS_FOR: Duration = Duration::from_secs(10 * 60);
 /// How long a session lives without a refresh.
 pub const IDLE_FOR: Duration = Duration::from_secs(30 * 86_400);
+/// Sessions a user can have at once. More than anybody's screens and scripts; without an end to it, a program that
+/// signs in on each run would fill the table, and nobody would find a thief's session in the list.
+pub const LIVE_PER_USER: u32 = 50;
 /// How long after a rotation the old refresh token still yields the same successor: a client whose answer was
 /// lost, or two of its threads at once, must not be taken for a thief.
 pub const REPLAY_FOR: Duration = Duration::from_secs(20);
@@ -50,7 +53,8 @@ pub enum Presented {
     Replayed,
 }
 
-/// Judges a refresh token that matched the current or the previous one of a session.
+/// Judges a refresh token of a session: whether it is the newest, and when the newest one took its place, which is not
+/// said of tokens older than the one before.
 pub fn judge(is_current: bool, rotated_at: Option<Timestamp>, now: Timestamp) -> Presented {
     match (is_current, rotated_at) {
         (true, _) => Presented::Current,

@@ -1,9 +1,10 @@
 //! Signed-in clients and the hashes of their refresh tokens.
 //!
-//! Invariant: a refresh token is rotated by one conditional statement, so of two at once one wins and the other is told so.
+//! Invariants: a refresh token is rotated by one conditional statement, so of two at once one wins and the other is told
+//! so; every token of a live session stays known for as long as it could have been good.
 
 use crate::domain::id::{SessionId, UserId};
-use crate::domain::session::Session;
+use crate::domain::session::{IDLE_FOR, Session};
 use crate::domain::time::Timestamp;
 use crate::store::backend::{Conn, Tx};
 use crate::store::error::StoreError;
@@ -15,7 +16,7 @@ pub struct Presented {
     pub session: Session,
     /// Whether the token is the newest one, rather than the one before.
     pub is_current: bool,
-    /// When the newest one replaced the one before.
+    /// When the newest one took its place; none for a token older than the one before.
     pub rotated_at: Option<Timestamp>,
     /// The newest refresh token, sealed, for a client whose answer was lost.
     pub successor: Option<Vec<u8>>,
@@ -54,17 +55,25 @@ pub async fn find(conn: &mut Conn, id: SessionId) -> Result<Option<Session>, Sto
     conn.find("SELECT * FROM sessions WHERE id = ?1", params![id]).await
 }
 
-/// The session whose newest or last but one refresh token has this hash.
+/// The session that a refresh token of this hash belongs to, or belonged to before it was replaced.
 ///
 /// # Errors
 /// The store's.
 pub async fn find_by_refresh(conn: &mut Conn, hash: &[u8]) -> Result<Option<Presented>, StoreError> {
     const SQL: &str = "SELECT *, CASE WHEN refresh_hash = ?1 THEN TRUE ELSE FALSE END AS is_current FROM sessions \
         WHERE refresh_hash = ?1 OR previous_refresh_hash = ?1";
-    conn.find(SQL, params![hash]).await
+    const SPENT: &str =
+        "SELECT * FROM sessions WHERE id = (SELECT session_id FROM spent_refresh WHERE hash = ?1)";
+    let found = conn.find(SQL, params![hash]).await?;
+    if found.is_some() {
+        return Ok(found);
+    }
+    let of_spent: Option<Session> = conn.find(SPENT, params![hash]).await?;
+    Ok(of_spent.map(|session| Presented { session, is_current: false, rotated_at: None, successor: None }))
 }
 
-/// Replaces the newest refresh token; false when it was replaced meanwhile, or the session was ended.
+/// Replaces the newest refresh token and keeps the one that this pushes out among the spent; false when it was replaced
+/// meanwhile, or the session is over.
 ///
 /// # Errors
 /// The store's.
@@ -76,7 +85,15 @@ pub async fn rotate(
 ) -> Result<bool, StoreError> {
     const SQL: &str = "UPDATE sessions SET previous_refresh_hash = refresh_hash, refresh_hash = ?3, successor = ?4, \
         rotated_at = ?5, last_used_at = ?5, expires_at = ?6 \
-        WHERE id = ?1 AND refresh_hash = ?2 AND revoked_at IS NULL";
+        WHERE id = ?1 AND refresh_hash = ?2 AND revoked_at IS NULL AND expires_at > ?5";
+    const SPEND: &str = "INSERT INTO spent_refresh (hash, session_id, spent_at) \
+        SELECT previous_refresh_hash, id, rotated_at FROM sessions \
+        WHERE id = ?1 AND refresh_hash = ?2 AND revoked_at IS NULL AND expires_at > ?3 \
+        AND previous_refresh_hash IS NOT NULL AND rotated_at IS NOT NULL";
+    // A session can be renewed for ever; what it has spent must not grow for ever.
+    const FORGET: &str = "DELETE FROM spent_refresh WHERE session_id = ?1 AND spent_at < ?2";
+    tx.execute(SPEND, params![id, rotation.old_hash, now]).await?;
+    tx.execute(FORGET, params![id, now.before(IDLE_FOR)]).await?;
     let params =
         params![id, rotation.old_hash, rotation.new_hash, rotation.successor, now, rotation.expires_at];
     Ok(tx.execute(SQL, params).await? == 1)
@@ -107,6 +124,23 @@ pub async fn revoke_of_user(
     tx.execute(SQL, params![user, now, but]).await
 }
 
+/// Ends the live sessions of a user but the `kept` that were used last; says which.
+///
+/// # Errors
+/// The store's.
+pub async fn revoke_all_but_latest(
+    tx: &mut Tx,
+    user: UserId,
+    kept: u32,
+    now: Timestamp,
+) -> Result<Vec<Session>, StoreError> {
+    const SQL: &str = "UPDATE sessions SET revoked_at = ?2, successor = NULL \
+        WHERE user_id = ?1 AND revoked_at IS NULL AND expires_at > ?2 AND id NOT IN \
+        (SELECT id FROM sessions WHERE user_id = ?1 AND revoked_at IS NULL AND expires_at > ?2 \
+        ORDER BY last_used_at DESC, id DESC LIMIT ?3) RETURNING *";
+    tx.query(SQL, params![user, now, kept]).await
+}
+
 /// A user's sessions that are neither ended nor over, newest first.
 ///
 /// # Errors
@@ -117,7 +151,7 @@ pub async fn live_of_user(conn: &mut Conn, user: UserId, now: Timestamp) -> Resu
     conn.query(SQL, params![user, now]).await
 }
 
-/// Removes sessions that were over before a time.
+/// Removes sessions that were over before a time, and with each what it has spent.
 ///
 /// # Errors
 /// The store's.

@@ -205,6 +205,23 @@ pub async fn set_password(tx: &mut Tx, id: UserId, hash: &str, now: Timestamp) -
     tx.one(SQL, params![id, hash, now]).await
 }
 
+/// Sets the password's hash as [`set_password`] does, if the old one still stands; nothing where another took its place.
+///
+/// # Errors
+/// The store's.
+pub async fn replace_password(
+    tx: &mut Tx,
+    id: UserId,
+    old: &str,
+    new: &str,
+    now: Timestamp,
+) -> Result<Option<User>, StoreError> {
+    const SQL: &str = "UPDATE users SET password_hash = ?3, password_changed_at = ?4, epoch = epoch + 1, \
+        revision = revision + 1, updated_at = ?4 \
+        WHERE id = ?1 AND password_hash = ?2 AND deleted_at IS NULL RETURNING *";
+    tx.find(SQL, params![id, old, new, now]).await
+}
+
 /// Replaces the hash by a stronger one of the same password; nothing else changes.
 ///
 /// # Errors
