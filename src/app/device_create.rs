@@ -5,13 +5,13 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use crate::app::ctx::{Ctx, Scope};
-use crate::app::device_rows::{DeviceItem, DeviceRow, find_row, item, live};
-use crate::app::devices::{Devices, facts};
+use crate::app::device_rows::{DeviceItem, DeviceRow, find_row, item, live, require_rank};
+use crate::app::devices::{Devices, facts, refuse_limits};
 use crate::app::error::{AppError, Result};
 use crate::app::networks::{all_live, live as live_network};
 use crate::app::users::live as live_user;
 use crate::app::{App, Created, idempotency};
-use crate::domain::access::{Action, Actor, Role};
+use crate::domain::access::Action;
 use crate::domain::device::NewDevice;
 use crate::domain::id::{DeviceId, NetworkId, UserId};
 use crate::domain::key::{PresharedKey, PublicKey};
@@ -61,7 +61,10 @@ impl Devices<'_> {
     pub async fn create(&self, ctx: &Ctx, request: CreateDevice) -> Result<Created<DeviceItem>> {
         let scope = ctx.scope(Action::DeviceCreate)?;
         let user = owner(ctx, scope, request.user)?;
-        refuse_limits_of_ones_own(ctx, &request)?;
+        let limits = request.expires_at.is_some()
+            || request.duration_s.is_some()
+            || request.data_limit_bytes.is_some();
+        refuse_limits(ctx.actor, Action::DeviceCreate, limits)?;
         let app = self.0;
         let now = app.now();
         let id = DeviceId::new(app.core.clock.new_id());
@@ -78,6 +81,8 @@ impl Devices<'_> {
                     live(tx, id, scope).await?;
                     return Ok::<_, AppError>(Created::Replayed(find_row(tx, id).await?));
                 }
+                live_user(tx, user).await.map_err(|_| no_user())?;
+                require_rank(tx, ctx.actor, Action::DeviceCreate, user).await?;
                 let network = choose_network(tx, wanted).await?;
                 let row = insert(tx, new.clone(), &network, now).await?;
                 let mut event = event.clone();
@@ -166,8 +171,7 @@ pub(in crate::app) async fn insert(
 }
 
 pub(in crate::app) async fn refuse_over_limit(tx: &mut Tx, user: UserId) -> Result<()> {
-    let owner =
-        live_user(tx, user).await.map_err(|_| AppError::invalid("/user_id", "there is no such user"))?;
+    let owner = live_user(tx, user).await.map_err(|_| no_user())?;
     let Some(limit) = owner.device_limit else { return Ok(()) };
     if devices::count_of_user(tx, user).await? < u64::from(limit) {
         return Ok(());
@@ -176,6 +180,10 @@ pub(in crate::app) async fn refuse_over_limit(tx: &mut Tx, user: UserId) -> Resu
         "device_limit",
         format!("this user may have {limit} devices and has them; delete one, or ask an operator for more"),
     ))
+}
+
+fn no_user() -> AppError {
+    AppError::invalid("/user_id", "there is no such user")
 }
 
 async fn choose_network(tx: &mut Tx, wanted: Option<NetworkId>) -> Result<Network> {
@@ -201,17 +209,5 @@ fn owner(ctx: &Ctx, scope: Scope, wanted: Option<UserId>) -> Result<UserId> {
         }),
         (_, Some(user)) => Ok(user),
         (_, None) => Err(AppError::invalid("/user_id", "say whose device it is")),
-    }
-}
-
-fn refuse_limits_of_ones_own(ctx: &Ctx, request: &CreateDevice) -> Result<()> {
-    let limits =
-        request.expires_at.is_some() || request.duration_s.is_some() || request.data_limit_bytes.is_some();
-    match ctx.actor {
-        Actor::User { role: Role::Member, .. } if limits => Err(AppError::Forbidden {
-            action: Action::DeviceCreate,
-            why: "only an operator sets a device's expiry and limits",
-        }),
-        Actor::User { .. } | Actor::Host | Actor::System | Actor::Anonymous => Ok(()),
     }
 }

@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use crate::app::ctx::Scope;
 use crate::app::error::{AppError, Result};
+use crate::domain::access::{Action, Actor};
 use crate::domain::device::{Device, DeviceReason, DeviceState, Surroundings};
-use crate::domain::id::DeviceId;
+use crate::domain::id::{DeviceId, UserId};
 use crate::domain::time::Timestamp;
 use crate::store::backend::Conn;
 use crate::store::peers::PeerFacts;
-use crate::store::{devices, peers};
+use crate::store::{devices, peers, users};
 
 /// A device with the facts around it that its state follows from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +45,36 @@ pub(in crate::app) async fn live(on: &mut Conn, id: DeviceId, scope: Scope) -> R
         device.deleted_at.is_none() && scope.owner().is_none_or(|owner| owner == device.user)
     });
     found.ok_or(AppError::not_found("device"))
+}
+
+/// The device for an act on it, unless deleted, outside the scope, or of an account the actor does not manage.
+pub(in crate::app) async fn touch(
+    on: &mut Conn,
+    actor: Actor,
+    action: Action,
+    scope: Scope,
+    id: DeviceId,
+) -> Result<Device> {
+    let device = live(on, id, scope).await?;
+    require_rank(on, actor, action, device.user).await?;
+    Ok(device)
+}
+
+/// Refuses an act on a device of a user whose account the actor does not manage.
+pub(in crate::app) async fn require_rank(
+    on: &mut Conn,
+    actor: Actor,
+    action: Action,
+    owner: UserId,
+) -> Result<()> {
+    let found = users::find(on, owner).await?.ok_or(AppError::not_found("user"))?;
+    if actor.may_touch_device_of(owner, found.role) {
+        return Ok(());
+    }
+    Err(AppError::Forbidden {
+        action,
+        why: "your role may not act on devices of an account of that role; ask an owner or admin",
+    })
 }
 
 /// The row of a device that is not deleted.

@@ -6,17 +6,17 @@ use serde_json::{Value, json};
 
 use crate::app::ctx::{Ctx, Scope};
 use crate::app::device_create::refuse_over_limit;
-use crate::app::device_rows::{DeviceItem, DeviceRow, find_row, item, live, rows};
+use crate::app::device_rows::{DeviceItem, DeviceRow, find_row, item, live, require_rank, rows, touch};
 use crate::app::error::{AppError, Result};
 use crate::app::{App, Patch, Revision, expect_revision, noun};
-use crate::domain::access::Action;
+use crate::domain::access::{Action, Actor};
 use crate::domain::device::{Device, is_online};
-use crate::domain::id::DeviceId;
+use crate::domain::id::{DeviceId, UserId};
 use crate::domain::name::{DeviceName, Note};
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::time::Timestamp;
 use crate::store::backend::{Conn, Tx};
-use crate::store::{audit, devices, usage};
+use crate::store::{audit, devices, usage, users};
 
 pub use crate::store::devices::{DeviceFilter, DeviceSort};
 pub use crate::store::usage::DailyUsage;
@@ -56,6 +56,13 @@ pub struct DeviceLive {
 /// Days that one answer about usage may span.
 pub const MAX_USAGE_DAYS: i64 = 366;
 
+/// Deleted devices that are kept for a user without a device limit: more than anybody deletes by mistake, and a small
+/// part of the pools that such users are given.
+const KEPT_DELETED: u64 = 1000;
+
+/// Deleted devices that one delete may purge, so that it stays short after a limit was lowered.
+const PURGED_AT_ONCE: u64 = 100;
+
 impl Devices<'_> {
     /// A page of the devices this actor may see.
     pub async fn list(
@@ -88,7 +95,7 @@ impl Devices<'_> {
         Ok(item(self.row(scope, id).await?, self.0.now()))
     }
 
-    /// Changes a device. Only those who manage the service set limits.
+    /// Changes a device. Only those who manage accounts set limits.
     pub async fn update(
         &self,
         ctx: &Ctx,
@@ -100,12 +107,7 @@ impl Devices<'_> {
         let limits = request.expires_at.is_some()
             || request.duration_s.is_some()
             || request.data_limit_bytes.is_some();
-        if limits && matches!(scope, Scope::Own(_)) {
-            return Err(AppError::Forbidden {
-                action: Action::DeviceUpdate,
-                why: "only an operator sets a device's expiry and limits",
-            });
-        }
+        refuse_limits(ctx.actor, Action::DeviceUpdate, limits)?;
         self.change(ctx, Action::DeviceUpdate, scope, id, move |device| {
             expect_revision("device", device.revision, revision)?;
             apply(device, &request);
@@ -134,18 +136,21 @@ impl Devices<'_> {
         .await
     }
 
-    /// Deletes a device. Its key and addresses stay its own until a purge, so that it can be undone.
+    /// Deletes a device. Its key and addresses stay its own until a purge, so that it can be undone. A user's oldest
+    /// deleted devices are purged at once where there are too many of them.
     pub async fn delete(&self, ctx: &Ctx, id: DeviceId, revision: Revision) -> Result<()> {
         let scope = ctx.scope(Action::DeviceDelete)?;
         let app = self.0;
         let now = app.now();
         let event = app.event(ctx, Action::DeviceDelete.as_str(), ("device", id.to_string()));
+        let actor = ctx.actor;
         app.core
             .store
             .write(async move |tx: &mut Tx| {
-                let device = live(tx, id, scope).await?;
+                let device = touch(tx, actor, Action::DeviceDelete, scope, id).await?;
                 expect_revision("device", device.revision, revision)?;
                 devices::delete(tx, id, revision, now).await?;
+                keep_few_deleted(tx, device.user).await?;
                 let mut event = event.clone();
                 event.before = Some(facts(&device));
                 audit::insert(tx, &event).await?;
@@ -163,6 +168,7 @@ impl Devices<'_> {
         let app = self.0;
         let now = app.now();
         let event = app.event(ctx, Action::DeviceRestore.as_str(), ("device", id.to_string()));
+        let actor = ctx.actor;
         let row = app
             .core
             .store
@@ -171,6 +177,7 @@ impl Devices<'_> {
                     device.deleted_at.is_some() && scope.owner().is_none_or(|owner| owner == device.user)
                 });
                 let found = found.ok_or(AppError::not_found("deleted device"))?;
+                require_rank(tx, actor, Action::DeviceRestore, found.user).await?;
                 refuse_over_limit(tx, found.user).await?;
                 let device = devices::undelete(tx, id, now).await?;
                 let mut event = event.clone();
@@ -255,11 +262,12 @@ impl Devices<'_> {
         let app = self.0;
         let now = app.now();
         let event = app.event(ctx, action.as_str(), ("device", id.to_string()));
+        let actor = ctx.actor;
         let row = app
             .core
             .store
             .write(async move |tx: &mut Tx| {
-                let before = live(tx, id, scope).await?;
+                let before = touch(tx, actor, action, scope, id).await?;
                 let mut after = before.clone();
                 edit(&mut after)?;
                 let after = devices::update(tx, &after, before.revision, now).await?;
@@ -282,6 +290,30 @@ impl App {
         self.core.devices.forget(&id);
         self.publish();
     }
+}
+
+/// Purges a user's oldest deleted devices past as many as the user may have: with those that live it is twice the limit
+/// at most, so nobody uses up a pool by making and deleting. Done where a device is deleted, as only that adds one.
+async fn keep_few_deleted(tx: &mut Tx, user: UserId) -> Result<()> {
+    let limit = users::find(tx, user).await?.and_then(|owner| owner.device_limit);
+    // The one just deleted is always kept, so that this can be undone.
+    let kept = limit.map_or(KEPT_DELETED, |limit| u64::from(limit.max(1)));
+    let excess = devices::count_deleted_of_user(tx, user).await?.saturating_sub(kept).min(PURGED_AT_ONCE);
+    if let (1.., Ok(excess)) = (excess, u32::try_from(excess)) {
+        devices::purge_of_user(tx, user, excess).await?;
+    }
+    Ok(())
+}
+
+/// Refuses a request that says something of expiry or limits, from those who do not set them.
+pub(in crate::app) const fn refuse_limits(actor: Actor, action: Action, limits: bool) -> Result<()> {
+    if !limits || actor.sets_limits() {
+        return Ok(());
+    }
+    Err(AppError::Forbidden {
+        action,
+        why: "your role does not set a device's expiry and limits; ask an operator, admin or owner",
+    })
 }
 
 fn apply(device: &mut Device, request: &UpdateDevice) {

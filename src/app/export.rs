@@ -5,7 +5,7 @@ use zeroize::Zeroizing;
 use crate::app::App;
 use crate::app::ctx::{Ctx, Scope};
 use crate::app::device_create::{preshared_key_place, private_key_place};
-use crate::app::device_rows::live as live_device;
+use crate::app::device_rows::{live as live_device, touch};
 use crate::app::devices::Devices;
 use crate::app::error::{AppError, Result};
 use crate::app::networks::live as live_network;
@@ -31,9 +31,9 @@ pub struct Revealed {
     pub file_name: String,
     /// The text.
     pub conf: Zeroizing<String>,
-    /// The QR code as a picture; none where the private key is not in the text.
+    /// The QR code as a picture; none where the private key is not in the text, or the text too long for a code.
     pub png: Option<Zeroizing<Vec<u8>>>,
-    /// The QR code as a drawing; none where the private key is not in the text.
+    /// The QR code as a drawing; none where there is no picture.
     pub svg: Option<Zeroizing<String>>,
     /// Whether the client has to fill in its own private key.
     pub client_key: bool,
@@ -49,23 +49,34 @@ pub(in crate::app) struct Source {
     private_key: Option<Vec<u8>>,
 }
 
+/// The keys of a configuration, opened.
+pub(in crate::app) struct Keys {
+    preshared_key: Option<PresharedKey>,
+    private_key: Option<PrivateKey>,
+}
+
 impl Devices<'_> {
     /// Hands out the configuration and wipes a server-made private key.
     pub async fn reveal(&self, ctx: &Ctx, id: DeviceId) -> Result<Revealed> {
         let scope = ctx.scope(Action::DeviceReveal)?;
-        let app = self.0;
+        let app = self.0.clone();
         let event = app.event(ctx, Action::DeviceReveal.as_str(), ("device", id.to_string()));
-        let source = app
+        let actor = ctx.actor;
+        let (source, keys) = self
+            .0
             .core
             .store
             .write(async move |tx: &mut Tx| {
+                touch(tx, actor, Action::DeviceReveal, scope, id).await?;
                 let source = take(tx, scope, id).await?;
+                // Here, because a key that does not open must not be wiped.
+                let keys = app.open_keys(&source)?;
                 audit::insert(tx, &event).await?;
-                Ok::<_, AppError>(source)
+                Ok::<_, AppError>((source, keys))
             })
             .await?;
-        app.device_changed(id);
-        app.render(&source)
+        self.0.device_changed(id);
+        Ok(source.draw(&keys))
     }
 }
 
@@ -91,38 +102,17 @@ pub(in crate::app) async fn take(tx: &mut Tx, scope: Scope, id: DeviceId) -> Res
 impl App {
     /// Renders a configuration and its QR codes.
     pub(in crate::app) fn render(&self, source: &Source) -> Result<Revealed> {
+        Ok(source.draw(&self.open_keys(source)?))
+    }
+
+    /// Opens the keys of a configuration.
+    pub(in crate::app) fn open_keys(&self, source: &Source) -> Result<Keys> {
         let row = source.device.id.to_string();
         let private_key =
             self.unseal(private_key_place(&row), source.private_key.as_deref())?.map(PrivateKey::new);
         let preshared_key =
             self.unseal(preshared_key_place(&row), source.preshared_key.as_deref())?.map(PresharedKey::new);
-        let addresses: Vec<_> = source.device.addresses().collect();
-        let config = ClientConfig {
-            device_name: source.device.name.as_str(),
-            created_at: source.device.created_at,
-            private_key: private_key.as_ref(),
-            addresses: &addresses,
-            settings: &source.network.client,
-            node_key: source.place.public_key,
-            preshared_key: preshared_key.as_ref(),
-            endpoint: &source.endpoint,
-        };
-        let (png, svg) = match &private_key {
-            None => (None, None),
-            Some(_) => {
-                let code = Qr::new(&config.to_qr_text()).map_err(AppError::broken("drawing the QR code"))?;
-                let png = code.to_png().map_err(AppError::broken("drawing the QR code"))?;
-                (Some(png), Some(code.to_svg()))
-            }
-        };
-        Ok(Revealed {
-            device: source.device.id,
-            file_name: format!("{}.conf", file_stem(source.device.name.as_str())),
-            conf: config.to_text(),
-            png,
-            svg,
-            client_key: private_key.is_none(),
-        })
+        Ok(Keys { preshared_key, private_key })
     }
 
     /// Opens a sealed key of 32 bytes.
@@ -134,4 +124,43 @@ impl App {
         let key = bytes.as_slice().try_into().map_err(AppError::broken("reading a sealed key"))?;
         Ok(Some(key))
     }
+}
+
+impl Source {
+    /// Draws the text and its QR codes. It cannot fail: the private key was wiped, so this is the only copy.
+    pub(in crate::app) fn draw(&self, keys: &Keys) -> Revealed {
+        let device = &self.device;
+        let addresses: Vec<_> = device.addresses().collect();
+        let config = ClientConfig {
+            device_name: device.name.as_str(),
+            created_at: device.created_at,
+            private_key: keys.private_key.as_ref(),
+            addresses: &addresses,
+            settings: &self.network.client,
+            node_key: self.place.public_key,
+            preshared_key: keys.preshared_key.as_ref(),
+            endpoint: &self.endpoint,
+        };
+        let (png, svg) = match &keys.private_key {
+            None => (None, None),
+            Some(_) => codes(&config.to_qr_text()),
+        };
+        Revealed {
+            device: device.id,
+            file_name: format!("{}.conf", file_stem(device.name.as_str())),
+            conf: config.to_text(),
+            png,
+            svg,
+            client_key: keys.private_key.is_none(),
+        }
+    }
+}
+
+type Codes = (Option<Zeroizing<Vec<u8>>>, Option<Zeroizing<String>>);
+
+/// The text as a picture and as a drawing, or neither: many long routes make more text than a code holds.
+fn codes(text: &str) -> Codes {
+    let Ok(code) = Qr::new(text) else { return (None, None) };
+    let Ok(png) = code.to_png() else { return (None, None) };
+    (Some(png), Some(code.to_svg()))
 }

@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use crate::app::App;
 use crate::app::ctx::{Ctx, Scope};
-use crate::app::device_rows::live as live_device;
+use crate::app::device_rows::touch;
 use crate::app::devices::Devices;
 use crate::app::error::{AppError, Result};
 use crate::app::export::{Revealed, take};
@@ -15,7 +15,7 @@ use crate::domain::id::{DeviceId, LinkId};
 use crate::domain::time::Timestamp;
 use crate::secrets::token::OneTimeToken;
 use crate::store::audit;
-use crate::store::backend::Tx;
+use crate::store::backend::{Conn, Tx};
 use crate::store::links::{self, Link};
 
 /// The use cases of one-time links.
@@ -55,10 +55,11 @@ impl Devices<'_> {
             created_at: now,
         };
         let event = app.event(ctx, Action::DeviceLinkCreate.as_str(), ("device", id.to_string()));
+        let actor = ctx.actor;
         app.core
             .store
             .write(async move |tx: &mut Tx| {
-                live_device(tx, id, scope).await?;
+                touch(tx, actor, Action::DeviceLinkCreate, scope, id).await?;
                 links::insert(tx, &link, &digest).await?;
                 audit::insert(tx, &event).await?;
                 Ok::<_, AppError>(())
@@ -75,23 +76,33 @@ impl Links<'_> {
         let now = app.now();
         let Ok(token) = OneTimeToken::parse(token) else { return Err(spent()) };
         let digest = *token.digest().as_bytes();
+        let known = app
+            .core
+            .store
+            .read(async move |on: &mut Conn| Ok::<_, AppError>(links::find(on, KIND, &digest, now).await?))
+            .await?;
+        // Anybody may ask: a guess costs a read, and the one writer hears only of links that are there.
+        if known.is_none() {
+            return Err(spent());
+        }
         let event = app.event(ctx, "link_redeem", ("device", String::new()));
-        let source = app
+        let opener = app.clone();
+        let (id, source, keys) = app
             .core
             .store
             .write(async move |tx: &mut Tx| {
                 let link = links::spend(tx, KIND, &digest, now).await?.ok_or_else(spent)?;
                 let id = link.target.as_deref().and_then(|id| id.parse().ok()).ok_or_else(spent)?;
                 let source = take(tx, Scope::All, id).await?;
+                let keys = opener.open_keys(&source)?;
                 let mut event = event.clone();
                 event.target = link.target;
                 audit::insert(tx, &event).await?;
-                Ok::<_, AppError>((id, source))
+                Ok::<_, AppError>((id, source, keys))
             })
-            .await;
-        let (id, source) = source?;
+            .await?;
         app.device_changed(id);
-        app.render(&source)
+        Ok(source.draw(&keys))
     }
 }
 

@@ -206,7 +206,8 @@ impl Networks<'_> {
         Ok(())
     }
 
-    /// Undoes a delete, unless another network has taken the range since.
+    /// Undoes a delete, unless another network has taken the range since. The endpoint may have changed meanwhile,
+    /// so configurations given before are outdated.
     pub async fn restore(&self, ctx: &Ctx, id: NetworkId) -> Result<NetworkItem> {
         ctx.require(Action::NetworkRestore)?;
         let app = self.0;

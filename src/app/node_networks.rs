@@ -130,6 +130,7 @@ impl Nodes<'_> {
                     .await
                     .map_err(|_| AppError::invalid("/network_id", "there is no such network"))?;
                 let made = insert(tx, &place, node, &request, now).await?;
+                outdate(tx, made.network, now).await?;
                 let mut event = event.clone();
                 event.after = Some(facts(&made));
                 audit::insert(tx, &event).await?;
@@ -137,6 +138,7 @@ impl Nodes<'_> {
                 Ok(Created::New(made))
             })
             .await?;
+        app.core.devices.forget_all();
         app.publish();
         Ok(match made {
             Created::New(it) => Created::New(item(it, &settings)),
@@ -164,11 +166,12 @@ impl Nodes<'_> {
             .write(async move |tx: &mut Tx| {
                 let before = of_node(tx, node, id).await?;
                 expect_revision("node network", before.revision, revision)?;
+                if let Some(port) = request.listen_port {
+                    refuse_kept_port(tx, node, port).await?;
+                }
                 let after =
                     node_networks::update(tx, &changed(&before, &request), before.revision, now).await?;
-                let mut network = live_network(tx, before.network).await?;
-                network.config_revision += 1;
-                networks::update(tx, &network, network.revision, now).await?;
+                outdate(tx, before.network, now).await?;
                 sequences::next(tx, sequences::LAYOUT).await?;
                 let mut event = event.clone();
                 event.before = Some(facts(&before));
@@ -193,6 +196,7 @@ impl Nodes<'_> {
     ) -> Result<()> {
         ctx.require(Action::NodeNetworkDelete)?;
         let app = self.0;
+        let now = app.now();
         let event = app.event(ctx, Action::NodeNetworkDelete.as_str(), ("node_network", id.to_string()));
         app.core
             .store
@@ -200,6 +204,7 @@ impl Nodes<'_> {
                 let before = of_node(tx, node, id).await?;
                 expect_revision("node network", before.revision, revision)?;
                 node_networks::delete(tx, id).await?;
+                outdate(tx, before.network, now).await?;
                 sequences::next(tx, sequences::LAYOUT).await?;
                 let mut event = event.clone();
                 event.before = Some(facts(&before));
@@ -208,6 +213,7 @@ impl Nodes<'_> {
             })
             .await
             .map_err(noun("node network"))?;
+        app.core.devices.forget_all();
         app.publish();
         Ok(())
     }
@@ -234,7 +240,10 @@ async fn insert(
     request: &CreateNodeNetwork,
     now: Timestamp,
 ) -> Result<NodeNetwork> {
-    let there = node_networks::of_node(tx, node).await?;
+    if let Some(port) = request.listen_port {
+        refuse_kept_port(tx, node, port).await?;
+    }
+    let there = node_networks::all_of_node(tx, node).await?;
     let new = NodeNetwork {
         id: place.id,
         node,
@@ -254,6 +263,31 @@ async fn insert(
     let made = node_networks::insert(tx, &new, &place.sealed_key, now).await?;
     sequences::next(tx, sequences::LAYOUT).await?;
     Ok(made)
+}
+
+/// Says where a port is taken by a network that nobody sees any more; else the database says it.
+async fn refuse_kept_port(tx: &mut Tx, node: NodeId, port: Port) -> Result<()> {
+    let all = node_networks::all_of_node(tx, node).await?;
+    let Some(place) = all.into_iter().find(|place| place.listen_port == port) else { return Ok(()) };
+    let network = networks::find(tx, place.network).await?;
+    match network.filter(|network| network.deleted_at.is_some()) {
+        None => Ok(()),
+        Some(network) => Err(AppError::taken(
+            "/listen_port",
+            format!(
+                "the deleted network {} keeps port {} of this node, so that its deletion can be undone; take another port",
+                network.name, port
+            ),
+        )),
+    }
+}
+
+/// Marks the configurations given so far: clients may have been told of another key or endpoint than they would be now.
+async fn outdate(tx: &mut Tx, network: NetworkId, now: Timestamp) -> Result<()> {
+    let mut network = live_network(tx, network).await?;
+    network.config_revision += 1;
+    networks::update(tx, &network, network.revision, now).await?;
+    Ok(())
 }
 
 fn free_interface(there: &[NodeNetwork]) -> Result<InterfaceName> {

@@ -58,6 +58,14 @@ impl Role {
             Self::Support | Self::Auditor | Self::Member => false,
         }
     }
+
+    /// Whether this role sets and lifts expiry and limits of the devices it may change.
+    pub const fn sets_limits(self) -> bool {
+        match self {
+            Self::Owner | Self::Admin | Self::Operator => true,
+            Self::Support | Self::Auditor | Self::Member => false,
+        }
+    }
 }
 
 impl fmt::Display for Role {
@@ -259,6 +267,27 @@ impl Actor {
         }
     }
 
+    /// Whether this actor may act on a device of user `owner`, whose role is `role`: one's own, those of accounts
+    /// below one's own, and for support a member's. The table says which acts there are at all.
+    pub fn may_touch_device_of(&self, owner: UserId, role: Role) -> bool {
+        match self {
+            Self::User { id, role: own, .. } => {
+                *id == owner || own.manages(role) || (*own == Role::Support && role == Role::Member)
+            }
+            Self::Host | Self::System => true,
+            Self::Anonymous => false,
+        }
+    }
+
+    /// Whether this actor sets and lifts expiry and limits of the devices it may change.
+    pub const fn sets_limits(&self) -> bool {
+        match self {
+            Self::User { role, .. } => role.sets_limits(),
+            Self::Host | Self::System => true,
+            Self::Anonymous => false,
+        }
+    }
+
     /// The kind of actor in the audit.
     pub const fn kind(&self) -> &'static str {
         match self {
@@ -302,13 +331,41 @@ mod tests {
         }
     }
 
+    fn signed_in(role: Role) -> Actor {
+        Actor::User { id: UserId::new(Uuid::nil()), role, session: SessionId::new(Uuid::nil()) }
+    }
+
+    #[test]
+    fn devices_are_touched_by_their_owner_and_by_whoever_ranks_above() {
+        let other = UserId::new(Uuid::from_u128(1));
+
+        let touched = |role: Role| Role::ALL.map(|of| signed_in(role).may_touch_device_of(other, of));
+
+        // The columns are whose device it is: owner, admin, operator, support, auditor, member.
+        assert_eq!(touched(Role::Owner), [true; 6]);
+        assert_eq!(touched(Role::Admin), [false, false, true, true, true, true]);
+        assert_eq!(touched(Role::Operator), [false, false, false, false, false, true]);
+        assert_eq!(touched(Role::Support), [false, false, false, false, false, true]);
+        assert_eq!(touched(Role::Auditor), [false; 6]);
+        assert_eq!(touched(Role::Member), [false; 6]);
+        for role in Role::ALL {
+            assert!(signed_in(role).may_touch_device_of(UserId::new(Uuid::nil()), role), "{role}'s own");
+            assert!(Actor::Host.may_touch_device_of(other, role), "{role}");
+            assert!(Actor::System.may_touch_device_of(other, role), "{role}");
+            assert!(!Actor::Anonymous.may_touch_device_of(other, role), "{role}");
+        }
+    }
+
+    #[test]
+    fn limits_are_set_by_those_who_manage_accounts() {
+        for role in Role::ALL {
+            assert_eq!(signed_in(role).sets_limits(), role.manages(Role::Member), "{role}");
+        }
+    }
+
     #[test]
     fn a_role_column_is_read_by_its_role() {
-        let actor = Actor::User {
-            id: UserId::new(Uuid::nil()),
-            role: Role::Member,
-            session: SessionId::new(Uuid::nil()),
-        };
+        let actor = signed_in(Role::Member);
 
         assert_eq!(actor.reach(Action::DeviceList), Reach::Own);
         assert_eq!(actor.reach(Action::AuditList), Reach::None);

@@ -274,16 +274,49 @@ pub async fn undelete(tx: &mut Tx, id: DeviceId, now: Timestamp) -> Result<Devic
     tx.one(SQL, params![id, now, sequence]).await
 }
 
+/// How many devices of a user are deleted and not yet purged.
+///
+/// # Errors
+/// The store's.
+pub async fn count_deleted_of_user(conn: &mut Conn, user: UserId) -> Result<u64, StoreError> {
+    conn.one("SELECT COUNT(*) FROM devices WHERE user_id = ?1 AND deleted_at IS NOT NULL", params![user])
+        .await
+}
+
+/// What a purge must know of a device.
+macro_rules! gone {
+    ($which:literal) => {
+        concat!(
+            "SELECT d.id, d.user_id, d.network_id, d.ipv4_index, d.ipv6_index, d.changed_seq, \
+             COALESCE(u.rx_bytes, 0) + COALESCE(u.tx_bytes, 0) AS used FROM devices AS d \
+             LEFT JOIN usage AS u ON u.device_id = d.id WHERE ",
+            $which,
+            " ORDER BY d.deleted_at, d.id LIMIT ?2"
+        )
+    };
+}
+
 /// Removes devices deleted before a time for good, at most `limit`; says how many.
 ///
 /// # Errors
 /// The store's.
 pub async fn purge(tx: &mut Tx, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
-    const GONE: &str = "SELECT d.id, d.user_id, d.network_id, d.ipv4_index, d.ipv6_index, d.changed_seq, \
-        COALESCE(u.rx_bytes, 0) + COALESCE(u.tx_bytes, 0) AS used FROM devices AS d \
-        LEFT JOIN usage AS u ON u.device_id = d.id WHERE d.deleted_at < ?1 ORDER BY d.deleted_at LIMIT ?2";
+    let gone = tx.query(gone!("d.deleted_at < ?1"), params![before, limit]).await?;
+    remove(tx, gone).await
+}
+
+/// Removes a user's longest deleted devices for good, at most `limit`; says how many.
+///
+/// # Errors
+/// The store's.
+pub async fn purge_of_user(tx: &mut Tx, user: UserId, limit: u32) -> Result<u64, StoreError> {
+    let gone = tx.query(gone!("d.user_id = ?1 AND d.deleted_at IS NOT NULL"), params![user, limit]).await?;
+    remove(tx, gone).await
+}
+
+/// Removes devices with what they held; their bytes stay with the user, whose limit counts them.
+async fn remove(tx: &mut Tx, gone: Vec<Row>) -> Result<u64, StoreError> {
     const RETIRE: &str = "UPDATE users SET retired_bytes = retired_bytes + ?2 WHERE id = ?1";
-    let gone: Vec<Row> = tx.query(GONE, params![before, limit]).await?;
     let mut purged = 0;
     for mut row in gone {
         let id: DeviceId = row.take("id")?;

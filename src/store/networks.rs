@@ -174,13 +174,13 @@ pub async fn delete(
     found_or_why(tx, changed, id).await
 }
 
-/// Takes a deletion back.
+/// Takes a deletion back. What clients are told may have changed meanwhile, so the configuration revision grows.
 ///
 /// # Errors
 /// `NotFound` when the network is not deleted, `Conflict(NetworkName)`.
 pub async fn undelete(tx: &mut Tx, id: NetworkId, now: Timestamp) -> Result<Network, StoreError> {
-    const SQL: &str = "UPDATE networks SET deleted_at = NULL, updated_at = ?2, revision = revision + 1 \
-        WHERE id = ?1 AND deleted_at IS NOT NULL RETURNING *";
+    const SQL: &str = "UPDATE networks SET deleted_at = NULL, updated_at = ?2, revision = revision + 1, \
+        config_revision = config_revision + 1 WHERE id = ?1 AND deleted_at IS NOT NULL RETURNING *";
     tx.one(SQL, params![id, now]).await
 }
 

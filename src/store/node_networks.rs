@@ -68,6 +68,14 @@ pub async fn of_node(conn: &mut Conn, node: NodeId) -> Result<Vec<NodeNetwork>, 
     conn.query(SQL, params![node]).await
 }
 
+/// Every interface of a node, by name: those in deleted networks keep name and port, so that a deletion can be undone.
+///
+/// # Errors
+/// The store's.
+pub async fn all_of_node(conn: &mut Conn, node: NodeId) -> Result<Vec<NodeNetwork>, StoreError> {
+    conn.query("SELECT * FROM node_networks WHERE node_id = ?1 ORDER BY interface", params![node]).await
+}
+
 /// The interfaces in a network on nodes that are not deleted, oldest node first.
 ///
 /// # Errors

@@ -25,6 +25,7 @@ pub(crate) const PASSWORD: &str = "correct horse battery";
 /// An API with an owner and a network.
 pub(crate) struct House {
     pub(crate) router: Router,
+    pub(crate) app: App,
     _database: TestDatabase,
 }
 
@@ -59,10 +60,10 @@ impl House {
             facts: Facts { database: "sqlite", local_node: true, first_listen_port: 51820 },
         };
         let app = App::open(parts).await.unwrap();
-        let router = caspervpn::api::router(app, &tasks, |extensions| {
+        let router = caspervpn::api::router(app.clone(), &tasks, |extensions| {
             extensions.get::<Origin>().copied().unwrap_or_default()
         });
-        Self { router, _database: database }
+        Self { router, app, _database: database }
     }
 
     /// An API with an owner, `owner`, and the network `office`.

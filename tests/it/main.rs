@@ -8,6 +8,7 @@
 
 mod agent;
 mod api;
+mod api_devices;
 mod api_fuzz;
 mod api_house;
 mod api_nouns;
