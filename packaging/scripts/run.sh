@@ -23,6 +23,8 @@ binary="$CARGO_TARGET_DIR/$folder/caspervpn"
 
 mkdir -p var
 chmod 0700 var
+# A short name for the verbs of the program that runs here.
+ln -sfn "$binary" var/caspervpn
 export CASPERVPN_SERVER__DATA_DIR="${CASPERVPN_SERVER__DATA_DIR:-$ROOT/var}"
 if [[ $(id -u) -ne 0 ]]; then
 	# Interfaces, routes and firewall rules need root. Everything else works without.
@@ -31,4 +33,5 @@ if [[ $(id -u) -ne 0 ]]; then
 fi
 
 say "starting; data is in $CASPERVPN_SERVER__DATA_DIR, Ctrl-C stops"
+note "verbs, in another terminal: ./var/caspervpn --data-dir $CASPERVPN_SERVER__DATA_DIR doctor"
 exec "$binary" serve "$@"

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ipnet::IpNet;
 
+use crate::domain::desired::ObservedFirewall;
 use crate::domain::firewall::Firewall;
 use crate::domain::network::Mtu;
 use crate::domain::node::InterfaceName;
@@ -29,8 +30,8 @@ pub(super) enum Network {
 pub(super) struct NetworkState {
     /// Links with our prefix.
     pub(super) links: BTreeMap<InterfaceName, LinkState>,
-    /// The firewall, where it is exactly one of ours.
-    pub(super) firewall: Option<Firewall>,
+    /// The firewall of ours.
+    pub(super) firewall: ObservedFirewall,
 }
 
 /// One link.
@@ -170,7 +171,7 @@ impl Network {
                 kernel.call("agent.set_firewall", move |sockets| sockets.set_firewall(&firewall)).await
             }
             Self::Memory(state) => {
-                lock(state).firewall = Some(firewall);
+                lock(state).firewall = ObservedFirewall::Intact(firewall);
                 Ok(())
             }
         }
@@ -183,7 +184,7 @@ impl Network {
                 kernel.call("agent.remove_firewall", |sockets| sockets.firewall.remove()).await
             }
             Self::Memory(state) => {
-                lock(state).firewall = None;
+                lock(state).firewall = ObservedFirewall::Absent;
                 Ok(())
             }
         }
@@ -227,7 +228,7 @@ struct Sockets {
 
 struct Seen {
     generation: u32,
-    firewall: Option<Firewall>,
+    firewall: ObservedFirewall,
 }
 
 impl KernelNetwork {
@@ -286,7 +287,7 @@ impl Sockets {
     }
 
     /// Reads the firewall only when anybody has changed any rule since: ten thousand devices take a while to read.
-    fn observe_firewall(&mut self) -> Result<Option<Firewall>, NetlinkError> {
+    fn observe_firewall(&mut self) -> Result<ObservedFirewall, NetlinkError> {
         // Asked before reading, so that a change meanwhile makes this reading out of date.
         let generation = self.firewall.generation()?;
         let seen = match self.seen.take() {
@@ -299,15 +300,19 @@ impl Sockets {
     /// Sends only what differs from what was just seen: one device among ten thousand takes no longer than among ten.
     fn set_firewall(&mut self, wanted: &Firewall) -> Result<(), NetlinkError> {
         let before = self.seen.take();
-        match before.as_ref().and_then(|seen| seen.firewall.as_ref()) {
-            Some(loaded) => self.firewall.update(loaded, wanted)?,
-            None => self.firewall.apply(wanted)?,
+        match before.as_ref().map(|seen| &seen.firewall) {
+            Some(ObservedFirewall::Intact(loaded)) => self.firewall.update(loaded, wanted)?,
+            Some(ObservedFirewall::Absent | ObservedFirewall::Altered) | None => {
+                self.firewall.apply(wanted)?
+            }
         }
         // One step further, the step is ours: what was seen has become what is wanted, and need not be read.
         let expected = before.map(|seen| seen.generation.wrapping_add(1));
         let generation = self.firewall.generation()?;
-        self.seen =
-            (expected == Some(generation)).then(|| Seen { generation, firewall: Some(wanted.clone()) });
+        self.seen = (expected == Some(generation)).then(|| {
+            let firewall = ObservedFirewall::Intact(wanted.clone());
+            Seen { generation, firewall }
+        });
         Ok(())
     }
 

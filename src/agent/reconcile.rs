@@ -13,7 +13,7 @@ use crate::agent::change::{ChangeKey, ChangeKind, size};
 use crate::agent::host::{ChangeError, NodeHost, ObserveError};
 use crate::domain::desired::{Change, Desired, Observed, diff};
 use crate::domain::id::DeviceId;
-use crate::domain::message::{DeviceReport, Gap, Update};
+use crate::domain::message::{DeviceReport, Gap, Snapshot, Update};
 use crate::domain::node::InterfaceName;
 use crate::domain::time::Timestamp;
 use crate::runtime::backoff::Backoff;
@@ -32,6 +32,7 @@ pub struct Reconciler {
     failures: BTreeMap<ChangeKey, Failure>,
     observe_failure: Option<String>,
     last_pass: Option<Pass>,
+    /// The newest life of a counter, of this process or of one before it.
     last_life: Timestamp,
 }
 
@@ -113,7 +114,8 @@ impl Reconciler {
     /// Takes an update in. After a gap nothing is known but what is in force, and everything has to be asked for.
     pub fn take(&mut self, update: Update) -> Result<(), Gap> {
         match (update, &mut self.desired) {
-            (Update::Snapshot(desired), known) => {
+            (Update::Snapshot(Snapshot { desired, newest_epoch }), known) => {
+                self.last_life = self.last_life.max(Timestamp::from_millis(newest_epoch));
                 info!(sequence = desired.sequence, "took in a snapshot of the desired state");
                 *known = Some(desired);
                 Ok(())
@@ -126,8 +128,11 @@ impl Reconciler {
         }
     }
 
-    /// The devices behind the keys of an interface.
-    pub fn name_devices(&self, found: Vec<(InterfaceName, Vec<PeerStatistics>)>) -> Vec<DeviceReport> {
+    /// The devices behind the keys of an interface. Lives that a tunnel began by itself are noted, so that no later
+    /// one has their name.
+    pub fn name_devices(&mut self, found: Vec<(InterfaceName, Vec<PeerStatistics>)>) -> Vec<DeviceReport> {
+        let newest = found.iter().flat_map(|(_, peers)| peers).map(|it| it.reading.epoch).max();
+        self.last_life = self.last_life.max(Timestamp::from_millis(newest.unwrap_or(0)));
         let Some(desired) = &self.desired else { return Vec::new() };
         let mut named = Vec::new();
         for (name, peers) in found {
@@ -206,7 +211,8 @@ impl Reconciler {
         self.last_pass = Some(Pass { at: plan.now, undone });
     }
 
-    /// Names the lives of counters that begin in a pass. It grows even when the host's clock is set back.
+    /// Names the lives of counters that begin in a pass. It grows even when the host's clock is set back, also
+    /// from one process to the next: the controller takes bytes of a life only when it knows of no newer one.
     fn new_life(&mut self, now: Timestamp) -> Timestamp {
         self.last_life = now.max(self.last_life + Duration::from_millis(1));
         self.last_life
@@ -307,12 +313,14 @@ mod tests {
     use crate::domain::desired::{Desired, Interface, InterfaceSettings, Peer};
     use crate::domain::id::{DeviceId, NodeNetworkId};
     use crate::domain::key::{PrivateKey, PublicKey};
-    use crate::domain::message::{Delta, Update};
+    use crate::domain::message::{Delta, Snapshot, Update};
     use crate::domain::network::Mtu;
     use crate::domain::node::{InterfaceName, Port};
     use crate::domain::time::Timestamp;
+    use crate::domain::usage::{Reading, Traffic};
     use crate::runtime::clock::TestClock;
     use crate::runtime::tasks::Tasks;
+    use crate::vpn::tunnel::PeerStatistics;
     use crate::vpn::tunnel::memory::MemoryTransport;
 
     const KEY: PublicKey = PublicKey::new([3; 32]);
@@ -354,6 +362,10 @@ mod tests {
         (socket, port)
     }
 
+    fn snapshot(listen_port: Port, until: Option<Timestamp>) -> Update {
+        Update::Snapshot(Snapshot { desired: desired(listen_port, until), newest_epoch: 0 })
+    }
+
     fn desired(listen_port: Port, until: Option<Timestamp>) -> Desired {
         let settings = InterfaceSettings {
             node_network: NodeNetworkId::new(Uuid::nil()),
@@ -376,7 +388,7 @@ mod tests {
         let mut bench = Bench::new();
         let (socket, port) = free_port();
         drop(socket);
-        bench.reconciler.take(Update::Snapshot(desired(port, None))).unwrap();
+        bench.reconciler.take(snapshot(port, None)).unwrap();
 
         bench.pass(Reason::Update).await;
         let left = bench.pass(Reason::Timer).await;
@@ -392,7 +404,7 @@ mod tests {
     async fn a_busy_port_is_told_and_retried_after_a_wait_while_the_rest_is_done() {
         let mut bench = Bench::new();
         let (socket, port) = free_port();
-        bench.reconciler.take(Update::Snapshot(desired(port, None))).unwrap();
+        bench.reconciler.take(snapshot(port, None)).unwrap();
 
         bench.pass(Reason::Update).await;
         let told: Vec<String> = bench.reconciler.problems().cloned().collect();
@@ -416,7 +428,7 @@ mod tests {
         let (socket, port) = free_port();
         drop(socket);
         let until = NOW + Duration::from_secs(30);
-        bench.reconciler.take(Update::Snapshot(desired(port, Some(until)))).unwrap();
+        bench.reconciler.take(snapshot(port, Some(until))).unwrap();
         bench.pass(Reason::Update).await;
 
         let wait = bench.reconciler.next_wait();
@@ -430,12 +442,45 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn counters_begin_above_all_that_was_told_though_the_clock_went_back() {
+        let mut bench = Bench::new();
+        let (socket, port) = free_port();
+        drop(socket);
+        let newest_epoch = NOW.as_millis() + 3_600_000;
+        let told = Snapshot { desired: desired(port, None), newest_epoch };
+        bench.reconciler.take(Update::Snapshot(told)).unwrap();
+
+        bench.pass(Reason::Update).await;
+        let found = bench.reconciler.name_devices(bench.host.statistics(NOW).await);
+
+        assert_eq!(found[0].reading.epoch, newest_epoch + 1);
+        bench.host.close().await;
+    }
+
+    #[tokio::test]
+    async fn a_life_that_a_tunnel_began_by_itself_gives_its_name_to_no_other() {
+        let mut bench = Bench::new();
+        let (socket, port) = free_port();
+        drop(socket);
+        bench.reconciler.take(snapshot(port, None)).unwrap();
+        let reading = Reading { epoch: NOW.as_millis() + 5, traffic: Traffic::default() };
+        let begun = PeerStatistics { public_key: KEY, reading, last_handshake: None, endpoint: None };
+
+        bench.reconciler.name_devices(vec![(InterfaceName::numbered(0), vec![begun])]);
+        bench.pass(Reason::Update).await;
+        let found = bench.reconciler.name_devices(bench.host.statistics(NOW).await);
+
+        assert_eq!(found[0].reading.epoch, reading.epoch + 1);
+        bench.host.close().await;
+    }
+
+    #[tokio::test]
     async fn a_delta_that_does_not_follow_leaves_all_as_it_is() {
         let mut bench = Bench::new();
         let first = bench.reconciler.take(Update::Delta(Delta { from: 4, to: 5, ..Delta::default() }));
         let (socket, port) = free_port();
         drop(socket);
-        bench.reconciler.take(Update::Snapshot(desired(port, None))).unwrap();
+        bench.reconciler.take(snapshot(port, None)).unwrap();
 
         let late = bench.reconciler.take(Update::Delta(Delta { from: 9, to: 10, ..Delta::default() }));
 

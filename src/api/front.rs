@@ -7,7 +7,9 @@ use std::time::Duration;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use tokio::sync::oneshot;
+use tracing::Instrument;
 
 use crate::api::Api;
 use crate::api::problem::Problem;
@@ -23,13 +25,26 @@ pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub async fn guard(State(api): State<Api>, mut request: Request, next: Next) -> Response {
     let id = request.extensions().get().copied().unwrap_or_else(|| api.new_request_id());
     request.extensions_mut().insert(id);
-    let answer = tokio::time::timeout(ANSWER_WITHIN, next.run(request)).await;
+    let answer = async {
+        if request.method().is_safe() { next.run(request).await } else { act(&api, next, request).await }
+    };
+    let answer = tokio::time::timeout(ANSWER_WITHIN, answer).await;
     let mut response = answer.unwrap_or_else(|_| too_slow());
     if response.status().is_client_error() || response.status().is_server_error() {
         response = refusal(response, id);
     }
     harden(response.headers_mut(), id);
     response
+}
+
+/// Runs an act to its end, whether or not the client waits for it: what was committed must also reach the caches and
+/// the nodes, and that happens after the commit.
+async fn act(api: &Api, next: Next, request: Request) -> Response {
+    let (give, answer) = oneshot::channel();
+    let work = async move { drop(give.send(next.run(request).await)) };
+    api.acts().spawn(work.in_current_span());
+    // Only a panic loses the answer, and the supervisor has logged and counted it.
+    answer.await.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
 }
 
 fn refusal(mut response: Response, id: RequestId) -> Response {

@@ -15,6 +15,7 @@ use crate::api::problem::Problem;
 use crate::app::App;
 use crate::domain::id::RequestId;
 use crate::runtime::clock::Clock;
+use crate::runtime::tasks::{Group, Tasks};
 
 pub mod body;
 pub mod caller;
@@ -39,6 +40,8 @@ pub struct Api(Arc<Parts>);
 struct Parts {
     app: App,
     clock: Arc<dyn Clock>,
+    /// Acts under way. A stop waits for them.
+    acts: Group,
     find_origin: FindOrigin,
 }
 
@@ -49,6 +52,10 @@ impl Api {
 
     fn origin(&self, extensions: &Extensions) -> Origin {
         (self.0.find_origin)(extensions)
+    }
+
+    fn acts(&self) -> &Group {
+        &self.0.acts
     }
 
     /// An id for a request whose listener gave it none.
@@ -73,8 +80,9 @@ impl FromRef<Api> for App {
 ///
 /// `find_origin` reads where a request came from out of what the listener left in its extensions. A `RequestId` among
 /// them is used; without one the API makes it.
-pub fn router(app: App, clock: Arc<dyn Clock>, find_origin: FindOrigin) -> Router {
-    let api = Api(Arc::new(Parts { app, clock, find_origin }));
+pub fn router(app: App, tasks: &Tasks, find_origin: FindOrigin) -> Router {
+    let (clock, acts) = (Arc::clone(tasks.clock()), tasks.group("acts"));
+    let api = Api(Arc::new(Parts { app, clock, acts, find_origin }));
     let (v1, _) = v1::routes().split_for_parts();
     Router::new()
         .nest("/api/v1", v1)

@@ -6,7 +6,8 @@ use crate::app::error::{AppError, Result};
 use crate::domain::access::Action;
 use crate::domain::audit::{AuditEvent, Outcome};
 use crate::domain::page::{Page, PageRequest};
-use crate::store::audit::{self, AuditFilter, AuditSort};
+use crate::store::audit;
+pub use crate::store::audit::{AuditFilter, AuditSort};
 use crate::store::backend::{Conn, Tx};
 
 /// The use cases of the audit.

@@ -6,20 +6,20 @@ use std::sync::Arc;
 use ipnet::IpNet;
 
 use crate::app::App;
-use crate::app::devices::preshared_key_place;
+use crate::app::device_create::preshared_key_place;
 use crate::app::error::{AppError, Result};
 use crate::app::node_networks::key_place;
 use crate::domain::desired::{Desired, Interface, InterfaceSettings, Peer};
 use crate::domain::id::{NetworkId, NodeId};
 use crate::domain::key::{PresharedKey, PrivateKey, PublicKey};
-use crate::domain::message::{Delta, Update};
+use crate::domain::message::{Delta, Snapshot, Update};
 use crate::domain::network::Network;
 use crate::domain::node::InterfaceName;
 use crate::domain::node::NodeNetwork;
 use crate::domain::time::Timestamp;
 use crate::store::backend::Conn;
 use crate::store::peers::PeerFacts;
-use crate::store::{networks, node_networks, nodes, peers, sequences};
+use crate::store::{networks, node_networks, nodes, peers, sequences, usage};
 
 /// The use cases of the desired state.
 #[derive(Debug, Clone, Copy)]
@@ -62,9 +62,9 @@ impl DesiredState<'_> {
         match known {
             Some(known) if known == layout.position => Ok(None),
             Some(known) if known.layout == layout.position.layout && known.sequence >= layout.floor => {
-                self.delta(layout, known).await.map(Some)
+                self.delta(node, layout, known).await.map(Some)
             }
-            Some(_) | None => self.snapshot(layout).await.map(Some),
+            Some(_) | None => self.snapshot(node, layout).await.map(Some),
         }
     }
 
@@ -99,7 +99,7 @@ impl DesiredState<'_> {
             .await
     }
 
-    async fn snapshot(&self, layout: Layout) -> Result<(Update, Position)> {
+    async fn snapshot(&self, node: NodeId, layout: Layout) -> Result<(Update, Position)> {
         let mut interfaces = BTreeMap::new();
         for place in &layout.places {
             let settings = self.interface(place)?;
@@ -107,7 +107,9 @@ impl DesiredState<'_> {
             interfaces.insert(place.node_network.interface.clone(), Interface { settings, peers });
         }
         let desired = Desired { sequence: layout.position.sequence, interfaces };
-        Ok((Update::Snapshot(desired), layout.position))
+        let newest_epoch =
+            self.0.core.store.read(async move |on: &mut Conn| usage::newest_epoch(on, node).await).await?;
+        Ok((Update::Snapshot(Snapshot { desired, newest_epoch }), layout.position))
     }
 
     /// Peers of a network. A device that changes while pages are read also has a later sequence, so the delta
@@ -133,7 +135,7 @@ impl DesiredState<'_> {
         }
     }
 
-    async fn delta(&self, layout: Layout, known: Position) -> Result<(Update, Position)> {
+    async fn delta(&self, node: NodeId, layout: Layout, known: Position) -> Result<(Update, Position)> {
         let now = self.0.now();
         let names: BTreeMap<NetworkId, InterfaceName> = layout
             .places
@@ -149,7 +151,7 @@ impl DesiredState<'_> {
             .read(async move |on: &mut Conn| peers::changed_since(on, &ids, known.sequence, limit).await)
             .await?;
         if rows.len() > DELTA_MAX {
-            return self.snapshot(layout).await;
+            return self.snapshot(node, layout).await;
         }
         // Rows may be newer than the layout that was read first: the delta leads to the newest of both.
         let newest = rows.iter().map(|row| row.changed_seq).max().unwrap_or(0);

@@ -4,8 +4,9 @@ use zeroize::Zeroizing;
 
 use crate::app::App;
 use crate::app::ctx::{Ctx, Scope};
-use crate::app::devices::live as live_device;
-use crate::app::devices::{Devices, preshared_key_place, private_key_place};
+use crate::app::device_create::{preshared_key_place, private_key_place};
+use crate::app::device_rows::live as live_device;
+use crate::app::devices::Devices;
 use crate::app::error::{AppError, Result};
 use crate::app::networks::live as live_network;
 use crate::app::node_networks::endpoint;

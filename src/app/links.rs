@@ -6,8 +6,8 @@ use zeroize::Zeroizing;
 
 use crate::app::App;
 use crate::app::ctx::{Ctx, Scope};
+use crate::app::device_rows::live as live_device;
 use crate::app::devices::Devices;
-use crate::app::devices::live as live_device;
 use crate::app::error::{AppError, Result};
 use crate::app::export::{Revealed, take};
 use crate::domain::access::Action;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use tokio::sync::watch;
 
-use crate::app::devices::DeviceRow;
+use crate::app::device_rows::DeviceRow;
 use crate::app::devices::Devices;
 use crate::app::error::{AppError, Result};
 use crate::app::login_limit::LoginLimit;
@@ -27,6 +27,8 @@ use crate::store::backend::Store;
 pub mod audit;
 pub mod ctx;
 pub mod desired;
+pub mod device_create;
+pub mod device_rows;
 pub mod devices;
 pub mod error;
 pub mod export;

@@ -15,7 +15,7 @@ use crate::domain::network::{ClientSettings, Mtu, Network, NewNetwork, Pools};
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::pool::{Pool, Pressure};
 use crate::store::backend::{Conn, Tx};
-use crate::store::networks::NetworkSort;
+pub use crate::store::networks::NetworkSort;
 use crate::store::{audit, networks, sequences};
 
 /// The use cases of networks.

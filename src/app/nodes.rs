@@ -12,7 +12,7 @@ use crate::domain::node::{NewNode, Node, NodeState};
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::time::Timestamp;
 use crate::store::backend::{Conn, Tx};
-use crate::store::nodes::NodeSort;
+pub use crate::store::nodes::NodeSort;
 use crate::store::{audit, nodes, sequences};
 
 /// The use cases of nodes.

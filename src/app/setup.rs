@@ -5,8 +5,8 @@
 use std::time::Duration;
 
 use crate::app::ctx::Ctx;
-use crate::app::devices::DeviceRow;
-use crate::app::devices::{self, CreateDevice, DeviceItem, DeviceKey};
+use crate::app::device_create::{self, CreateDevice, DeviceKey};
+use crate::app::device_rows::{self, DeviceItem, DeviceRow};
 use crate::app::error::{AppError, Result};
 use crate::app::export::{self, Revealed, Source};
 use crate::app::links::OneTimeLink;
@@ -188,7 +188,7 @@ impl Setup<'_> {
         app.user_changed();
         let (device, config) = match made.device {
             None => (None, None),
-            Some((row, source)) => (Some(devices::item(row.into(), now)), Some(app.render(&source)?)),
+            Some((row, source)) => (Some(device_rows::item(row.into(), now)), Some(app.render(&source)?)),
         };
         Ok(SetupDone { user: made.user, network: made.network.id, device, config })
     }
@@ -240,7 +240,7 @@ async fn write(tx: &mut Tx, plan: &Plan, now: Timestamp) -> Result<Made> {
     let device = match &plan.device {
         None => None,
         Some(new) => {
-            let row = devices::insert(tx, new.clone(), &network, now).await?;
+            let row = device_create::insert(tx, new.clone(), &network, now).await?;
             let source = export::take(tx, Scope::All, row.device.id).await?;
             Some((row, source))
         }

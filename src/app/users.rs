@@ -15,7 +15,7 @@ use crate::domain::time::Timestamp;
 use crate::domain::user::{NewUser, User, UserState};
 use crate::secrets::password::Password;
 use crate::store::backend::{Conn, Tx};
-use crate::store::users::{UserFilter, UserSort};
+pub use crate::store::users::{UserFilter, UserSort};
 use crate::store::{audit, peers, sessions, users};
 
 /// The use cases of users.
@@ -356,12 +356,12 @@ fn require_rank(ctx: &Ctx, action: Action, role: Role) -> Result<()> {
 
 /// Refuses, inside the transaction that took one away, to be left without an owner who can sign in.
 async fn keep_an_owner(tx: &mut Tx, role: Role) -> Result<()> {
-    if role != Role::Owner || users::count_able(tx, Role::Owner).await? > 0 {
+    if role != Role::Owner || users::count_lasting(tx, Role::Owner).await? > 0 {
         return Ok(());
     }
     Err(AppError::conflict(
         "last_owner",
-        "this is the last owner; make another user an owner before this one stops being one",
+        "this is the last owner who can always sign in; make another user an owner, with a password and without an expiry, before this one stops being one",
     ))
 }
 

@@ -17,7 +17,7 @@ pub struct Moment(u64);
 
 impl<K, V> Memory<K, V>
 where
-    K: Hash + Eq + Send + Sync + 'static,
+    K: Hash + Eq + Clone + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static,
 {
     /// A cache of at most `capacity` values, each kept for `keep` at most.
@@ -38,8 +38,10 @@ where
 
     /// Keeps a value, unless something changed since the moment its reading began.
     pub fn keep(&self, since: Moment, key: K, value: V) {
-        if self.moment() == since {
-            self.entries.insert(key, value);
+        self.entries.insert(key.clone(), value);
+        // A change between a look and the insert would be missed, so the look comes after.
+        if self.moment() != since {
+            self.entries.invalidate(&key);
         }
     }
 

@@ -16,7 +16,7 @@ use crate::config::fault::Source;
 use crate::config::log::{Level, Log};
 use crate::config::setting::{Raw, Setting};
 use crate::daemon::local_api::LocalApi;
-use crate::daemon::routes::api_routes;
+use crate::daemon::routes::host_api;
 use crate::daemon::services::{Services, StartError};
 use crate::runtime::clock::{Clock, SystemClock};
 use crate::telemetry::logging;
@@ -69,7 +69,7 @@ pub(super) async fn running(settings: &Settings) -> Option<LocalApi> {
 /// The same routes in this process, which holds the data directory until the API is closed.
 pub(super) async fn in_process(settings: &Settings) -> Result<LocalApi, StartError> {
     let services = Services::open(settings).await?;
-    let routes = api_routes(&services.app, services.tasks.clock());
+    let routes = host_api(&services.app, &services.tasks);
     Ok(LocalApi::InProcess { services: Box::new(services), routes })
 }
 

@@ -29,7 +29,7 @@ mod value;
 
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::cli::ask::Asked;
 use crate::cli::failure::Failure;
@@ -68,8 +68,8 @@ struct Common {
     /// Read the settings from this file instead of /etc/caspervpn/caspervpn.toml.
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Set a boot setting; repeat it for more. It wins over the file and the environment.
-    #[arg(long = "set", global = true, value_name = "SECTION.KEY=VALUE")]
+    /// Filled by [`parse`] from every place of the line.
+    #[arg(skip)]
     assignments: Vec<String>,
     /// Directory of the database, the keys and the local socket.
     #[arg(long, global = true, value_name = "DIR")]
@@ -139,7 +139,7 @@ enum ApiVerb {
 
 /// Runs the verb that the process was started with.
 pub fn main() -> Exit {
-    let cli = match Cli::try_parse() {
+    let cli = match parse() {
         Ok(cli) => cli,
         Err(refused) => {
             // Help goes to standard output and is no failure. That nobody reads it is none either.
@@ -155,6 +155,39 @@ pub fn main() -> Exit {
             failure.exit()
         }
     }
+}
+
+/// Reads the command line.
+///
+/// `--set` may stand before the verb and after it. An argument that clap itself spreads over both places keeps the values
+/// of one of them only, so each level takes its own here and they are put together.
+fn parse() -> Result<Cli, clap::Error> {
+    let matches = command().try_get_matches()?;
+    let mut cli = Cli::from_arg_matches(&matches)?;
+    cli.common.assignments = assignments(&matches);
+    Ok(cli)
+}
+
+fn command() -> clap::Command {
+    accept_set(Cli::command())
+}
+
+fn accept_set(command: clap::Command) -> clap::Command {
+    let set = clap::Arg::new(SET)
+        .long(SET)
+        .action(clap::ArgAction::Append)
+        .value_name("SECTION.KEY=VALUE")
+        .help("Set a boot setting; repeat it for more. It wins over the file and the environment")
+        .help_heading("Common options");
+    command.arg(set).mut_subcommands(accept_set)
+}
+
+const SET: &str = "set";
+
+fn assignments(matches: &clap::ArgMatches) -> Vec<String> {
+    let here = matches.try_get_many::<String>(SET).ok().flatten().into_iter().flatten().cloned();
+    let below = matches.subcommand().map(|(_, matches)| assignments(matches));
+    here.chain(below.into_iter().flatten()).collect()
 }
 
 fn run(cli: Cli) -> Result<Exit, Failure> {
@@ -224,12 +257,12 @@ impl Common {
 
 #[cfg(test)]
 mod tests {
-    use super::Cli;
-    use clap::{Command, CommandFactory};
+    use super::command;
+    use clap::Command;
 
     #[test]
     fn the_command_line_contradicts_itself_nowhere() {
-        Cli::command().debug_assert();
+        command().debug_assert();
     }
 
     #[test]
@@ -244,6 +277,6 @@ mod tests {
             }
         }
 
-        check(&Cli::command());
+        check(&command());
     }
 }

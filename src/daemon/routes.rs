@@ -11,8 +11,8 @@ use crate::app::App;
 use crate::edge::Routes;
 use crate::edge::peer::Peer;
 use crate::edge::probes::{self, Detail};
-use crate::runtime::clock::Clock;
 use crate::runtime::readiness::Readiness;
+use crate::runtime::tasks::Tasks;
 use crate::telemetry::metrics::Metrics;
 use crate::{api, edge, panel};
 
@@ -21,8 +21,8 @@ use crate::{api, edge, panel};
 pub struct Site {
     /// The use cases.
     pub app: App,
-    /// Names the requests.
-    pub clock: Arc<dyn Clock>,
+    /// Supervises the acts, and names the requests.
+    pub tasks: Tasks,
     /// Says whether the service is ready.
     pub readiness: Readiness,
     /// Renders the metrics.
@@ -33,21 +33,23 @@ impl Site {
     /// The API, the panel and brief probes: what strangers may reach.
     pub fn public(&self, listener: &'static str) -> Routes {
         let probes = probes::routes(self.readiness.clone(), Detail::Status, VERSION);
-        edge::observe::observe(self.pages().merge(probes), listener, Arc::clone(&self.clock))
+        let pages = api::router(self.app.clone(), &self.tasks, stranger).fallback_service(panel::router());
+        self.observe(pages.merge(probes), listener)
     }
 
     /// Metrics and probes with every detail: what the machine's own may reach.
     pub fn internal(&self, listener: &'static str) -> Routes {
-        edge::observe::observe(self.figures(), listener, Arc::clone(&self.clock))
+        self.observe(self.figures(), listener)
     }
 
-    /// Both, for a listener that only the machine itself reaches.
+    /// The local socket: the API, where the host's administrator is known by the kernel, with metrics and probes.
     pub fn local(&self, listener: &'static str) -> Routes {
-        edge::observe::observe(self.pages().merge(self.figures()), listener, Arc::clone(&self.clock))
+        let pages = host_api(&self.app, &self.tasks).fallback_service(panel::router());
+        self.observe(pages.merge(self.figures()), listener)
     }
 
-    fn pages(&self) -> Routes {
-        api_routes(&self.app, &self.clock).fallback_service(panel::router())
+    fn observe(&self, routes: Routes, listener: &'static str) -> Routes {
+        edge::observe::observe(routes, listener, Arc::clone(self.tasks.clock()))
     }
 
     fn figures(&self) -> Routes {
@@ -57,9 +59,10 @@ impl Site {
     }
 }
 
-/// The API alone, for verbs with no server running.
-pub fn api_routes(app: &App, clock: &Arc<dyn Clock>) -> Routes {
-    api::router(app.clone(), Arc::clone(clock), origin)
+/// The API alone, where the host's administrator is known by the kernel: for the local socket, and for verbs with no
+/// server running.
+pub fn host_api(app: &App, tasks: &Tasks) -> Routes {
+    api::router(app.clone(), tasks, origin)
 }
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -77,4 +80,9 @@ fn origin(extensions: &Extensions) -> Origin {
         }
         None => Origin::default(),
     }
+}
+
+/// The same for every other listener. A reverse proxy may run as root, and speaks for strangers all the same.
+fn stranger(extensions: &Extensions) -> Origin {
+    Origin { is_host: false, ..origin(extensions) }
 }

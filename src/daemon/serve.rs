@@ -147,8 +147,7 @@ async fn run(
     readiness.up(Stage::Store).map_err(ServeError::Order)?;
     let metrics = start_metrics(services, &jobs)?;
     let limits = LiveLimits::new((&settings.limits).into());
-    let site =
-        Site { app: app.clone(), clock: Arc::clone(tasks.clock()), readiness: readiness.clone(), metrics };
+    let site = Site { app: app.clone(), tasks: tasks.clone(), readiness: readiness.clone(), metrics };
     // Every address is taken before the first request is answered: a busy port must not leave half a service.
     let listeners = open_listeners(settings, &mut passed)?;
     if settings.server.has(Role::Worker) {
@@ -163,7 +162,6 @@ async fn run(
     let api = listeners.iter().find(|(key, _)| *key == "listen.api").and_then(|(_, at)| at.local_addr());
     for (key, listener) in listeners {
         let routes = match key {
-            "listen.api" if is_private(listener.address()) => site.local("api"),
             "listen.api" => site.public("api"),
             "listen.agent" => site.internal("agent"),
             "listen.local" => site.local("local"),
@@ -245,16 +243,6 @@ fn open_listeners(
 
 fn listener_name(key: &'static str) -> &'static str {
     key.strip_prefix("listen.").unwrap_or(key)
-}
-
-/// Whether only the machine itself can reach an address, so that metrics may be served there too.
-fn is_private(address: &Address) -> bool {
-    match address {
-        Address::Tcp(at) => at.ip().is_loopback(),
-        Address::Unix(_) => true,
-        // What systemd passes may be bound to anything.
-        Address::Systemd(_) => false,
-    }
 }
 
 fn start_jobs(jobs: &Jobs, app: &App) {

@@ -69,8 +69,20 @@ pub struct Peer {
 pub struct Observed {
     /// The appliance's own interfaces by name.
     pub interfaces: BTreeMap<InterfaceName, ObservedInterface>,
-    /// The firewall, where it is exactly one of ours; `None` when absent or touched by another.
-    pub firewall: Option<Firewall>,
+    /// The appliance's own firewall.
+    pub firewall: ObservedFirewall,
+}
+
+/// The appliance's own firewall as it is.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum ObservedFirewall {
+    /// There is none.
+    #[default]
+    Absent,
+    /// There is one, but another has altered it: what it does is not known.
+    Altered,
+    /// There is exactly this one.
+    Intact(Firewall),
 }
 
 /// One interface as it is.
@@ -190,7 +202,7 @@ impl Observed {
                 self.at(&name, |interface| interface.addresses.retain(|address| !some.contains(address)));
             }
             Change::SetUp(name) => self.at(&name, |interface| interface.up = true),
-            Change::SetFirewall(firewall) => self.firewall = Some(firewall),
+            Change::SetFirewall(firewall) => self.firewall = ObservedFirewall::Intact(firewall),
             Change::RemovePeers(name, keys) => {
                 self.at(&name, |interface| interface.peers.retain(|key, _| !keys.contains(key)));
             }
@@ -223,8 +235,13 @@ pub fn diff(desired: &Desired, observed: &Observed, now: Timestamp) -> Vec<Chang
         interface_changes(&mut changes, name, &interface.settings, found);
     }
     let firewall = desired.firewall(now);
-    let unneeded = firewall.interfaces.is_empty() && observed.firewall.is_none();
-    if !unneeded && observed.firewall.as_ref() != Some(&firewall) {
+    let stands = match &observed.firewall {
+        // Where there is nothing to guard, no table is as good as an empty one.
+        ObservedFirewall::Absent => firewall.interfaces.is_empty(),
+        ObservedFirewall::Altered => false,
+        ObservedFirewall::Intact(found) => *found == firewall,
+    };
+    if !stands {
         changes.push(Change::SetFirewall(firewall));
     }
     for (name, interface) in &desired.interfaces {
@@ -300,7 +317,8 @@ mod tests {
     use uuid::Uuid;
 
     use super::{
-        Change, Desired, Interface, InterfaceSettings, Observed, ObservedInterface, ObservedPeer, Peer, diff,
+        Change, Desired, Interface, InterfaceSettings, Observed, ObservedFirewall, ObservedInterface,
+        ObservedPeer, Peer, diff,
     };
     use crate::domain::firewall::Firewall;
     use crate::domain::id::{DeviceId, NodeNetworkId};
@@ -374,9 +392,13 @@ mod tests {
                 addresses,
                 peers,
             });
-        (prop::collection::btree_map(name(), interface, 0..3), any::<bool>()).prop_map(
-            |(interfaces, walled)| Observed { interfaces, firewall: walled.then(Firewall::default) },
-        )
+        let firewall = prop_oneof![
+            Just(ObservedFirewall::Absent),
+            Just(ObservedFirewall::Altered),
+            Just(ObservedFirewall::Intact(Firewall::default())),
+        ];
+        (prop::collection::btree_map(name(), interface, 0..3), firewall)
+            .prop_map(|(interfaces, firewall)| Observed { interfaces, firewall })
     }
 
     proptest! {
@@ -422,6 +444,16 @@ mod tests {
             position(|c| matches!(c, Change::SetFirewall(_)))
                 < position(|c| matches!(c, Change::SetPeers(..)))
         );
+    }
+
+    #[test]
+    fn an_altered_firewall_is_replaced_even_where_nothing_is_desired() {
+        let altered = Observed { firewall: ObservedFirewall::Altered, ..Observed::default() };
+
+        let changes = diff(&Desired::default(), &altered, NOW);
+
+        assert_eq!(changes, [Change::SetFirewall(Firewall::default())]);
+        assert_eq!(diff(&Desired::default(), &Observed::default(), NOW), []);
     }
 
     #[test]

@@ -15,9 +15,19 @@ use crate::domain::usage::Reading;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Update {
     /// Everything, in place of what was known.
-    Snapshot(Desired),
+    Snapshot(Snapshot),
     /// What changed since a sequence.
     Delta(Delta),
+}
+
+/// The desired state as a whole.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Snapshot {
+    /// The state.
+    pub desired: Desired,
+    /// The newest life of a counter that the controller has heard of from this node, zero before the first. Lives
+    /// that begin from now on are named above it, even where the node's clock went back while it was down.
+    pub newest_epoch: i64,
 }
 
 /// Peers that changed between two sequences. Interfaces change by snapshot only: they are few and rare.

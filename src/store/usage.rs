@@ -172,6 +172,14 @@ async fn write_many<const WIDTH: usize>(
     tx.execute(&sql, &params).await.map(drop)
 }
 
+/// The newest life of a counter that a node has told of, zero before the first.
+///
+/// # Errors
+/// The store's.
+pub async fn newest_epoch(conn: &mut Conn, node: NodeId) -> Result<i64, StoreError> {
+    conn.one("SELECT COALESCE(MAX(epoch), 0) FROM usage_readings WHERE node_id = ?1", params![node]).await
+}
+
 /// Whether a report is new. Answers false, and changes nothing, for one that was taken in before.
 ///
 /// # Errors

@@ -144,6 +144,16 @@ pub async fn count_able(conn: &mut Conn, role: Role) -> Result<u64, StoreError> 
     conn.one(SQL, params![role]).await
 }
 
+/// How many users of a role can sign in for as long as nobody changes them: with a password and without an end.
+///
+/// # Errors
+/// The store's.
+pub async fn count_lasting(conn: &mut Conn, role: Role) -> Result<u64, StoreError> {
+    const SQL: &str = "SELECT COUNT(*) FROM users WHERE role = ?1 AND disabled = FALSE AND deleted_at IS NULL \
+        AND password_hash IS NOT NULL AND expires_at IS NULL";
+    conn.one(SQL, params![role]).await
+}
+
 /// Whether there ever was a user: then the first run is over.
 ///
 /// # Errors

@@ -148,6 +148,8 @@ fn a_removed_network_and_a_stop_leave_nothing() {
 
         node.controller.replace(|desired| desired.interfaces.clear());
         eventually("the interface to go", HEALED, || world.links().is_empty()).await;
+        world.node.shell("nft add chain inet caspervpn extra");
+        eventually("what others added to go", HEALED, || !world.rules().contains("extra")).await;
         node.controller.replace(|now| now.interfaces = desired(&[2]).interfaces);
         eventually("the interface to come back", HEALED, || world.links().contains("cvpn0")).await;
         node.stop().await;

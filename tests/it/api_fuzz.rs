@@ -11,13 +11,14 @@ use tokio::net::TcpListener;
 use tokio::process::Command;
 
 use crate::api_house::{House, PASSWORD};
+use crate::databases::TestDatabase;
 
 /// Requests of each kind for each operation: enough to reach every rule, few enough for every run of the tests.
 const EXAMPLES: &str = "25";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_request_gets_an_undocumented_answer() {
-    let house = House::new().await;
+    let house = House::new(TestDatabase::sqlite()).await;
     let tokens = house.nobody().post("/sessions", json!({ "login": "owner", "password": PASSWORD })).await;
     let tokens = tokens.expect(StatusCode::CREATED);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

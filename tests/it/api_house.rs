@@ -45,11 +45,6 @@ pub(crate) struct Client {
 }
 
 impl House {
-    /// An API over an empty SQLite database.
-    pub(crate) async fn empty() -> Self {
-        Self::over(TestDatabase::sqlite()).await
-    }
-
     /// An API over this empty database.
     pub(crate) async fn over(database: TestDatabase) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
@@ -58,21 +53,21 @@ impl House {
             store: database.open().await,
             clock: Arc::clone(&clock),
             master_key: MasterKey::generate().unwrap(),
-            passwords: PasswordWork::new(tasks, 2, 64),
+            passwords: PasswordWork::new(tasks.clone(), 2, 64),
             login_rates: LoginRates { per_address: 60, per_account: 60 },
             host_ranges: Arc::new(|| vec!["192.168.0.0/16".parse().unwrap()]),
             facts: Facts { database: "sqlite", local_node: true, first_listen_port: 51820 },
         };
         let app = App::open(parts).await.unwrap();
-        let router = caspervpn::api::router(app, clock, |extensions| {
+        let router = caspervpn::api::router(app, &tasks, |extensions| {
             extensions.get::<Origin>().copied().unwrap_or_default()
         });
         Self { router, _database: database }
     }
 
     /// An API with an owner, `owner`, and the network `office`.
-    pub(crate) async fn new() -> Self {
-        let house = Self::empty().await;
+    pub(crate) async fn new(database: TestDatabase) -> Self {
+        let house = Self::over(database).await;
         house.host().post("/setup", setup_request()).await.expect(StatusCode::CREATED);
         house
     }
@@ -201,4 +196,9 @@ impl Answer {
     pub(crate) fn tag(&self) -> &str {
         self.headers["etag"].to_str().unwrap()
     }
+}
+
+pub(crate) async fn first(client: &Client, path: &str) -> String {
+    let Answer { body, .. } = client.get(path).await;
+    body["items"][0]["id"].as_str().unwrap().to_owned()
 }

@@ -346,3 +346,41 @@ fn a_demonstration_has_clients_online_with_growing_counters_and_leaves_nothing()
     assert_eq!(code, Some(0));
     assert_eq!(fs::read_dir(temp.path()).unwrap().count(), 0, "something was left behind");
 }
+
+#[test]
+fn only_the_local_socket_knows_the_machines_administrator() {
+    let place = Place::new();
+    place.set_up();
+    let proxy = place.dir.path().join("proxy.sock");
+    let listen = format!("listen.public=unix:{}", proxy.display());
+    let server = place.command(&["--set", &listen, "serve"]).stderr(Stdio::null()).spawn().unwrap();
+    let _server = Running(server);
+    until("the server answers", || place.run(&["healthcheck"]).status.success());
+
+    let ask = |socket: &Path| {
+        let output = Command::new("curl")
+            .args(["-s", "-o", "/dev/null", "-w", "%{http_code}", "--unix-socket"])
+            .arg(socket)
+            .arg("http://localhost/api/v1/users")
+            .output()
+            .unwrap();
+        text(&output.stdout)
+    };
+
+    assert_eq!(ask(&place.data().join("caspervpn.sock")), "200");
+    assert_eq!(ask(&proxy), "401", "a proxy that runs as root speaks for strangers");
+}
+
+#[test]
+fn a_setting_counts_before_the_verb_and_after_it() {
+    let place = Place::new();
+
+    let shown = place.json(&["--set", "log.level=debug", "config", "show", "--set", "limits.drain_s=3"]);
+
+    let value = |key: &str| {
+        let all = shown["items"].as_array().unwrap();
+        all.iter().find(|it| it["key"] == key).unwrap()["value"].clone()
+    };
+    assert_eq!(value("log.level"), "debug");
+    assert_eq!(value("limits.drain_s"), "3");
+}

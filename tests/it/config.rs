@@ -181,3 +181,27 @@ fn a_reload_says_what_it_applies_and_what_waits_for_a_restart() {
 
     assert_eq!((diff.applied, diff.needs_restart), (vec!["log.level".into()], vec!["listen.api".into()]));
 }
+
+#[test]
+fn the_documentation_names_every_key_and_no_other() {
+    let page = include_str!("../../docs/CONFIGURATION.md");
+    let table = page.split("## The keys").nth(1).and_then(|rest| rest.split("\n## ").next()).unwrap();
+
+    let first_cells = table.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`'));
+    let documented: Vec<&str> = first_cells.map(|(key, _)| key).collect();
+    let explained = Settings::default().explain();
+
+    assert_eq!(documented, explained.iter().map(|it| it.key.as_str()).collect::<Vec<_>>());
+}
+
+#[test]
+fn the_documentation_marks_the_keys_that_a_reload_applies() {
+    let page = include_str!("../../docs/CONFIGURATION.md");
+
+    for it in Settings::default().explain() {
+        let start = format!("| `{}` |", it.key);
+        let row = page.lines().find(|line| line.starts_with(&start)).unwrap();
+
+        assert_eq!(row.ends_with("| · |"), it.live, "{row}");
+    }
+}

@@ -10,6 +10,7 @@ mod agent;
 mod api;
 mod api_fuzz;
 mod api_house;
+mod api_nouns;
 mod appliance;
 mod cli;
 mod config;

@@ -177,6 +177,9 @@ on_both! {
             scene.store.write(async move |tx: &mut Tx| usage::record(tx, node, &reports, NOW).await).await.unwrap()
         };
 
+        let newest = async || scene.store.read(async move |conn: &mut Conn| usage::newest_epoch(conn, node).await).await.unwrap();
+
+        assert_eq!(newest().await, 0);
         assert_eq!(record(vec![report(1, 10), stranger]).await, [(device.id, Traffic { rx_bytes: 10, tx_bytes: 20 })]);
         assert_eq!(record(vec![report(1, 10)]).await, []);
         assert_eq!(record(vec![report(1, 15)]).await.len(), 1);
@@ -185,6 +188,7 @@ on_both! {
         assert_eq!(record(vec![report(2, 3)]).await.len(), 1);
         assert_eq!(record(vec![report(1, 99)]).await, []);
         assert_eq!(record(vec![report(2, 3)]).await, []);
+        assert_eq!(newest().await, 2);
 
         let (user, found) = (scene.user.id, device.id);
         let (used, days, facts, of_user) = scene

@@ -163,7 +163,6 @@ fn crates_stay_in_their_homes() {
         ("jsonwebtoken", "secrets"),
         ("rustls", "tls"),
         ("axum", "api"),
-        ("tower_governor", "edge"),
         ("rust_embed", "panel"),
         ("clap", "cli"),
     ];

@@ -58,7 +58,7 @@ function showResult(config: string): void {
 
 function refuse(problem: Problem): void {
   const lines = [problem.detail]
-  if (problem.status === 404 || problem.status === 410) {
+  if (problem.status === 409) {
     ask.remove()
     lines.push('Each link shows its configuration once and only for a limited time. If it was not you who opened it, tell whoever sent it, and ask for a new one.')
     showNotice('This link has been used, or is too old.', lines)

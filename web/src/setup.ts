@@ -3,7 +3,7 @@
 import { withPrivateKey } from './lib/conf.ts'
 import { configView } from './lib/config-view.ts'
 import { byId, element, forgetFragment, tokenFromFragment } from './lib/dom.ts'
-import { makeKeyPair } from './lib/keys.ts'
+import { makeKeyPair, type KeyPair } from './lib/keys.ts'
 import { fieldOf, readProblem, type Problem } from './lib/problem.ts'
 import { check, hostWarning, passwordCount, suggestions, toRequest, type Fields } from './lib/setup.ts'
 
@@ -15,6 +15,7 @@ const result = byId('result', HTMLElement)
 const inputs = [...form.querySelectorAll('input')]
 const pointers = inputs.map(pointerOf)
 const token = tokenFromFragment(location.hash)
+let keys: KeyPair | undefined
 
 start()
 
@@ -46,7 +47,8 @@ async function send(): Promise<void> {
   submit.disabled = true
   submit.textContent = 'Creating…'
   try {
-    const keys = await makeKeyPair()
+    // One pair for the page: if an answer is lost, the key that the server knows is still here.
+    keys ??= await makeKeyPair()
     const response = await fetch('/api/v1/setup', {
       method: 'POST',
       headers: { 'content-type': 'application/json', authorization: `Setup ${token}` },
@@ -60,7 +62,7 @@ async function send(): Promise<void> {
     const answer = (await response.json()) as { config: { conf: string } }
     showResult(withPrivateKey(answer.config.conf, keys.privateKey), fields)
   } catch {
-    showNotice('The server could not be reached.', ['Nothing was changed. Check the connection and try again.'])
+    showNotice('No answer came.', ['It is not known whether the setup was done. Try again: if it was, you are told so, and `caspervpn user list` on the server shows you as the owner.'])
   } finally {
     submit.disabled = false
     submit.textContent = 'Create my VPN'

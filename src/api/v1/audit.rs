@@ -14,11 +14,11 @@ use crate::api::page::{Column, Values, list_query};
 use crate::api::query::Query;
 use crate::api::reply::{self, Answer, page_of};
 use crate::app::App;
+use crate::app::audit::{AuditFilter, AuditSort};
 use crate::app::ctx::Ctx;
 use crate::domain::audit::{AuditEvent, Outcome};
 use crate::domain::id::{AuditEventId, RequestId, UserId};
 use crate::domain::time::Timestamp;
-use crate::store::audit::{AuditFilter, AuditSort};
 
 /// The routes of the audit.
 pub(super) fn routes() -> OpenApiRouter<Api> {

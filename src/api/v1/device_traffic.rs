@@ -15,10 +15,9 @@ use crate::api::query::Query;
 use crate::api::reply::Answer;
 use crate::app::App;
 use crate::app::ctx::Ctx;
-use crate::app::devices::{DeviceLive, MAX_USAGE_DAYS};
+use crate::app::devices::{DailyUsage, DeviceLive, MAX_USAGE_DAYS};
 use crate::domain::id::DeviceId;
 use crate::domain::time::Timestamp;
-use crate::store::usage::DailyUsage;
 
 /// The routes of what devices move.
 pub(super) fn routes() -> OpenApiRouter<Api> {

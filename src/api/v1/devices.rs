@@ -21,14 +21,15 @@ use crate::api::query::Query;
 use crate::api::reply::{self, Answer, Revised, page_of};
 use crate::api::schema::{Address, given, patch};
 use crate::app::ctx::Ctx;
-use crate::app::devices::{self, DeviceItem, DeviceKey};
+use crate::app::device_create::{self, DeviceKey};
+use crate::app::device_rows::DeviceItem;
+use crate::app::devices::{self, DeviceFilter, DeviceSort};
 use crate::app::{App, Patch, Revision};
 use crate::domain::device::{DeviceReason, DeviceState};
 use crate::domain::id::{DeviceId, NetworkId, UserId};
 use crate::domain::key::PublicKey;
 use crate::domain::name::{DeviceName, Note};
 use crate::domain::time::Timestamp;
-use crate::store::devices::{DeviceFilter, DeviceSort};
 
 /// The routes of devices.
 pub(super) fn routes() -> OpenApiRouter<Api> {
@@ -193,7 +194,7 @@ pub struct CreateDevice {
     note: Option<Note>,
 }
 
-impl From<CreateDevice> for devices::CreateDevice {
+impl From<CreateDevice> for device_create::CreateDevice {
     fn from(request: CreateDevice) -> Self {
         Self {
             user: request.user_id,

@@ -21,6 +21,7 @@ use crate::api::query::Query;
 use crate::api::reply::{self, Answer, Revised, page_of};
 use crate::api::schema::{Address, Range, given};
 use crate::app::ctx::Ctx;
+use crate::app::networks::NetworkSort;
 use crate::app::networks::{self, NetworkItem, PoolState};
 use crate::app::{App, Revision};
 use crate::domain::id::NetworkId;
@@ -28,7 +29,6 @@ use crate::domain::name::NetworkName;
 use crate::domain::network::Mtu;
 use crate::domain::pool::{Pool, Pressure};
 use crate::domain::time::Timestamp;
-use crate::store::networks::NetworkSort;
 
 /// The routes of networks.
 pub(super) fn routes() -> OpenApiRouter<Api> {

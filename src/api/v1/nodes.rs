@@ -19,13 +19,13 @@ use crate::api::query::Query;
 use crate::api::reply::{self, Answer, Revised, page_of};
 use crate::api::schema::{given, patch};
 use crate::app::ctx::Ctx;
+use crate::app::nodes::NodeSort;
 use crate::app::nodes::{self, NodeItem};
 use crate::app::{App, Patch, Revision};
 use crate::domain::id::NodeId;
 use crate::domain::name::{Location, NodeName};
 use crate::domain::node::{NodeHealth, NodeState};
 use crate::domain::time::Timestamp;
-use crate::store::nodes::NodeSort;
 
 /// The routes of nodes.
 pub(super) fn routes() -> OpenApiRouter<Api> {

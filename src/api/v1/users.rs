@@ -20,13 +20,13 @@ use crate::api::reply::{self, Answer, Revised, page_of};
 use crate::api::schema::{given, patch};
 use crate::app::ctx::Ctx;
 use crate::app::users::{self, UserItem};
+use crate::app::users::{UserFilter, UserSort};
 use crate::app::{App, Patch, Revision};
 use crate::domain::access::Role;
 use crate::domain::id::UserId;
 use crate::domain::name::{DisplayName, Login};
 use crate::domain::time::Timestamp;
 use crate::domain::user::UserState;
-use crate::store::users::{UserFilter, UserSort};
 
 /// The routes of users.
 pub(super) fn routes() -> OpenApiRouter<Api> {

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use crate::app::App;
 use crate::app::ctx::Ctx;
-use crate::app::devices::{CreateDevice, DeviceKey};
+use crate::app::device_create::{CreateDevice, DeviceKey};
 use crate::app::error::AppError;
 use crate::app::networks::CreateNetwork;
 use crate::app::nodes::CreateNode;

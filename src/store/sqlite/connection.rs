@@ -47,7 +47,7 @@ impl SqliteConnection {
         if mode != "wal" {
             return Err(OpenError::NoWal { path: path.to_owned(), mode });
         }
-        connection.execute_batch("PRAGMA synchronous=FULL").map_err(file)?;
+        connection.execute_batch("PRAGMA synchronous=FULL; PRAGMA secure_delete=ON").map_err(file)?;
         settle_in(&connection).map_err(file)?;
         connection
             .execute_batch("PRAGMA journal_size_limit=67108864; PRAGMA wal_autocheckpoint=1000")

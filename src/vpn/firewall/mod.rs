@@ -6,6 +6,7 @@ mod foreign;
 mod read;
 mod render;
 
+use crate::domain::desired::ObservedFirewall;
 use crate::domain::firewall::Firewall;
 use crate::vpn::netlink::NetlinkError;
 use crate::vpn::netlink::nft::transaction::Transaction;
@@ -55,13 +56,15 @@ impl NodeFirewall {
             .or_else(|_| self.apply(wanted))
     }
 
-    /// The firewall that is loaded; `None` when there is none or when it is not exactly what [`Self::apply`]
-    /// loads, so that any outside change shows as a difference and is healed.
-    pub fn observe(&mut self) -> Result<Option<Firewall>, NetlinkError> {
+    /// The firewall that is loaded. One that is not exactly what [`Self::apply`] loads is altered, so that any
+    /// outside change shows as a difference and is healed.
+    pub fn observe(&mut self) -> Result<ObservedFirewall, NetlinkError> {
         const OPERATION: &str = "read the firewall";
         let loaded = self.nftables.consistent(OPERATION, |nftables| nftables.find_table(FAMILY, TABLE))?;
-        let Some(loaded) = loaded.filter(|loaded| !loaded.has_more) else { return Ok(None) };
-        Ok(read::firewall(&loaded.table).filter(|firewall| render(firewall) == loaded.table))
+        let Some(loaded) = loaded else { return Ok(ObservedFirewall::Absent) };
+        let intact = read::firewall(&loaded.table)
+            .filter(|firewall| !loaded.has_more && render(firewall) == loaded.table);
+        Ok(intact.map_or(ObservedFirewall::Altered, ObservedFirewall::Intact))
     }
 
     /// A number that changes with every change of anybody's rules: while it stands still, so does the firewall.

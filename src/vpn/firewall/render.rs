@@ -7,9 +7,9 @@
 //! that is taken out end with it.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use crate::domain::firewall::Firewall;
 use crate::domain::node::InterfaceName;
@@ -59,6 +59,11 @@ pub(super) const V4: Ip =
     Ip { number: 2, address_bytes: 4, source_offset: 12, destination_offset: 16, devices: DEVICES_V4 };
 const V6: Ip =
     Ip { number: 10, address_bytes: 16, source_offset: 8, destination_offset: 24, devices: DEVICES_V6 };
+
+/// RFC 3927.
+const LINK_LOCAL_V4: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::new(169, 254, 0, 0), 16);
+/// RFC 4291 §2.4.
+const LINK_LOCAL_V6: Ipv6Net = Ipv6Net::new_assert(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0), 10);
 
 /// The table that does what the firewall says. Pools are taken with their host bits cleared.
 pub fn render(firewall: &Firewall) -> Table {
@@ -126,6 +131,10 @@ fn from_tunnel() -> Vec<Rule> {
         // Only an active device may send, and only with an address of its own interface.
         rule([no_device(V4, Meta::InName, V4.source_offset), dropped()]),
         rule([no_device(V6, Meta::InName, V6.source_offset), dropped()]),
+        // The link behind the node is the host's own. Clouds hand a host its credentials at 169.254.169.254, and
+        // masqueraded, a device would be taken for the host.
+        rule([goes_to(IpNet::V4(LINK_LOCAL_V4)), dropped()]),
+        rule([goes_to(IpNet::V6(LINK_LOCAL_V6)), dropped()]),
         clamp_segments(),
     ]
 }
@@ -215,22 +224,32 @@ fn no_device(ip: Ip, name: Meta, offset: u32) -> Vec<Expr> {
     steps
 }
 
-/// Holds for packets from the pool. Like `nft`, it compares whole bytes where the prefix ends with one, so that a
-/// table that was saved and loaded by `nft` is still the same.
+/// Holds for packets from the pool.
 fn comes_from(pool: IpNet) -> Vec<Expr> {
-    let (ip, mut network, mask) = match pool {
+    is_within(pool, |ip| ip.source_offset)
+}
+
+/// Holds for packets to the network.
+fn goes_to(network: IpNet) -> Vec<Expr> {
+    is_within(network, |ip| ip.destination_offset)
+}
+
+/// Holds for packets whose address at this place is of the network. Like `nft`, it compares whole bytes where the
+/// prefix ends with one, so that a table that was saved and loaded by `nft` is still the same.
+fn is_within(network: IpNet, offset: fn(Ip) -> u32) -> Vec<Expr> {
+    let length = u32::from(network.prefix_len());
+    let (ip, mut network, mask) = match network {
         IpNet::V4(v4) => (V4, v4.network().octets().to_vec(), v4.netmask().octets().to_vec()),
         IpNet::V6(v6) => (V6, v6.network().octets().to_vec(), v6.netmask().octets().to_vec()),
     };
     let mut steps = version_is(ip);
-    let length = u32::from(pool.prefix_len());
     let bytes = length / 8;
     if bytes > 0 && length.is_multiple_of(8) {
         network.truncate(bytes as usize);
         let ip = Ip { address_bytes: bytes, ..ip };
-        steps.push(address(ip, ip.source_offset, Register::One));
+        steps.push(address(ip, offset(ip), Register::One));
     } else {
-        steps.extend([address(ip, ip.source_offset, Register::One), Expr::Mask(Register::One, mask)]);
+        steps.extend([address(ip, offset(ip), Register::One), Expr::Mask(Register::One, mask)]);
     }
     steps.push(Expr::Compare(Register::One, Compare::Equal, network));
     steps

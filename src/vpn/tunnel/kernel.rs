@@ -2,7 +2,7 @@
 //!
 //! Invariant: touches only the link of its own name, and never falls back to anything else.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::future::BoxFuture;
@@ -12,11 +12,12 @@ use crate::domain::key::PublicKey;
 use crate::domain::network::Mtu;
 use crate::domain::node::{InterfaceName, Port};
 use crate::domain::time::Timestamp;
-use crate::domain::usage::{Reading, Traffic};
+use crate::domain::usage::Traffic;
 use crate::runtime::tasks::Tasks;
 use crate::vpn::netlink::NetlinkError;
 use crate::vpn::netlink::rt::{LinkKind, Rtnetlink};
 use crate::vpn::netlink::wireguard::{self, PeerSettings, PeerUpdate, TunnelUpdate, Wireguard};
+use crate::vpn::tunnel::lives::Lives;
 use crate::vpn::tunnel::{InterfaceChange, PeerStatistics, Tunnel, TunnelError};
 
 /// A WireGuard interface of the kernel.
@@ -26,13 +27,13 @@ pub struct KernelTunnel {
     kernel: Arc<Mutex<Kernel>>,
 }
 
-/// The sockets, and when each peer's counters began.
+/// The sockets, and the life of each peer's counters.
 struct Kernel {
     interface: InterfaceName,
     links: Rtnetlink,
     /// Opened with the first link: making one is what loads the kernel's module.
     wireguard: Option<Wireguard>,
-    epochs: BTreeMap<PublicKey, i64>,
+    lives: Lives,
 }
 
 impl KernelTunnel {
@@ -41,7 +42,7 @@ impl KernelTunnel {
     pub fn open(interface: InterfaceName, tasks: Tasks) -> Result<Self, TunnelError> {
         let links =
             Rtnetlink::open().map_err(|cause| TunnelError::Kernel { interface: interface.clone(), cause })?;
-        let kernel = Kernel { interface: interface.clone(), links, wireguard: None, epochs: BTreeMap::new() };
+        let kernel = Kernel { interface: interface.clone(), links, wireguard: None, lives: Lives::default() };
         Ok(Self { interface, tasks, kernel: Arc::new(Mutex::new(kernel)) })
     }
 
@@ -84,8 +85,8 @@ impl Tunnel for KernelTunnel {
         self.call(move |kernel| changes.iter().try_for_each(|change| kernel.perform(change, now)))
     }
 
-    fn statistics(&self, _: Timestamp) -> BoxFuture<'_, Result<Vec<PeerStatistics>, TunnelError>> {
-        self.call(Kernel::statistics)
+    fn statistics(&self, now: Timestamp) -> BoxFuture<'_, Result<Vec<PeerStatistics>, TunnelError>> {
+        self.call(move |kernel| kernel.statistics(now))
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {
@@ -114,9 +115,13 @@ impl Kernel {
         Ok(Some(ObservedInterface { mtu, ..observed(found) }))
     }
 
+    /// Reads all there is. A peer that somebody else took out has no life any more: it is back with zeroed counters.
     fn read(&mut self) -> Result<wireguard::Tunnel, NetlinkError> {
         let interface = self.interface.clone();
-        self.wireguard()?.tunnel(interface.as_str())
+        let found = self.wireguard()?.tunnel(interface.as_str())?;
+        let there: BTreeSet<PublicKey> = found.peers.iter().map(|peer| peer.public_key).collect();
+        self.lives.keep(&there);
+        Ok(found)
     }
 
     fn wireguard(&mut self) -> Result<&mut Wireguard, NetlinkError> {
@@ -134,12 +139,8 @@ impl Kernel {
         let interface = self.interface.clone();
         self.wireguard()?.update(interface.as_str(), &update(change))?;
         match change {
-            InterfaceChange::RemovePeers(keys) => self.epochs.retain(|key, _| !keys.contains(key)),
-            InterfaceChange::SetPeers(peers) => {
-                for key in peers.keys() {
-                    self.epochs.entry(*key).or_insert(now.as_millis());
-                }
-            }
+            InterfaceChange::RemovePeers(keys) => self.lives.end(keys),
+            InterfaceChange::SetPeers(peers) => self.lives.begin(peers.keys(), now),
             InterfaceChange::Create(_) | InterfaceChange::SetWireguard(_) => {}
         }
         Ok(())
@@ -157,16 +158,19 @@ impl Kernel {
 
     /// Removes the link where it is WireGuard; a link of another kind is somebody else's.
     fn remove(&mut self) -> Result<(), NetlinkError> {
-        self.epochs.clear();
+        self.lives.clear();
         match self.links.find_link(self.interface.as_str())? {
             Some(link) if link.kind.as_deref() == Some("wireguard") => self.links.delete_link(link.index),
             Some(_) | None => Ok(()),
         }
     }
 
-    fn statistics(&mut self) -> Result<Vec<PeerStatistics>, NetlinkError> {
+    fn statistics(&mut self, now: Timestamp) -> Result<Vec<PeerStatistics>, NetlinkError> {
         match self.read() {
-            Ok(found) => Ok(found.peers.iter().filter_map(|peer| statistics(peer, &self.epochs)).collect()),
+            Ok(found) => {
+                let lives = &mut self.lives;
+                Ok(found.peers.iter().filter_map(|peer| statistics(peer, lives, now)).collect())
+            }
             Err(refused) if refused.is_missing() => Ok(Vec::new()),
             Err(other) => Err(other),
         }
@@ -216,12 +220,13 @@ fn observed(found: wireguard::Tunnel) -> ObservedInterface {
 }
 
 /// The counters of a peer that this process has added. Whoever added another knows when its counters began.
-fn statistics(peer: &wireguard::Peer, epochs: &BTreeMap<PublicKey, i64>) -> Option<PeerStatistics> {
-    let epoch = *epochs.get(&peer.public_key)?;
+fn statistics(peer: &wireguard::Peer, lives: &mut Lives, now: Timestamp) -> Option<PeerStatistics> {
+    let traffic = Traffic { rx_bytes: peer.rx_bytes, tx_bytes: peer.tx_bytes };
+    let reading = lives.read(&peer.public_key, traffic, now)?;
     let since = |span: std::time::Duration| i64::try_from(span.as_millis()).map(Timestamp::from_millis).ok();
     Some(PeerStatistics {
         public_key: peer.public_key,
-        reading: Reading { epoch, traffic: Traffic { rx_bytes: peer.rx_bytes, tx_bytes: peer.tx_bytes } },
+        reading,
         last_handshake: peer.last_handshake.and_then(since),
         endpoint: peer.endpoint,
     })
@@ -250,6 +255,7 @@ mod tests {
     use crate::domain::time::Timestamp;
     use crate::vpn::netlink::NetlinkError;
     use crate::vpn::netlink::wireguard::{self, PeerUpdate};
+    use crate::vpn::tunnel::lives::Lives;
     use crate::vpn::tunnel::{InterfaceChange, TunnelError};
 
     fn peer(key: u8, psk: [u8; 32]) -> wireguard::Peer {
@@ -303,14 +309,15 @@ mod tests {
 
     #[test]
     fn counters_are_read_for_peers_whose_beginning_is_known() {
-        let epochs = [(PublicKey::new([1; 32]), 77)].into();
+        let (mut lives, now) = (Lives::default(), Timestamp::from_millis(99));
+        lives.begin([&PublicKey::new([1; 32])], Timestamp::from_millis(77));
 
-        let known = statistics(&peer(1, [0; 32]), &epochs).unwrap();
+        let known = statistics(&peer(1, [0; 32]), &mut lives, now).unwrap();
 
         assert_eq!(known.reading.epoch, 77);
         assert_eq!((known.reading.traffic.rx_bytes, known.reading.traffic.tx_bytes), (10, 20));
         assert_eq!(known.last_handshake, Some(Timestamp::from_millis(1_700_000_000_005)));
-        assert_eq!(statistics(&peer(2, [0; 32]), &epochs), None);
+        assert_eq!(statistics(&peer(2, [0; 32]), &mut lives, now), None);
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod echo;
 mod gro;
 pub mod kernel;
 mod lease;
+mod lives;
 pub mod memory;
 pub mod probe;
 pub mod transport;

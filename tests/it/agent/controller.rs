@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use caspervpn::agent::link::{Link, LinkError};
 use caspervpn::domain::desired::Desired;
-use caspervpn::domain::message::{Delta, Report, Update};
+use caspervpn::domain::message::{Delta, Report, Snapshot, Update};
 use futures_util::future::BoxFuture;
 use tokio::sync::watch;
 
@@ -73,7 +73,8 @@ impl Link for Controller {
             let now = desired.wait_for(is_news).await.unwrap().clone();
             let deltas = self.deltas.lock().unwrap();
             let next = deltas.iter().find(|delta| Some(delta.from) == after);
-            Ok(next.map_or(Update::Snapshot(now), |delta| Update::Delta(delta.clone())))
+            let whole = || Update::Snapshot(Snapshot { desired: now, newest_epoch: 0 });
+            Ok(next.map_or_else(whole, |delta| Update::Delta(delta.clone())))
         })
     }
 

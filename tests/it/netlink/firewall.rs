@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use caspervpn::domain::desired::ObservedFirewall::{Absent, Altered, Intact};
 use caspervpn::domain::firewall::{Firewall, InterfaceRules};
 use caspervpn::domain::node::InterfaceName;
 use caspervpn::vpn::firewall::{NodeFirewall, render};
@@ -70,7 +71,7 @@ fn what_nft_loads_from_the_text_is_our_firewall() {
 
     let observed = namespace.run(|| NodeFirewall::open().unwrap().observe().unwrap());
 
-    assert_eq!(observed, Some(two_networks()));
+    assert_eq!(observed, Intact(two_networks()));
 }
 
 #[test]
@@ -180,12 +181,12 @@ fn ten_thousand_devices_are_replaced_and_read_back() {
         let mut firewall = NodeFirewall::open().unwrap();
         let mut many = many_devices(10_000);
         firewall.apply(&many).unwrap();
-        assert_eq!(firewall.observe().unwrap().as_ref(), Some(&many));
+        assert_eq!(firewall.observe().unwrap(), Intact(many.clone()));
 
         many.interfaces.values_mut().next().unwrap().devices.pop_first();
         firewall.apply(&many).unwrap();
 
-        assert_eq!(firewall.observe().unwrap(), Some(many));
+        assert_eq!(firewall.observe().unwrap(), Intact(many));
     });
 }
 
@@ -207,7 +208,7 @@ fn an_update_changes_the_devices_and_leaves_the_rest() {
     namespace.run(|| {
         let mut firewall = NodeFirewall::open().unwrap();
         firewall.update(&before, &after).unwrap();
-        assert_eq!(firewall.observe().unwrap().as_ref(), Some(&after));
+        assert_eq!(firewall.observe().unwrap(), Intact(after.clone()));
     });
 
     assert_eq!(namespace.shell(rules), handles, "the rules are still the same ones");
@@ -215,10 +216,10 @@ fn an_update_changes_the_devices_and_leaves_the_rest() {
         let mut firewall = NodeFirewall::open().unwrap();
         // Not what is loaded: the kernel refuses to delete what is not there, and all is loaded anew.
         firewall.update(&before, &Firewall::default()).unwrap();
-        assert_eq!(firewall.observe().unwrap(), Some(Firewall::default()));
+        assert_eq!(firewall.observe().unwrap(), Intact(Firewall::default()));
         firewall.remove().unwrap();
         firewall.update(&before, &after).unwrap();
-        assert_eq!(firewall.observe().unwrap(), Some(after));
+        assert_eq!(firewall.observe().unwrap(), Intact(after));
     });
 }
 
@@ -245,19 +246,19 @@ fn what_is_applied_is_what_is_observed() {
 
     namespace.run(|| {
         let mut node = NodeFirewall::open().unwrap();
-        assert_eq!(node.observe().unwrap(), None);
+        assert_eq!(node.observe().unwrap(), Absent);
         let mut runner =
             TestRunner::new(Config { cases: 64, failure_persistence: None, ..Config::default() });
         let checked = runner.run(&firewalls, |firewall| {
             node_apply(&firewall);
-            assert_eq!(NodeFirewall::open().unwrap().observe().unwrap(), Some(firewall));
+            assert_eq!(NodeFirewall::open().unwrap().observe().unwrap(), Intact(firewall));
             Ok(())
         });
         checked.unwrap();
 
         node.remove().unwrap();
         node.remove().unwrap();
-        assert_eq!(node.observe().unwrap(), None);
+        assert_eq!(node.observe().unwrap(), Absent);
     });
     assert_eq!(namespace.shell("nft list ruleset"), "");
 }
@@ -292,18 +293,23 @@ fn every_outside_change_is_seen_and_healed() {
 
     for change in changes {
         heal();
-        assert_eq!(observe(), Some(two_networks()), "before {change}");
+        assert_eq!(observe(), Intact(two_networks()), "before {change}");
         namespace.shell(&format!("nft '{change}'"));
         let observed = observe();
         // An element more or less may be a firewall of ours, but another one.
-        assert_ne!(observed, Some(two_networks()), "{change}");
+        assert_ne!(observed, Intact(two_networks()), "{change}");
+        assert_eq!(observed == Absent, change.starts_with("delete table"), "{change}");
     }
+
+    heal();
+    namespace.shell("nft add rule inet caspervpn cvpn_forward accept");
+    assert_eq!(observe(), Altered);
 
     heal();
     namespace.shell(
         "nft add table inet other; nft 'add chain inet other c { type filter hook input priority 0; }'",
     );
-    assert_eq!(observe(), Some(two_networks()));
+    assert_eq!(observe(), Intact(two_networks()));
 }
 
 #[test]

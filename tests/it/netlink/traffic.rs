@@ -18,6 +18,8 @@ const UPLINK_V4: &str = "192.0.2.1";
 const UPLINK_V6: &str = "2001:db8::1";
 const SERVER_V4: &str = "192.0.2.2";
 const SERVER_V6: &str = "2001:db8::2";
+/// Where clouds hand a host its credentials.
+const METADATA: &str = "169.254.169.254";
 
 /// Long enough for a packet through three namespaces on a busy machine, short enough to wait for nothing.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -197,6 +199,23 @@ fn nobody_outside_opens_a_connection_to_a_device() {
     for address in ["10.8.0.2", "fd00:8::2"] {
         assert!(Flow::open(&world.internet, &world.devices[0], address).is_none(), "{address}");
     }
+}
+
+#[test]
+fn the_metadata_service_of_a_cloud_is_out_of_reach() {
+    if !available() {
+        return;
+    }
+    let world = World::create();
+    world.internet.shell(&format!("ip address add {METADATA}/32 dev eth0"));
+    world.node.shell(&format!("ip route add {METADATA} dev up0"));
+    assert!(Flow::open(&world.devices[0], &world.internet, METADATA).is_some());
+
+    world.apply(false, ALL);
+
+    assert!(Flow::open(&world.devices[0], &world.internet, METADATA).is_none());
+    assert!(Flow::open(&world.devices[0], &world.internet, SERVER_V4).is_some());
+    assert!(Flow::open(&world.node, &world.internet, METADATA).is_some(), "the host itself still needs it");
 }
 
 #[test]

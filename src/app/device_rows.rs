@@ -1,0 +1,77 @@
+//! Devices as use cases read them: with the facts around them that their state follows from.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::app::ctx::Scope;
+use crate::app::error::{AppError, Result};
+use crate::domain::device::{Device, DeviceReason, DeviceState, Surroundings};
+use crate::domain::id::DeviceId;
+use crate::domain::time::Timestamp;
+use crate::store::backend::Conn;
+use crate::store::peers::PeerFacts;
+use crate::store::{devices, peers};
+
+/// A device with the facts around it that its state follows from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeviceRow {
+    /// The device.
+    pub device: Device,
+    /// What surrounds it.
+    pub around: Surroundings,
+    /// When it last shook hands on any node.
+    pub last_handshake: Option<Timestamp>,
+    /// The configuration that its network now gives.
+    pub network_config_revision: i64,
+}
+
+/// A device with what follows from the facts.
+#[derive(Debug, Clone)]
+pub struct DeviceItem {
+    /// The facts.
+    pub row: Arc<DeviceRow>,
+    /// Whether it may use the tunnel.
+    pub state: DeviceState,
+    /// Why it may not.
+    pub reason: Option<DeviceReason>,
+    /// Whether its owner still has a configuration that the network no longer gives.
+    pub outdated: bool,
+}
+
+/// The device, unless deleted or outside the scope.
+pub(in crate::app) async fn live(on: &mut Conn, id: DeviceId, scope: Scope) -> Result<Device> {
+    let found = devices::find(on, id).await?.filter(|device| {
+        device.deleted_at.is_none() && scope.owner().is_none_or(|owner| owner == device.user)
+    });
+    found.ok_or(AppError::not_found("device"))
+}
+
+/// The row of a device that is not deleted.
+pub(in crate::app) async fn find_row(on: &mut Conn, id: DeviceId) -> Result<DeviceRow> {
+    let found = peers::find(on, id).await?.filter(|found| found.device.deleted_at.is_none());
+    found.map(row_of).ok_or(AppError::not_found("device"))
+}
+
+/// The rows of a page, in its order.
+pub(in crate::app) async fn rows(on: &mut Conn, page: Vec<Device>) -> Result<Vec<DeviceRow>> {
+    let ids: Vec<DeviceId> = page.iter().map(|device| device.id).collect();
+    let mut found: BTreeMap<DeviceId, PeerFacts> =
+        peers::of_devices(on, &ids).await?.into_iter().map(|facts| (facts.device.id, facts)).collect();
+    Ok(ids.into_iter().filter_map(|id| found.remove(&id)).map(row_of).collect())
+}
+
+fn row_of(facts: PeerFacts) -> DeviceRow {
+    DeviceRow {
+        device: facts.device,
+        around: facts.around,
+        last_handshake: facts.last_handshake_at,
+        network_config_revision: facts.network_config_revision,
+    }
+}
+
+/// A row with what follows from it.
+pub(in crate::app) fn item(row: Arc<DeviceRow>, now: Timestamp) -> DeviceItem {
+    let (state, reason) = row.device.state(&row.around, now);
+    let outdated = row.device.is_outdated(row.network_config_revision);
+    DeviceItem { row, state, reason, outdated }
+}
