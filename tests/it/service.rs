@@ -95,7 +95,7 @@ impl Launch {
     pub(crate) fn serve(&self) -> Service {
         let mut service = self.spawn();
         let deadline = Instant::now() + PATIENCE;
-        while !service.try_call("GET", "/readyz", &[], None).is_some_and(|answer| answer.status == 200) {
+        while service.try_call("GET", "/readyz", &[], None).is_none_or(|answer| answer.status != 200) {
             if let Some(status) = service.try_end() {
                 panic!("the server ended with {status}:\n{}", service.log());
             }
@@ -222,6 +222,7 @@ impl Service {
 }
 
 impl Drop for Service {
+    #[expect(clippy::print_stderr, reason = "what the server said is half of a failure's report")]
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
