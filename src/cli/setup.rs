@@ -99,7 +99,7 @@ Example:
 
 where setup.toml is
 
-  token_file = \"/root/caspervpn.session.json\"   # optional: a session of the owner, as POST /api/v1/sessions gives it
+  token_file = \"/etc/caspervpn/owner.session.json\"   # optional: a session of the owner, as POST /api/v1/sessions gives it
 
   [owner]
   login = \"ada\"

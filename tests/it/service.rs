@@ -222,7 +222,7 @@ impl Service {
 }
 
 impl Drop for Service {
-    #[expect(clippy::print_stderr, reason = "what the server said is half of a failure's report")]
+    #[expect(clippy::print_stderr, reason = "a failed test shows what its server said")]
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
