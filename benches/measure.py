@@ -219,7 +219,7 @@ def measure_memory():
         after = server.pss_mib()
         figure("PSS after mixed traffic", f"{after:.1f} MiB", "64 MiB", after <= 64)
         beside("the most seen during it", f"{most:.1f} MiB")
-        beside("requests, 1 of 20 a creation; through the tunnel", f"{total}; {carried / 1e9:.1f} GB")
+        beside("requests, 1 of 20 a change, 1 of 1,000 a creation; through the tunnel", f"{total}; {carried / 1e9:.1f} GB")
         beside("two minutes at full load stand in for an hour", f"{total / 3600:.0f} requests/s")
         beside("the old stack's services, idle, from the issue", "126 MiB")
         server.stop()

@@ -12,9 +12,13 @@ local paths = { "/api/v1/devices?limit=50", "/api/v1/users", "/api/v1/networks",
 
 function request()
   at = at + 1
-  if at % 20 == 0 then
+  if at % 1000 == 0 then
     return wrk.format("POST", "/api/v1/devices", headers,
       string.format('{"name":"m%s-%d","user_id":"%s"}', tag, at, user))
+  end
+  if at % 20 == 0 then
+    local act = at % 40 == 0 and "/enable" or "/disable"
+    return wrk.format("POST", "/api/v1/devices/" .. ids[at % #ids + 1] .. act, headers)
   end
   if at % 4 == 0 then
     return wrk.format("GET", paths[at / 4 % #paths + 1], headers)

@@ -139,6 +139,7 @@ enum ApiVerb {
 
 /// Runs the verb that the process was started with.
 pub fn main() -> Exit {
+    executor::prefer_small_pages();
     let cli = match parse() {
         Ok(cli) => cli,
         Err(refused) => {

@@ -55,7 +55,6 @@ fn e2e_the_setup_page_makes_a_configuration_that_only_the_browser_knows_whole() 
 }
 
 /// Whether there is a browser and what drives it; where tests may not be skipped they have to be there.
-#[expect(clippy::print_stderr, reason = "a skipped test says so")]
 fn has_browser() -> bool {
     let driver = root().join("web/node_modules/playwright-core");
     let chromium = std::env::var("CHROMIUM").unwrap_or_else(|_| "/usr/bin/chromium".to_owned());
