@@ -61,6 +61,8 @@ install_system_packages() {
 	for pair in "${wanted[@]}"; do
 		have "${pair%%:*}" || missing+=("${pair#*:}")
 	done
+	# Cargo trusts what the system trusts, and a bare Debian trusts nobody.
+	[[ -n ${SSL_CERT_FILE:-} || -e /etc/ssl/certs/ca-certificates.crt ]] || missing+=(ca-certificates)
 	if [[ $LEVEL == all ]]; then
 		has_postgres || missing+=(postgresql)
 		python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
