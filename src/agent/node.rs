@@ -149,7 +149,9 @@ impl<'a> Running<'a> {
         self.has_gap = false;
         let is_first = self.reconciler.applied_sequence() == 0;
         let was_bare = is_first || !self.reconciler.has_interfaces();
+        let began = self.agent.now();
         self.pass(Reason::Update).await;
+        let took = self.agent.now().duration_since(began);
         if was_bare && self.reconciler.has_interfaces() {
             // Without forwarding the first client would be connected and carry nothing until the next look.
             self.examine_at = self.agent.now() + EXAMINE_EVERY;
@@ -159,7 +161,8 @@ impl<'a> Running<'a> {
             // The controller waits to hear that the node is there.
             self.look_at = self.agent.now();
         }
-        Duration::ZERO
+        // Half the time is left to others while changes keep coming; a change after a quiet moment waits for nothing.
+        took.min(LONGEST_PAUSE)
     }
 
     /// Brings the machine to its desired state.
@@ -305,6 +308,10 @@ fn measure_peers(name: &InterfaceName, peers: &[PeerStatistics], now: Timestamp)
     metrics::gauge!(names::TUNNEL_PEERS.name, "interface" => name.to_string()).set(peers.len() as f64);
     metrics::gauge!(names::TUNNEL_PEERS_ONLINE.name, "interface" => name.to_string()).set(online as f64);
 }
+
+/// The longest pause between two passes of changes that come one after the other. With the pass itself it stays within
+/// the tenth of a second in which a change has to reach the tunnel.
+const LONGEST_PAUSE: Duration = Duration::from_millis(40);
 
 /// The result of work that may be under way; while there is none, never.
 async fn wait_for<T>(work: &mut Option<BoxFuture<'_, T>>) -> T {

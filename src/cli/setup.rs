@@ -20,7 +20,7 @@ use crate::config::address::Address;
 /// Where the unattended setup is described.
 #[derive(Debug, clap::Args)]
 pub(super) struct SetupArgs {
-    /// A TOML file with [owner], [endpoint], [network] and, if wanted, [device] and token_file.
+    /// A TOML file with `[owner]`, `[endpoint]`, `[network]` and, if wanted, `[device]` and token_file.
     #[arg(long, value_name = "FILE")]
     file: PathBuf,
 }
