@@ -8,7 +8,7 @@ function init(args)
   for id in io.lines(args[4]) do ids[#ids + 1] = id end
 end
 
-local paths = { "/api/v1/devices?limit=50", "/api/v1/users", "/api/v1/networks", "/api/v1/audit?limit=50", "/metrics" }
+local paths = { "/api/v1/devices?limit=50", "/api/v1/users", "/api/v1/networks", "/api/v1/audit?limit=50", "/api/v1/me" }
 
 function request()
   at = at + 1

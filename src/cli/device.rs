@@ -15,7 +15,7 @@ use crate::cli::value::{Bytes, Change, Day, Seconds, When};
 #[derive(Debug, Subcommand)]
 pub(super) enum DeviceVerb {
     /// List devices.
-    #[command(after_help = "Example:\n  caspervpn device list --user ada --sort -last_handshake")]
+    #[command(after_help = "Example:\n  caspervpn device list --user ada --sort -created_at")]
     List {
         #[command(flatten)]
         page: PageArgs,
@@ -131,8 +131,7 @@ const ROW: &[Column] = &[
     ("STATE", "/state"),
     ("REASON", "/reason"),
     ("HANDSHAKE", "/last_handshake_at"),
-    ("RX", "/rx_bytes"),
-    ("TX", "/tx_bytes"),
+    ("USED BYTES", "/used_bytes"),
     ("ID", "/id"),
 ];
 
@@ -152,8 +151,7 @@ pub(super) const WHOLE: &[Column] = &[
     ("EXPIRES", "/expires_at"),
     ("DURATION S", "/duration_s"),
     ("DATA LIMIT", "/data_limit_bytes"),
-    ("RX", "/rx_bytes"),
-    ("TX", "/tx_bytes"),
+    ("USED BYTES", "/used_bytes"),
     ("FIRST HANDSHAKE", "/first_handshake_at"),
     ("LAST HANDSHAKE", "/last_handshake_at"),
     ("NOTE", "/note"),
@@ -166,7 +164,6 @@ const LIVE: &[Column] = &[
     ("LAST HANDSHAKE", "/last_handshake_at"),
     ("RX", "/rx_bytes"),
     ("TX", "/tx_bytes"),
-    ("NODE", "/node_id"),
 ];
 
 const DAY: &[Column] = &[("DAY", "/date"), ("RX", "/rx_bytes"), ("TX", "/tx_bytes")];

@@ -43,7 +43,7 @@ impl Protocol {
 }
 
 /// Seconds until a lost answer is an error. The kernel answers in microseconds; only a full queue loses one.
-const ANSWER_TIMEOUT_S: libc::time_t = 5;
+const ANSWER_TIMEOUT_S: i32 = 5;
 
 /// Largest datagram the kernel makes for a listing is 32 KiB; twice that leaves room.
 const DATAGRAM_BYTES: usize = 64 << 10;
@@ -88,7 +88,7 @@ impl Socket {
         socket.set(
             libc::SOL_SOCKET,
             libc::SO_RCVTIMEO,
-            libc::timeval { tv_sec: ANSWER_TIMEOUT_S, tv_usec: 0 },
+            libc::timeval { tv_sec: ANSWER_TIMEOUT_S.into(), tv_usec: 0 },
         )?;
         Ok(socket)
     }

@@ -59,6 +59,8 @@ struct Applied {
     peer: ObservedPeer,
     epoch: i64,
     last_handshake: Option<Timestamp>,
+    /// When its counters were last read; before that, when it was added.
+    read_at: Timestamp,
 }
 
 impl<T: PacketTransport> UserspaceTunnel<T> {
@@ -188,7 +190,12 @@ impl<T: PacketTransport> UserspaceTunnel<T> {
             None => {
                 let added = running.engine.add_peer(engine_peer(key, peer)).await;
                 added.map_err(|cause| self.engine_error("add a peer", cause))?;
-                let applied = Applied { peer: peer.clone(), epoch: now.as_millis(), last_handshake: None };
+                let applied = Applied {
+                    peer: peer.clone(),
+                    epoch: now.as_millis(),
+                    last_handshake: None,
+                    read_at: now,
+                };
                 running.peers.insert(*key, applied);
             }
         }
@@ -327,9 +334,12 @@ fn statistics_of(
         let began = now.before(age);
         let known = applied.last_handshake.map_or(i64::MIN, Timestamp::as_millis);
         if began.as_millis() > known.saturating_add(HANDSHAKE_JITTER_MS) {
-            applied.last_handshake = Some(began);
+            // gotatun dates a session by a clock that stands still while the peer is idle. A session that the reading
+            // before did not see cannot be older than that reading.
+            applied.last_handshake = Some(began.max(applied.read_at));
         }
     }
+    applied.read_at = now;
     let traffic = Traffic {
         rx_bytes: u64::try_from(found.stats.rx_bytes).unwrap_or(u64::MAX),
         tx_bytes: u64::try_from(found.stats.tx_bytes).unwrap_or(u64::MAX),

@@ -76,6 +76,27 @@ async fn a_client_in_memory_shakes_hands_pings_and_streams() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_device_that_was_idle_before_shook_hands_when_it_did() {
+    let port = free_port();
+    let (tunnel, _) = start(port).await;
+    tunnel.apply(&[of_client(&key(2))], at(1_000_000)).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let before = tunnel.statistics(at(1_003_000)).await.unwrap();
+    let client = Client::connect(&settings(key(2), port)).await.unwrap();
+
+    let shaken =
+        client.handshake(PATIENCE).await && client.ping("10.77.0.1".parse().unwrap(), 100, PATIENCE).await;
+    let after = tunnel.statistics(at(1_003_500)).await.unwrap();
+
+    assert!(shaken);
+    assert_eq!(before[0].last_handshake, None);
+    let began = after[0].last_handshake.unwrap().as_millis();
+    assert!((1_003_000..=1_003_500).contains(&began), "{began}");
+    client.close().await;
+    tunnel.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_client_that_is_no_peer_gets_no_handshake() {
     let port = free_port();
     let (tunnel, _) = start(port).await;
