@@ -13,7 +13,8 @@ section! {
         pub header_timeout_s: u32 = 10; [1 to 300] live
         /// Time a connection may sit without a request.
         pub idle_timeout_s: u32 = 75; [1 to 3600] live
-        /// Time for requests under way to end when the service stops. Less than the unit's `TimeoutStopSec`.
+        /// Time for the service to stop. Requests under way get all of it but the last quarter (5 s at most), which is the
+        /// node's and the database's. Less than the unit's `TimeoutStopSec`.
         pub drain_s: u32 = 20; [0 to 600] live
         /// Connections open at once, on each listener.
         pub connections: u32 = 4096; [1 to 1_000_000] live

@@ -132,14 +132,6 @@ pub async fn get(conn: &mut Conn, id: DeviceId) -> Result<Device, StoreError> {
     conn.one("SELECT * FROM devices WHERE id = ?1 AND deleted_at IS NULL", params![id]).await
 }
 
-/// The device of a public key, deleted or not.
-///
-/// # Errors
-/// The store's.
-pub async fn find_by_key(conn: &mut Conn, key: PublicKey) -> Result<Option<Device>, StoreError> {
-    conn.find("SELECT * FROM devices WHERE public_key = ?1", params![key]).await
-}
-
 /// The sealed keys of a device that is not deleted.
 ///
 /// # Errors
@@ -209,22 +201,6 @@ pub async fn update(
         )
         .await?;
     found_or_why(tx, changed, device.id).await
-}
-
-/// Replaces the sealed keys; after a reveal the private one is `None`.
-///
-/// # Errors
-/// `NotFound`.
-pub async fn set_sealed_keys(
-    tx: &mut Tx,
-    id: DeviceId,
-    keys: &SealedKeys,
-    now: Timestamp,
-) -> Result<Device, StoreError> {
-    const SQL: &str = "UPDATE devices SET preshared_key = ?2, private_key = ?3, changed_seq = ?4, updated_at = ?5, \
-        revision = revision + 1 WHERE id = ?1 AND deleted_at IS NULL RETURNING *";
-    let sequence = sequences::next(tx, DESIRED).await?;
-    tx.one(SQL, params![id, keys.preshared_key.clone(), keys.private_key.clone(), sequence, now]).await
 }
 
 /// Wipes the sealed private key once its owner has it, and answers it; a second call gets `None`.

@@ -1,8 +1,8 @@
-//! One-time links and join tokens, known by the hashes of their tokens.
+//! One-time links, known by the hashes of their tokens.
 //!
 //! Invariant: a token is used by one conditional statement, so it works once however many try.
 
-use crate::domain::id::{LinkId, NodeId};
+use crate::domain::id::LinkId;
 use crate::domain::time::Timestamp;
 use crate::store::backend::{Conn, Tx};
 use crate::store::error::StoreError;
@@ -94,38 +94,6 @@ pub async fn purge(tx: &mut Tx, before: Timestamp) -> Result<u64, StoreError> {
     let links = tx.execute("DELETE FROM links WHERE expires_at < ?1", params![before]).await?;
     let tokens = tx.execute("DELETE FROM join_tokens WHERE expires_at < ?1", params![before]).await?;
     Ok(links + tokens)
-}
-
-/// Makes a join token for a node; any it had before stops working.
-///
-/// # Errors
-/// `Conflict(JoinToken)`, `Conflict(Reference)`.
-pub async fn insert_join_token(
-    tx: &mut Tx,
-    id: LinkId,
-    node: NodeId,
-    token_hash: &[u8],
-    expires_at: Timestamp,
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    const SQL: &str = "INSERT INTO join_tokens (id, node_id, token_hash, expires_at, created_at) \
-        VALUES (?1, ?2, ?3, ?4, ?5)";
-    tx.execute("DELETE FROM join_tokens WHERE node_id = ?1 AND used_at IS NULL", params![node]).await?;
-    tx.execute(SQL, params![id, node, token_hash, expires_at, now]).await.map(drop)
-}
-
-/// Uses a join token; answers the node it was made for, or `None` when it does not work any more.
-///
-/// # Errors
-/// The store's.
-pub async fn spend_join_token(
-    tx: &mut Tx,
-    token_hash: &[u8],
-    now: Timestamp,
-) -> Result<Option<NodeId>, StoreError> {
-    const SQL: &str = "UPDATE join_tokens SET used_at = ?2 WHERE token_hash = ?1 AND used_at IS NULL \
-        AND expires_at > ?2 RETURNING node_id";
-    tx.find::<Row>(SQL, params![token_hash, now]).await?.map(|mut row| row.take("node_id")).transpose()
 }
 
 impl FromRow for Link {

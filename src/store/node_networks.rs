@@ -3,7 +3,6 @@
 //! Invariant: a private key goes in and out sealed; this layer cannot open it.
 
 use crate::domain::id::{NetworkId, NodeId, NodeNetworkId};
-use crate::domain::key::PublicKey;
 use crate::domain::node::NodeNetwork;
 use crate::domain::time::Timestamp;
 use crate::store::backend::{Conn, Tx};
@@ -110,22 +109,6 @@ pub async fn update(
             Err(StoreError::new(ErrorKind::Stale))
         }
     }
-}
-
-/// Replaces the key pair.
-///
-/// # Errors
-/// `NotFound`.
-pub async fn set_keys(
-    tx: &mut Tx,
-    id: NodeNetworkId,
-    public_key: PublicKey,
-    private_key: &[u8],
-    now: Timestamp,
-) -> Result<NodeNetwork, StoreError> {
-    const SQL: &str = "UPDATE node_networks SET public_key = ?2, private_key = ?3, updated_at = ?4, \
-        revision = revision + 1 WHERE id = ?1 RETURNING *";
-    tx.one(SQL, params![id, public_key, private_key, now]).await
 }
 
 /// Removes an interface, with its key.

@@ -121,23 +121,6 @@ pub async fn page(
     conn.query(&sql, &[network.bind(), after, limit.bind()]).await
 }
 
-/// Devices whose own or whose owner's time ended in a span, for those who count states; bounded.
-///
-/// # Errors
-/// The store's.
-pub async fn expired_between(
-    conn: &mut Conn,
-    from: Timestamp,
-    to: Timestamp,
-    limit: u32,
-) -> Result<Vec<PeerFacts>, StoreError> {
-    let sql = format!(
-        "{FACTS} WHERE d.deleted_at IS NULL AND ((d.expires_at > ?1 AND d.expires_at <= ?2) \
-         OR (o.expires_at > ?1 AND o.expires_at <= ?2)) ORDER BY d.id LIMIT ?3"
-    );
-    conn.query(&sql, params![from, to, limit]).await
-}
-
 /// Has nodes hear of every device of a user again, after the user's own state changed.
 ///
 /// # Errors

@@ -225,24 +225,6 @@ pub async fn daily(
     conn.query(SQL, params![device, from_day, to_day]).await
 }
 
-/// All devices' bytes by day, both days included, oldest first.
-///
-/// # Errors
-/// The store's.
-pub async fn daily_total(conn: &mut Conn, from_day: i64, to_day: i64) -> Result<Vec<DailyUsage>, StoreError> {
-    const SQL: &str = "SELECT day, CAST(SUM(rx_bytes) AS BIGINT) AS rx_bytes, CAST(SUM(tx_bytes) AS BIGINT) AS tx_bytes \
-        FROM usage_daily WHERE day >= ?1 AND day <= ?2 GROUP BY day ORDER BY day";
-    conn.query(SQL, params![from_day, to_day]).await
-}
-
-/// Removes days before this one.
-///
-/// # Errors
-/// The store's.
-pub async fn purge_daily(tx: &mut Tx, before_day: i64) -> Result<u64, StoreError> {
-    tx.execute("DELETE FROM usage_daily WHERE day < ?1", params![before_day]).await
-}
-
 impl FromRow for Known {
     fn from_row(row: &mut Row) -> Result<Self, StoreError> {
         let epoch: Option<i64> = row.take("epoch")?;

@@ -231,14 +231,6 @@ pub async fn rehash(tx: &mut Tx, id: UserId, old: &str, new: &str) -> Result<(),
     tx.execute(SQL, params![id, old, new]).await.map(drop)
 }
 
-/// Raises the epoch, which ends every access token of the user at once.
-///
-/// # Errors
-/// `NotFound`.
-pub async fn raise_epoch(tx: &mut Tx, id: UserId) -> Result<i64, StoreError> {
-    tx.one("UPDATE users SET epoch = epoch + 1 WHERE id = ?1 RETURNING epoch", params![id]).await
-}
-
 /// Marks a user deleted.
 ///
 /// # Errors
