@@ -178,7 +178,7 @@ CREATE TABLE devices (
 CREATE UNIQUE INDEX devices_name_key ON devices (user_id, name) WHERE deleted_at IS NULL;
 CREATE INDEX devices_user_idx ON devices (user_id, id);
 CREATE INDEX devices_network_idx ON devices (network_id, id);
-CREATE INDEX devices_changed_idx ON devices (changed_seq, id);
+CREATE INDEX devices_changed_idx ON devices (network_id, changed_seq);
 CREATE INDEX devices_name_idx ON devices (name, id);
 CREATE INDEX devices_created_idx ON devices (created_at, id);
 CREATE INDEX devices_expires_idx ON devices (expires_at) WHERE expires_at IS NOT NULL;

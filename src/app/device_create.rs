@@ -5,19 +5,20 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use crate::app::ctx::{Ctx, Scope};
-use crate::app::device_rows::{DeviceItem, DeviceRow, find_row, item, live, require_rank};
+use crate::app::device_rows::{DeviceItem, DeviceRow, find_row, item, live, refuse_rank};
 use crate::app::devices::{Devices, facts, refuse_limits};
 use crate::app::error::{AppError, Result};
 use crate::app::networks::{all_live, live as live_network};
 use crate::app::users::live as live_user;
 use crate::app::{App, Created, idempotency};
 use crate::domain::access::Action;
-use crate::domain::device::NewDevice;
+use crate::domain::device::{NewDevice, Surroundings};
 use crate::domain::id::{DeviceId, NetworkId, UserId};
 use crate::domain::key::{PresharedKey, PublicKey};
 use crate::domain::name::{DeviceName, Note};
 use crate::domain::network::Network;
 use crate::domain::time::Timestamp;
+use crate::domain::user::User;
 use crate::secrets::keypair::{KeyPair, generate_preshared_key};
 use crate::secrets::seal::Place;
 use crate::store::addresses::Choices;
@@ -81,10 +82,10 @@ impl Devices<'_> {
                     live(tx, id, scope).await?;
                     return Ok::<_, AppError>(Created::Replayed(find_row(tx, id).await?));
                 }
-                live_user(tx, user).await.map_err(|_| no_user())?;
-                require_rank(tx, ctx.actor, Action::DeviceCreate, user).await?;
+                let owner = live_user(tx, user).await.map_err(|_| no_user())?;
+                refuse_rank(ctx.actor, Action::DeviceCreate, &owner)?;
                 let network = choose_network(tx, wanted).await?;
-                let row = insert(tx, new.clone(), &network, now).await?;
+                let row = insert(tx, new.clone(), &owner, &network, now).await?;
                 let mut event = event.clone();
                 event.after = Some(facts(&row.device));
                 audit::insert(tx, &event).await?;
@@ -160,20 +161,38 @@ pub(in crate::app) const fn preshared_key_place(row: &str) -> Place<'_> {
 pub(in crate::app) async fn insert(
     tx: &mut Tx,
     mut new: NewDevice,
+    owner: &User,
     network: &Network,
     now: Timestamp,
 ) -> Result<DeviceRow> {
-    let id = new.id;
     new.network = network.id;
-    refuse_over_limit(tx, new.user).await?;
-    devices::insert(tx, &new, &network.pools, Choices::default(), now).await?;
-    find_row(tx, id).await
+    refuse_over_limit(tx, owner).await?;
+    let device = devices::insert(tx, &new, &network.pools, Choices::default(), now).await?;
+    if owner.data_limit_bytes.is_some() {
+        // The state follows from what the user's other devices have moved.
+        return find_row(tx, device.id).await;
+    }
+    Ok(DeviceRow {
+        device,
+        around: Surroundings {
+            user_deleted: false,
+            user_disabled: owner.disabled,
+            user_expires_at: owner.expires_at,
+            user_data_limit_bytes: None,
+            device_used_bytes: 0,
+            user_used_bytes: 0,
+        },
+        last_handshake: None,
+        network_config_revision: network.config_revision,
+    })
 }
 
-pub(in crate::app) async fn refuse_over_limit(tx: &mut Tx, user: UserId) -> Result<()> {
-    let owner = live_user(tx, user).await.map_err(|_| no_user())?;
+pub(in crate::app) async fn refuse_over_limit(tx: &mut Tx, owner: &User) -> Result<()> {
+    if owner.deleted_at.is_some() {
+        return Err(no_user());
+    }
     let Some(limit) = owner.device_limit else { return Ok(()) };
-    if devices::count_of_user(tx, user).await? < u64::from(limit) {
+    if devices::count_of_user(tx, owner.id).await? < u64::from(limit) {
         return Ok(());
     }
     Err(AppError::conflict(

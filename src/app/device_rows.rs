@@ -9,6 +9,7 @@ use crate::domain::access::{Action, Actor};
 use crate::domain::device::{Device, DeviceReason, DeviceState, Surroundings};
 use crate::domain::id::{DeviceId, UserId};
 use crate::domain::time::Timestamp;
+use crate::domain::user::User;
 use crate::store::backend::Conn;
 use crate::store::peers::PeerFacts;
 use crate::store::{devices, peers, users};
@@ -66,9 +67,15 @@ pub(in crate::app) async fn require_rank(
     actor: Actor,
     action: Action,
     owner: UserId,
-) -> Result<()> {
+) -> Result<User> {
     let found = users::find(on, owner).await?.ok_or(AppError::not_found("user"))?;
-    if actor.may_touch_device_of(owner, found.role) {
+    refuse_rank(actor, action, &found)?;
+    Ok(found)
+}
+
+/// The same, of a user who is at hand.
+pub(in crate::app) fn refuse_rank(actor: Actor, action: Action, owner: &User) -> Result<()> {
+    if actor.may_touch_device_of(owner.id, owner.role) {
         return Ok(());
     }
     Err(AppError::Forbidden {

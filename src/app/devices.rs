@@ -177,8 +177,8 @@ impl Devices<'_> {
                     device.deleted_at.is_some() && scope.owner().is_none_or(|owner| owner == device.user)
                 });
                 let found = found.ok_or(AppError::not_found("deleted device"))?;
-                require_rank(tx, actor, Action::DeviceRestore, found.user).await?;
-                refuse_over_limit(tx, found.user).await?;
+                let owner = require_rank(tx, actor, Action::DeviceRestore, found.user).await?;
+                refuse_over_limit(tx, &owner).await?;
                 let device = devices::undelete(tx, id, now).await?;
                 let mut event = event.clone();
                 event.after = Some(facts(&device));

@@ -240,7 +240,7 @@ async fn write(tx: &mut Tx, plan: &Plan, now: Timestamp) -> Result<Made> {
     let device = match &plan.device {
         None => None,
         Some(new) => {
-            let row = device_create::insert(tx, new.clone(), &network, now).await?;
+            let row = device_create::insert(tx, new.clone(), &user, &network, now).await?;
             let source = export::take(tx, Scope::All, row.device.id).await?;
             Some((row, source))
         }

@@ -9,7 +9,7 @@ use crate::domain::network::Pools;
 use crate::domain::pool::Pool;
 use crate::store::backend::Tx;
 use crate::store::error::{ErrorKind, StoreError};
-use crate::store::value::{FromRow, Row, params};
+use crate::store::value::params;
 
 /// Which address of a pool to take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -48,23 +48,43 @@ pub(super) struct ChosenPair {
 
 /// The statements of one address family.
 struct Family {
-    /// The hint itself where it is free, which it nearly always is; else the first gap above it.
-    lowest: &'static str,
-    advance: &'static str,
+    /// Takes the hint itself where it is free, which it nearly always is; else the first gap above it.
+    take: &'static str,
     lower: &'static str,
 }
 
 macro_rules! family {
     ($index:literal, $from:literal) => {
         Family {
-            lowest: concat!(
-                "SELECT CASE WHEN NOT EXISTS (SELECT 1 FROM devices AS d WHERE d.network_id = h.network_id AND d.",
-                $index, " = h.", $from, ") THEN h.", $from, " ELSE (SELECT d.", $index, " + 1 FROM devices AS d ",
-                "WHERE d.network_id = h.network_id AND d.", $index, " >= h.", $from, " AND NOT EXISTS ",
-                "(SELECT 1 FROM devices AS n WHERE n.network_id = d.network_id AND n.", $index, " = d.", $index, " + 1) ",
-                "ORDER BY d.", $index, " LIMIT 1) END AS lowest FROM address_hints AS h WHERE h.network_id = ?1"
+            take: concat!(
+                "UPDATE address_hints SET ",
+                $from,
+                " = 1 + CASE WHEN NOT EXISTS (SELECT 1 FROM devices AS d ",
+                "WHERE d.network_id = ?1 AND d.",
+                $index,
+                " = address_hints.",
+                $from,
+                ") THEN ",
+                $from,
+                " ELSE ",
+                "(SELECT d.",
+                $index,
+                " + 1 FROM devices AS d WHERE d.network_id = ?1 AND d.",
+                $index,
+                " >= address_hints.",
+                $from,
+                " AND NOT EXISTS (SELECT 1 FROM devices AS n WHERE n.network_id = ?1 ",
+                "AND n.",
+                $index,
+                " = d.",
+                $index,
+                " + 1) ORDER BY d.",
+                $index,
+                " LIMIT 1) END ",
+                "WHERE network_id = ?1 RETURNING ",
+                $from,
+                " - 1"
             ),
-            advance: concat!("UPDATE address_hints SET ", $from, " = ?2 WHERE network_id = ?1"),
             lower: concat!(
                 "UPDATE address_hints SET ",
                 $from,
@@ -104,12 +124,8 @@ async fn choose_one(
         Choice::None => return Ok(None),
         Choice::Index(index) => index,
         Choice::Lowest => {
-            let Lowest(lowest) = tx.one(family.lowest, params![network]).await?;
-            let index = lowest.ok_or(StoreError::new(ErrorKind::NotFound))?;
-            if index <= pool.last_index() {
-                tx.execute(family.advance, params![network, index + 1]).await?;
-            }
-            index
+            // Past the pool's end, the refusal takes the raised hint back with it.
+            tx.one(family.take, params![network]).await?
         }
     };
     let address = pool.address(index).ok_or(StoreError::new(ErrorKind::Exhausted))?;
@@ -130,12 +146,4 @@ pub(super) async fn release(
         tx.execute(IPV6.lower, params![network, index]).await?;
     }
     Ok(())
-}
-
-struct Lowest(Option<u64>);
-
-impl FromRow for Lowest {
-    fn from_row(row: &mut Row) -> Result<Self, StoreError> {
-        row.take("lowest").map(Self)
-    }
 }

@@ -221,10 +221,13 @@ impl Column for u64 {
     }
 }
 
+/// The names of an answer's columns, shared by its rows.
+pub(super) type ColumnNames = std::sync::Arc<[Box<str>]>;
+
 /// One row of an answer; columns are taken out by name.
 #[derive(Debug)]
 pub struct Row {
-    columns: std::sync::Arc<[Box<str>]>,
+    columns: ColumnNames,
     values: Vec<Value>,
 }
 
@@ -238,7 +241,7 @@ pub trait FromRow: Sized {
 }
 
 impl Row {
-    pub(super) fn new(columns: std::sync::Arc<[Box<str>]>, values: Vec<Value>) -> Self {
+    pub(super) fn new(columns: ColumnNames, values: Vec<Value>) -> Self {
         Self { columns, values }
     }
 

@@ -92,6 +92,10 @@ fn a_power_cut_loses_no_acknowledged_write() {
         let acknowledged = Arc::new(Mutex::new(BTreeSet::new()));
         let reader = collect(child.stdout.take().unwrap(), &acknowledged);
         std::thread::sleep(Duration::from_millis(400));
+        while acknowledged.lock().unwrap().is_empty() {
+            assert!(child.try_wait().unwrap().is_none(), "the writer ended before its first write");
+            std::thread::sleep(Duration::from_millis(20));
+        }
 
         // A stopped process is in the middle of whatever it did, as it is when the power goes.
         let before: BTreeSet<String> = acknowledged.lock().unwrap().clone();
@@ -101,7 +105,6 @@ fn a_power_cut_loses_no_acknowledged_write() {
         child.wait().unwrap();
         reader.join().unwrap();
 
-        assert!(!before.is_empty());
         let after = Mount::existing(&copy, &root.path().join("after")).unwrap();
         assert_sound(&after.at.join("data/caspervpn.db"), &before);
     }

@@ -2,19 +2,22 @@
 //!
 //! Invariant: every connection is set up here, because all pragmas but the journal mode belong to a connection.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::ffi;
 use rusqlite::types::{ToSqlOutput, ValueRef};
-use rusqlite::{Connection, OpenFlags, ToSql, TransactionBehavior, params_from_iter};
+use rusqlite::{Connection, OpenFlags, Statement, ToSql, TransactionBehavior, params_from_iter};
 
 use crate::store::backend::{Fault, constraint_of_columns};
 use crate::store::error::{Constraint, ErrorKind, OpenError, StoreError};
 use crate::store::figures::Figures;
 use crate::store::host::Host;
-use crate::store::value::{Kind, Row, Value};
+use crate::store::value::{ColumnNames, Kind, Row, Value};
 
 /// How long SQLite itself waits for a lock; only another program on the same file can hold one.
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -28,6 +31,7 @@ const STEPS_PER_LOOK: i32 = 100_000;
 /// A connection of the writer or of a reader.
 pub(in crate::store) struct SqliteConnection {
     connection: Connection,
+    columns: RefCell<HashMap<Box<str>, ColumnNames>>,
     figures: Arc<Figures>,
     host: Host,
 }
@@ -50,10 +54,10 @@ impl SqliteConnection {
         connection.execute_batch("PRAGMA synchronous=FULL; PRAGMA secure_delete=ON").map_err(file)?;
         settle_in(&connection).map_err(file)?;
         connection
-            .execute_batch("PRAGMA journal_size_limit=67108864; PRAGMA wal_autocheckpoint=1000")
+            .execute_batch("PRAGMA journal_size_limit=67108864; PRAGMA wal_autocheckpoint=4000")
             .map_err(file)?;
         connection.set_transaction_behavior(TransactionBehavior::Immediate);
-        Ok(Self { connection, figures: Arc::clone(figures), host })
+        Ok(Self { connection, columns: RefCell::default(), figures: Arc::clone(figures), host })
     }
 
     /// Opens a connection that cannot write.
@@ -64,7 +68,7 @@ impl SqliteConnection {
         connection.busy_timeout(BUSY_TIMEOUT).map_err(file)?;
         settle_in(&connection).map_err(file)?;
         connection.execute_batch("PRAGMA query_only=ON").map_err(file)?;
-        Ok(Self { connection, figures: Arc::clone(figures), host })
+        Ok(Self { connection, columns: RefCell::default(), figures: Arc::clone(figures), host })
     }
 
     pub(super) fn raw(&mut self) -> &mut Connection {
@@ -94,7 +98,7 @@ impl SqliteConnection {
     pub(in crate::store) fn query(&self, sql: &str, params: &[Value]) -> Result<Vec<Row>, Fault> {
         let run = || {
             let mut statement = self.connection.prepare_cached(sql)?;
-            let columns: Arc<[Box<str>]> = statement.column_names().map(Box::from).collect();
+            let columns = self.columns(sql, &statement);
             let mut answer = statement.query(params_from_iter(params))?;
             let mut rows = Vec::new();
             while let Some(row) = answer.next()? {
@@ -112,6 +116,19 @@ impl SqliteConnection {
     pub(in crate::store) fn execute(&self, sql: &str, params: &[Value]) -> Result<u64, Fault> {
         let run = || self.connection.prepare_cached(sql)?.execute(params_from_iter(params));
         run().map(|touched| u64::try_from(touched).unwrap_or(u64::MAX)).map_err(|error| self.fault(&error))
+    }
+
+    /// The names of a statement's columns, copied once: the schema does not change while a connection is open.
+    fn columns(&self, sql: &str, statement: &Statement<'_>) -> ColumnNames {
+        let mut known = self.columns.borrow_mut();
+        if let Some(columns) = known.get(sql) {
+            return Arc::clone(columns);
+        }
+        let columns: ColumnNames = statement.column_names().map(Box::from).collect();
+        if known.len() < STATEMENTS {
+            known.insert(sql.into(), Arc::clone(&columns));
+        }
+        columns
     }
 
     fn fault(&self, error: &rusqlite::Error) -> Fault {
@@ -138,8 +155,11 @@ impl SqliteConnection {
 
 /// The settings every connection has. Its cache is 4 MB: there are several connections, and what a page cache misses
 /// the system's own still has.
+///
+/// A plan does not depend on the values bound to it. Otherwise joins are planned anew for each new value.
 fn settle_in(connection: &Connection) -> rusqlite::Result<()> {
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.execute_batch(
         "PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF; PRAGMA temp_store=MEMORY; PRAGMA cache_size=-4000; \
          PRAGMA mmap_size=0",
