@@ -168,7 +168,7 @@ impl Network {
     pub(super) async fn set_firewall(&self, firewall: Firewall) -> Result<(), NetworkError> {
         match self {
             Self::Kernel(kernel) => {
-                kernel.call("agent.set_firewall", move |sockets| sockets.set_firewall(&firewall)).await
+                kernel.call("agent.set_firewall", move |sockets| sockets.set_firewall(firewall)).await
             }
             Self::Memory(state) => {
                 lock(state).firewall = ObservedFirewall::Intact(firewall);
@@ -298,19 +298,19 @@ impl Sockets {
     }
 
     /// Sends only what differs from what was just seen: one device among ten thousand takes no longer than among ten.
-    fn set_firewall(&mut self, wanted: &Firewall) -> Result<(), NetlinkError> {
+    fn set_firewall(&mut self, wanted: Firewall) -> Result<(), NetlinkError> {
         let before = self.seen.take();
         match before.as_ref().map(|seen| &seen.firewall) {
-            Some(ObservedFirewall::Intact(loaded)) => self.firewall.update(loaded, wanted)?,
+            Some(ObservedFirewall::Intact(loaded)) => self.firewall.update(loaded, &wanted)?,
             Some(ObservedFirewall::Absent | ObservedFirewall::Altered) | None => {
-                self.firewall.apply(wanted)?
+                self.firewall.apply(&wanted)?
             }
         }
         // One step further, the step is ours: what was seen has become what is wanted, and need not be read.
         let expected = before.map(|seen| seen.generation.wrapping_add(1));
         let generation = self.firewall.generation()?;
         self.seen = (expected == Some(generation)).then(|| {
-            let firewall = ObservedFirewall::Intact(wanted.clone());
+            let firewall = ObservedFirewall::Intact(wanted);
             Seen { generation, firewall }
         });
         Ok(())

@@ -151,6 +151,13 @@ impl Peer {
         self.until.is_none_or(|until| now < until)
     }
 
+    /// Whether this is what the tunnel holds.
+    fn is_as(&self, found: &ObservedPeer) -> bool {
+        self.preshared_key == found.preshared_key
+            && self.addresses.len() == found.allowed_ips.len()
+            && self.addresses.iter().all(|address| found.allowed_ips.contains(&IpNet::from(*address)))
+    }
+
     /// What the tunnel holds of this peer.
     pub fn observed(&self) -> ObservedPeer {
         ObservedPeer {
@@ -299,9 +306,8 @@ fn peer_changes(
     let set: BTreeMap<PublicKey, ObservedPeer> = wanted
         .peers
         .iter()
-        .filter(|(_, peer)| peer.is_due(now))
+        .filter(|(key, peer)| peer.is_due(now) && !found.peers.get(key).is_some_and(|it| peer.is_as(it)))
         .map(|(key, peer)| (*key, peer.observed()))
-        .filter(|(key, peer)| found.peers.get(key) != Some(peer))
         .collect();
     if !set.is_empty() {
         changes.push(Change::SetPeers(name.clone(), set));

@@ -25,3 +25,21 @@ pub struct InterfaceRules {
     /// Addresses that may send: those of the active devices.
     pub devices: BTreeSet<IpAddr>,
 }
+
+impl Firewall {
+    /// This firewall and another, each without the devices that an interface has in both.
+    pub fn apart(&self, other: &Self) -> (Self, Self) {
+        (self.without(other), other.without(self))
+    }
+
+    fn without(&self, other: &Self) -> Self {
+        let rest = |(name, rules): (&InterfaceName, &InterfaceRules)| {
+            let devices = match other.interfaces.get(name) {
+                Some(others) => rules.devices.difference(&others.devices).copied().collect(),
+                None => rules.devices.clone(),
+            };
+            (name.clone(), InterfaceRules { pools: rules.pools.clone(), isolated: rules.isolated, devices })
+        };
+        Self { interfaces: self.interfaces.iter().map(rest).collect() }
+    }
+}

@@ -72,9 +72,14 @@ impl Add<Duration> for Timestamp {
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let whole = OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1_000_000);
-        match whole.ok().and_then(|at| at.format(&Rfc3339).ok()) {
-            Some(text) => f.write_str(&text),
+        let mut text = [0; 40];
+        let mut rest = text.as_mut_slice();
+        let whole = OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1_000_000).ok();
+        let formatted = whole.and_then(|at| at.format_into(&mut rest, &Rfc3339).ok());
+        let unused = rest.len();
+        let text = text.get(..text.len() - unused).and_then(|text| std::str::from_utf8(text).ok());
+        match text.filter(|_| formatted.is_some()) {
+            Some(text) => f.write_str(text),
             None => write!(f, "{} ms", self.0),
         }
     }

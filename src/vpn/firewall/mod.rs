@@ -45,7 +45,8 @@ impl NodeFirewall {
     /// that one change among many devices takes no longer than among few. When the kernel has something else
     /// after all, the whole is loaded.
     pub fn update(&mut self, loaded: &Firewall, wanted: &Firewall) -> Result<(), NetlinkError> {
-        let (from, to) = (render(loaded), render(wanted));
+        let (gone, new) = loaded.apart(wanted);
+        let (from, to) = (render(&gone), render(&new));
         if from.chains != to.chains {
             return self.apply(wanted);
         }
