@@ -70,6 +70,8 @@ fn too_slow() -> Response {
 /// Answers are for the one who asked: nothing between keeps them, nothing takes them for a page.
 fn harden(headers: &mut HeaderMap, id: RequestId) {
     const CSP: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
+    // These four and what the server adds: growing the map each time takes longer than filling it.
+    headers.reserve(8);
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::CONTENT_SECURITY_POLICY, CSP);

@@ -19,7 +19,7 @@ use crate::domain::audit::AuditEvent;
 use crate::domain::id::{AuditEventId, DeviceId, SessionId};
 use crate::domain::time::Timestamp;
 use crate::runtime::clock::Clock;
-use crate::secrets::jwt::AccessTokens;
+use crate::secrets::jwt::{AccessClaims, AccessTokens};
 use crate::secrets::password::PasswordWork;
 use crate::secrets::seal::Keyring;
 use crate::store::backend::Store;
@@ -77,6 +77,8 @@ pub(in crate::app) struct Core {
     devices: Memory<DeviceId, Arc<DeviceRow>>,
     /// Sessions that were used lately, with the account behind each.
     authorities: Memory<SessionId, Arc<sessions::Authority>>,
+    /// Access tokens that were verified lately, by their hash. A change of signing keys must empty it.
+    verified: Memory<[u8; 32], AccessClaims>,
     /// What is not in the database.
     facts: Facts,
 }

@@ -14,7 +14,7 @@ use crate::domain::id::NodeId;
 use crate::domain::node::NewNode;
 use crate::runtime::clock::Clock;
 use crate::secrets::canary::{CanaryError, canary, check_canary};
-use crate::secrets::jwt::{AccessTokens, SigningKey, SigningKeys};
+use crate::secrets::jwt::{ACCESS_TTL, AccessTokens, SigningKey, SigningKeys};
 use crate::secrets::master_key::MasterKey;
 use crate::secrets::password::PasswordWork;
 use crate::secrets::seal::{Keyring, Place, Sealed};
@@ -119,6 +119,7 @@ impl App {
             changes: watch::Sender::new(0),
             devices: Memory::new(CACHED_DEVICES, CACHED_FOR),
             authorities: Memory::new(CACHED_SESSIONS, CACHED_FOR),
+            verified: Memory::new(CACHED_SESSIONS, ACCESS_TTL),
             facts: parts.facts,
         };
         Ok(Self { core: Arc::new(core) })

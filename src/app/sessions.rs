@@ -18,7 +18,7 @@ use crate::domain::id::{SessionId, UserId};
 use crate::domain::session::{IDLE_FOR, LIVE_PER_USER, Session};
 use crate::domain::time::Timestamp;
 use crate::domain::user::{User, UserState};
-use crate::secrets::jwt::{ACCESS_TTL, Grant};
+use crate::secrets::jwt::{ACCESS_TTL, Grant, fingerprint};
 use crate::secrets::password::{Password, PasswordHash, Verdict, WorkError};
 use crate::secrets::token::RefreshToken;
 use crate::store::backend::{Conn, Tx};
@@ -90,8 +90,7 @@ impl Sessions<'_> {
         };
         let app = self.0;
         let now = app.now();
-        let claims = app.core.tokens.verify(access_token, now).map_err(|_| REFUSED)?;
-        let grant = claims.grant;
+        let grant = self.verify(access_token, now).ok_or(REFUSED)?;
         let authority = self.authority(grant.session).await?.ok_or(REFUSED)?;
         let Authority { user, session } = authority.as_ref();
         let good =
@@ -234,6 +233,18 @@ impl Sessions<'_> {
             refresh_token,
             refresh_expires_at,
         })
+    }
+
+    /// What a token grants. One that was verified lately is known by its hash; its time is looked at each time.
+    fn verify(&self, access_token: &str, now: Timestamp) -> Option<Grant> {
+        let known = &self.0.core.verified;
+        let hash = fingerprint(access_token);
+        if let Some(claims) = known.find(&hash) {
+            return claims.judge(now).ok().map(|()| claims.grant);
+        }
+        let claims = self.0.core.tokens.verify(access_token, now).ok()?;
+        known.keep(known.moment(), hash, claims);
+        Some(claims.grant)
     }
 
     async fn authority(&self, id: SessionId) -> Result<Option<Arc<Authority>>> {

@@ -9,7 +9,6 @@ use std::task::{Context, Poll};
 use axum::body::{Body, Bytes, HttpBody};
 use hyper::body::{Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::sync::Notify;
 
 /// What one connection has done so far.
 #[derive(Debug, Default)]
@@ -20,8 +19,6 @@ pub struct Activity {
     write_blocked: AtomicBool,
     head_begun: AtomicBool,
     multiplexed: AtomicBool,
-    /// Told when a request's head begins to arrive on a connection that was idle.
-    pub(super) changed: Notify,
 }
 
 /// What a connection is doing.
@@ -62,8 +59,8 @@ impl Activity {
     fn was_read(&self) {
         self.progress.fetch_add(1, Ordering::AcqRel);
         let idle = self.started.load(Ordering::Acquire) == self.finished.load(Ordering::Acquire);
-        if idle && !self.head_begun.swap(true, Ordering::AcqRel) {
-            self.changed.notify_one();
+        if idle {
+            self.head_begun.store(true, Ordering::Release);
         }
     }
 

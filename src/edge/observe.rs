@@ -3,16 +3,19 @@
 //! Invariant: what is logged and counted is the matched route, never the path, which may hold a secret. A client
 //! cannot choose the id.
 
+use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
-use std::time::Instant;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
+use http::header::Entry;
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use metrics::{Counter, Gauge, Histogram};
 use tracing::{Instrument, debug, info, info_span};
 
 use crate::domain::id::RequestId;
@@ -29,32 +32,40 @@ pub fn observe<S: Clone + Send + Sync + 'static>(
     listener: &'static str,
     clock: Arc<dyn Clock>,
 ) -> Router<S> {
-    router.layer(from_fn_with_state(Observer { listener, clock }, observed))
+    router.layer(from_fn_with_state(Arc::new(Observer::new(listener, clock)), observed))
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 struct Observer {
     listener: &'static str,
     clock: Arc<dyn Clock>,
+    in_flight: Gauge,
+    series: Series,
 }
 
-async fn observed(State(observer): State<Observer>, mut request: Request, next: Next) -> Response {
+impl Observer {
+    fn new(listener: &'static str, clock: Arc<dyn Clock>) -> Self {
+        let in_flight = metrics::gauge!(names::HTTP_REQUESTS_IN_FLIGHT.name, "listener" => listener);
+        Self { listener, clock, in_flight, series: Series::default() }
+    }
+}
+
+async fn observed(State(observer): State<Arc<Observer>>, mut request: Request, next: Next) -> Response {
     let id = RequestId::new(observer.clock.new_id());
     request.headers_mut().remove(REQUEST_ID);
     request.extensions_mut().insert(id);
-    let matched = request.extensions().get::<MatchedPath>().cloned();
-    let route = matched.as_ref().map_or(UNMATCHED, MatchedPath::as_str);
-    let method = known(request.method());
-    let span = info_span!("request", request.id = %id, request.method = method, request.route = route);
-    let record = Record::begin(&observer, id, method, route);
+    let record = Record::begin(observer, id, &request);
+    let span = info_span!("request", request.id = %id, request.method = record.method, request.route = record.route());
     let answer = async {
         let answer = AssertUnwindSafe(next.run(request)).catch_unwind().await;
         let mut answer = answer.unwrap_or_else(|_| {
-            metrics::counter!(names::HTTP_PANICS.name, "listener" => observer.listener).increment(1);
+            metrics::counter!(names::HTTP_PANICS.name, "listener" => record.observer.listener).increment(1);
             panicked(id)
         });
-        if let Ok(value) = HeaderValue::from_str(&id.to_string()) {
-            answer.headers_mut().insert(REQUEST_ID, value);
+        if let Entry::Vacant(empty) = answer.headers_mut().entry(REQUEST_ID)
+            && let Ok(value) = HeaderValue::from_str(&id.to_string())
+        {
+            empty.insert(value);
         }
         record.end(answer.status());
         answer
@@ -62,50 +73,93 @@ async fn observed(State(observer): State<Observer>, mut request: Request, next: 
     answer.instrument(span).await
 }
 
+/// The counters and durations of requests by route, and there by method and code: none of them is the client's to
+/// choose, so they are few. They are found once, because looking a metric up by its labels takes longer than counting.
+#[derive(Debug, Default)]
+struct Series(RwLock<HashMap<Box<str>, Vec<Ending>>>);
+
+#[derive(Debug)]
+struct Ending {
+    method: &'static str,
+    code: u16,
+    requests: Counter,
+    durations: Histogram,
+}
+
+impl Series {
+    fn count(&self, listener: &'static str, route: &str, method: &'static str, code: u16, took: Duration) {
+        let same = |ending: &&Ending| ending.method == method && ending.code == code;
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(ending) = known.get(route).and_then(|endings| endings.iter().find(same)) {
+            return ending.count(took);
+        }
+        drop(known);
+        let ending = Ending::new(listener, route, method, code);
+        ending.count(took);
+        self.0.write().unwrap_or_else(PoisonError::into_inner).entry(route.into()).or_default().push(ending);
+    }
+}
+
+impl Ending {
+    fn new(listener: &'static str, route: &str, method: &'static str, code: u16) -> Self {
+        let labels = [
+            ("listener", listener.to_owned()),
+            ("route", route.to_owned()),
+            ("method", method.to_owned()),
+            ("code", code.to_string()),
+        ];
+        let requests = metrics::counter!(names::HTTP_REQUESTS.name, &labels);
+        let durations = metrics::histogram!(names::HTTP_REQUEST_DURATION_SECONDS.name, &labels[..3]);
+        Self { method, code, requests, durations }
+    }
+
+    fn count(&self, took: Duration) {
+        self.requests.increment(1);
+        self.durations.record(took);
+    }
+}
+
 /// A request under way. Dropped before its end, it was given up by the client.
 struct Record {
-    clock: Arc<dyn Clock>,
+    observer: Arc<Observer>,
     began: Instant,
-    listener: &'static str,
     id: RequestId,
     method: &'static str,
-    route: String,
+    route: Option<MatchedPath>,
     ended: bool,
 }
 
 impl Record {
-    fn begin(observer: &Observer, id: RequestId, method: &'static str, route: &str) -> Self {
-        metrics::gauge!(names::HTTP_REQUESTS_IN_FLIGHT.name, "listener" => observer.listener).increment(1);
+    fn begin(observer: Arc<Observer>, id: RequestId, request: &Request) -> Self {
+        observer.in_flight.increment(1);
+        let route = request.extensions().get().cloned();
         Self {
-            clock: Arc::clone(&observer.clock),
             began: observer.clock.instant(),
-            listener: observer.listener,
+            observer,
             id,
-            method,
-            route: route.to_owned(),
+            method: known(request.method()),
+            route,
             ended: false,
         }
     }
 
-    fn end(mut self, status: StatusCode) {
-        self.ended = true;
-        self.write(status.as_str());
+    fn route(&self) -> &str {
+        self.route.as_ref().map_or(UNMATCHED, MatchedPath::as_str)
     }
 
-    fn write(&self, code: &str) {
-        let Self { listener, id, method, route, .. } = self;
-        let took = self.clock.instant().saturating_duration_since(self.began);
-        let labels = [
-            ("listener", (*listener).to_owned()),
-            ("route", route.clone()),
-            ("method", (*method).to_owned()),
-            ("code", code.to_owned()),
-        ];
-        metrics::counter!(names::HTTP_REQUESTS.name, &labels).increment(1);
-        metrics::histogram!(names::HTTP_REQUEST_DURATION_SECONDS.name, &labels[..3]).record(took);
+    fn end(mut self, status: StatusCode) {
+        self.ended = true;
+        self.write(status.as_u16());
+    }
+
+    fn write(&self, code: u16) {
+        let Self { observer, id, method, .. } = self;
+        let route = self.route();
+        let took = observer.clock.instant().saturating_duration_since(self.began);
+        observer.series.count(observer.listener, route, method, code, took);
         let duration_ms = took.as_secs_f64() * 1000.0;
         // Probes and scrapes come every few seconds for ever.
-        if QUIET_ROUTES.contains(&route.as_str()) {
+        if QUIET_ROUTES.contains(&route) {
             debug!(request.id = %id, status = code, duration_ms, "{method} {route} answered {code}");
         } else {
             info!(request.id = %id, status = code, duration_ms, "{method} {route} answered {code}");
@@ -115,7 +169,7 @@ impl Record {
 
 impl Drop for Record {
     fn drop(&mut self) {
-        metrics::gauge!(names::HTTP_REQUESTS_IN_FLIGHT.name, "listener" => self.listener).decrement(1);
+        self.observer.in_flight.decrement(1);
         if !self.ended {
             self.write(GIVEN_UP);
         }
@@ -142,7 +196,7 @@ fn known(method: &Method) -> &'static str {
 const UNMATCHED: &str = "_other";
 
 /// The client went away before the answer; nginx's code for it.
-const GIVEN_UP: &str = "499";
+const GIVEN_UP: u16 = 499;
 
 const QUIET_ROUTES: [&str; 4] = ["/livez", "/readyz", "/health", "/metrics"];
 

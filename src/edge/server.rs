@@ -172,13 +172,10 @@ async fn serve(
     let builder = builder(executor, server.http2, &limits);
     let mut connection = pin!(builder.serve_connection(io, service));
     let mut draining = false;
+    let mut watch = Watch::new(activity.phase());
     loop {
-        let phase = activity.phase();
         let limits = server.limits.now();
-        let wait = match phase {
-            Phase::Head(_) => limits.header_timeout,
-            Phase::Idle(_) | Phase::Answering { .. } => limits.idle_timeout,
-        };
+        let pause = Watch::pause(&limits);
         tokio::select! {
             biased;
             ended = connection.as_mut() => {
@@ -191,16 +188,41 @@ async fn serve(
                 draining = true;
                 connection.as_mut().graceful_shutdown();
             }
-            () = activity.changed.notified() => {}
-            () = tokio::time::sleep(wait) => match phase {
-                _ if activity.phase() != phase => {}
-                // A long answer may be quiet for good reasons, as a stream of events is.
-                Phase::Answering { blocked: None } => {}
-                Phase::Head(_) | Phase::Idle(_) | Phase::Answering { blocked: Some(_) } => {
+            () = tokio::time::sleep(pause) => {
+                if watch.is_over(activity.phase(), pause, &limits) {
                     debug!(listener.name = server.name, "a connection was cut: nothing came of it in time");
                     return;
                 }
-            },
+            }
+        }
+    }
+}
+
+/// How long a connection has been in one phase. It is looked at now and then, so that a request costs no timer.
+struct Watch {
+    phase: Phase,
+    lasting: Duration,
+}
+
+impl Watch {
+    const fn new(phase: Phase) -> Self {
+        Self { phase, lasting: Duration::ZERO }
+    }
+
+    /// Time between two looks: a phase may last that much longer than its limit, twice.
+    fn pause(limits: &ConnectionLimits) -> Duration {
+        limits.header_timeout.min(limits.idle_timeout) / 4
+    }
+
+    /// Whether the phase has lasted as long as it may, `pause` after the last look.
+    fn is_over(&mut self, phase: Phase, pause: Duration, limits: &ConnectionLimits) -> bool {
+        self.lasting = if phase == self.phase { self.lasting + pause } else { Duration::ZERO };
+        self.phase = phase;
+        match phase {
+            Phase::Head(_) => self.lasting >= limits.header_timeout,
+            Phase::Idle(_) | Phase::Answering { blocked: Some(_) } => self.lasting >= limits.idle_timeout,
+            // A long answer may be quiet for good reasons, as a stream of events is.
+            Phase::Answering { blocked: None } => false,
         }
     }
 }
@@ -219,12 +241,8 @@ fn builder(executor: StreamExecutor, http2: bool, limits: &ConnectionLimits) -> 
     let builder = Builder::new(executor);
     let mut builder = if http2 { builder } else { builder.http1_only() };
     let header_bytes = usize::try_from(limits.header_bytes).unwrap_or(usize::MAX);
-    builder
-        .http1()
-        .timer(TokioTimer::new())
-        // Hyper's timer also runs while the connection is idle, so it has the longer time; `serve` keeps the shorter.
-        .header_read_timeout(limits.idle_timeout.max(limits.header_timeout))
-        .max_buf_size(header_bytes);
+    // Without a timer of its own: `serve` watches the head's time too.
+    builder.http1().max_buf_size(header_bytes);
     builder
         .http2()
         .timer(TokioTimer::new())

@@ -20,25 +20,38 @@ impl IdSource {
     ///
     /// Within one millisecond, or after the clock was set back, the counter rises instead of the time.
     pub fn new_id(&self, now: Timestamp) -> Uuid {
-        let mut random = [0; 10];
-        fill_random(&mut random);
-        let (ms, counter) = self.advance(now, &random);
-        stamp(ms, counter, random)
-    }
-
-    fn advance(&self, now: Timestamp, random: &[u8; 10]) -> (u64, u32) {
-        let now_ms = u64::try_from(now.as_millis()).unwrap_or(0);
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        if now_ms > last.ms {
+        let random = last.draw();
+        last.advance(now, random);
+        stamp(last.ms, last.counter, random)
+    }
+}
+
+impl Last {
+    fn advance(&mut self, now: Timestamp, random: [u8; DRAW]) {
+        let now_ms = u64::try_from(now.as_millis()).unwrap_or(0);
+        if now_ms > self.ms {
             // The top bit starts at zero, so that a millisecond has room for at least 2^25 ids.
             let seed = u32::from_be_bytes([random[6], random[7], random[8], random[9]]);
-            *last = Last { ms: now_ms, counter: seed & (COUNTER_MAX >> 1) };
-        } else if last.counter < COUNTER_MAX {
-            last.counter += 1;
+            (self.ms, self.counter) = (now_ms, seed & (COUNTER_MAX >> 1));
+        } else if self.counter < COUNTER_MAX {
+            self.counter += 1;
         } else {
-            *last = Last { ms: last.ms + 1, counter: 0 };
+            (self.ms, self.counter) = (self.ms + 1, 0);
         }
-        (last.ms, last.counter)
+    }
+
+    /// Random bytes that are used once. They are fetched for many ids together, because the generator asks the processor
+    /// for fresh entropy at every call.
+    fn draw(&mut self) -> [u8; DRAW] {
+        if let Some(drawn) = self.store.pop() {
+            return drawn;
+        }
+        let mut fetched = [[0; DRAW]; FETCH];
+        fill_random(fetched.as_flattened_mut());
+        let [first, rest @ ..] = fetched;
+        self.store.extend(rest);
+        first
     }
 }
 
@@ -52,10 +65,18 @@ pub fn fill_random(bytes: &mut [u8]) {
 struct Last {
     ms: u64,
     counter: u32,
+    /// Random bytes for the next ids.
+    store: Vec<[u8; DRAW]>,
 }
 
+/// Random bytes of an id and of the start of its counter.
+const DRAW: usize = 10;
+
+/// Ids whose random bytes are fetched together.
+const FETCH: usize = 64;
+
 /// Lays out the time, the counter in the 12 bits of `rand_a` and the first 14 of `rand_b`, and 48 random bits.
-fn stamp(ms: u64, counter: u32, random: [u8; 10]) -> Uuid {
+fn stamp(ms: u64, counter: u32, random: [u8; DRAW]) -> Uuid {
     let time = ms.to_be_bytes();
     let high = counter >> 14;
     let low = counter & 0x3fff;
@@ -118,7 +139,7 @@ mod tests {
 
     #[test]
     fn a_full_counter_carries_into_the_time() {
-        let ids = IdSource { last: Mutex::new(Last { ms: 5, counter: COUNTER_MAX - 1 }) };
+        let ids = IdSource { last: Mutex::new(Last { ms: 5, counter: COUNTER_MAX - 1, store: Vec::new() }) };
 
         let full = ids.new_id(Timestamp::from_millis(5));
         let carried = ids.new_id(Timestamp::from_millis(5));

@@ -8,6 +8,7 @@ mod keys;
 use std::fmt;
 use std::time::Duration;
 
+use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::errors::ErrorKind;
@@ -47,6 +48,30 @@ pub struct AccessClaims {
     pub issued_at: Timestamp,
     /// From when on it is refused.
     pub expires_at: Timestamp,
+}
+
+impl AccessClaims {
+    /// Whether the time `now` is within the token's; for claims that were verified before.
+    ///
+    /// # Errors
+    /// [`AccessTokenError::Expired`] or [`AccessTokenError::FromTheFuture`].
+    pub fn judge(&self, now: Timestamp) -> Result<(), AccessTokenError> {
+        let Self { issued_at, expires_at, .. } = *self;
+        if expires_at <= now {
+            return Err(AccessTokenError::Expired { at: expires_at });
+        }
+        if issued_at > now + CLOCK_SKEW {
+            return Err(AccessTokenError::FromTheFuture { issued_at });
+        }
+        Ok(())
+    }
+}
+
+/// SHA-256 of a token, to know one that was verified before without keeping it.
+pub fn fingerprint(token: &str) -> [u8; 32] {
+    let mut hash = [0; 32];
+    hash.copy_from_slice(digest(&SHA256, token.as_bytes()).as_ref());
+    hash
 }
 
 /// Issues and verifies access tokens of one installation.
@@ -123,16 +148,11 @@ impl AccessTokens {
         if claims.aud != AUDIENCE {
             return Err(E::Audience);
         }
-        let issued_at = seconds(claims.iat)?;
-        let expires_at = seconds(claims.exp)?;
-        if expires_at <= now {
-            return Err(E::Expired { at: expires_at });
-        }
-        if issued_at > now + CLOCK_SKEW {
-            return Err(E::FromTheFuture { issued_at });
-        }
         let grant = Grant { user: claims.sub, session: claims.sid, epoch: claims.epoch, role: claims.role };
-        Ok(AccessClaims { grant, issued_at, expires_at })
+        let claims =
+            AccessClaims { grant, issued_at: seconds(claims.iat)?, expires_at: seconds(claims.exp)? };
+        claims.judge(now)?;
+        Ok(claims)
     }
 
     /// Reads the header with its algorithm as text, because the library knows no `none` to name in an error.
