@@ -30,12 +30,25 @@ pub(super) struct UpdateArgs {
     #[arg(long, value_name = "BOOL")]
     #[serde(skip_serializing_if = "Option::is_none")]
     show_endpoints: Option<bool>,
+    /// Days that events of the audit are kept: 1 to 3650. Older ones are removed within minutes.
+    #[arg(long, value_name = "DAYS")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    audit_retention_days: Option<u16>,
+    /// Days that devices' usage by day is kept: 1 to 3650. Totals stay.
+    #[arg(long, value_name = "DAYS")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    usage_retention_days: Option<u16>,
 }
 
 /// Where the settings are in the API.
 pub(super) const SETTINGS: &str = "/api/v1/settings";
 
-const WHOLE: &[Column] = &[("ENDPOINT HOST", "/endpoint_host"), ("SHOW ENDPOINTS", "/show_endpoints")];
+const WHOLE: &[Column] = &[
+    ("ENDPOINT HOST", "/endpoint_host"),
+    ("SHOW ENDPOINTS", "/show_endpoints"),
+    ("AUDIT KEPT DAYS", "/audit_retention_days"),
+    ("USAGE KEPT DAYS", "/usage_retention_days"),
+];
 
 impl SettingsVerb {
     /// Does it.

@@ -272,13 +272,25 @@ macro_rules! gone {
     };
 }
 
-/// Removes devices deleted before a time for good, at most `limit`; says how many.
+/// Removes devices for good that were deleted before a time, or whose user or network was, at most `limit`; says how
+/// many.
 ///
 /// # Errors
 /// The store's.
 pub async fn purge(tx: &mut Tx, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
-    let gone = tx.query(gone!("d.deleted_at < ?1"), params![before, limit]).await?;
-    remove(tx, gone).await
+    // One statement for each reason: put together, none of their indices would be used.
+    const REASONS: [&str; 3] = [
+        gone!("d.deleted_at < ?1"),
+        gone!("d.user_id IN (SELECT id FROM users WHERE deleted_at < ?1)"),
+        gone!("d.network_id IN (SELECT id FROM networks WHERE deleted_at < ?1)"),
+    ];
+    let mut purged = 0;
+    for reason in REASONS {
+        let left = u64::from(limit).saturating_sub(purged);
+        let gone = tx.query(reason, params![before, left]).await?;
+        purged += remove(tx, gone).await?;
+    }
+    Ok(purged)
 }
 
 /// Removes a user's longest deleted devices for good, at most `limit`; says how many.

@@ -212,19 +212,19 @@ fn lab() -> Value {
 }
 
 /// Makes a device of one's own, and gives its path.
-async fn device(client: &Client, name: &str) -> String {
+pub(crate) async fn device(client: &Client, name: &str) -> String {
     let made = client.post("/devices", json!({ "name": name })).await.expect(StatusCode::CREATED);
     format!("/devices/{}", made["id"].as_str().unwrap())
 }
 
 /// Deletes something as it is now.
-async fn drop_it(client: &Client, path: &str) {
+pub(crate) async fn drop_it(client: &Client, path: &str) {
     let tag = client.get(path).await.tag().to_owned();
     client.delete(path, &tag).await.expect(StatusCode::NO_CONTENT);
 }
 
 /// Does to the rows what no use case does.
-async fn sql(house: &House, statement: &'static str) {
+pub(crate) async fn sql(house: &House, statement: &'static str) {
     let done = house
         .app
         .store()
