@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::app::ctx::Ctx;
 use crate::app::error::{AppError, Result};
-use crate::app::{App, Created, Patch, Revision, expect_revision, idempotency, noun};
+use crate::app::{App, Created, Patch, Revision, expect_revision, idempotency, node_networks, noun};
 use crate::domain::access::Action;
 use crate::domain::id::NodeId;
 use crate::domain::name::{Location, NodeName};
@@ -136,7 +136,8 @@ impl Nodes<'_> {
         Ok(item(node, now))
     }
 
-    /// Deletes a node with its places in networks. The appliance's own node stays.
+    /// Deletes a node with its places in networks; configurations given before are outdated. The appliance's own node
+    /// stays.
     pub async fn delete(&self, ctx: &Ctx, id: NodeId, revision: Revision) -> Result<()> {
         ctx.require(Action::NodeDelete)?;
         let app = self.0;
@@ -152,6 +153,7 @@ impl Nodes<'_> {
                         "this node runs inside the appliance itself; take `agent` out of its roles to be rid of it",
                     ));
                 }
+                node_networks::leave_all(tx, id, now).await?;
                 nodes::delete(tx, id, revision, now).await?;
                 sequences::next(tx, sequences::LAYOUT).await?;
                 let mut event = event.clone();
@@ -161,6 +163,7 @@ impl Nodes<'_> {
             })
             .await
             .map_err(noun("node"))?;
+        app.core.devices.forget_all();
         app.publish();
         Ok(())
     }
