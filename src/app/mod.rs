@@ -28,6 +28,7 @@ pub mod audit;
 pub mod ctx;
 pub mod desired;
 pub mod device_create;
+mod device_room;
 pub mod device_rows;
 pub mod devices;
 pub mod error;

@@ -86,10 +86,12 @@ pub(super) async fn choose(
     pools: &Pools,
     choices: Choices,
 ) -> Result<ChosenPair, StoreError> {
-    Ok(ChosenPair {
-        ipv4: choose_one(tx, network, pools.ipv4(), choices.ipv4, &IPV4).await?,
-        ipv6: choose_one(tx, network, pools.ipv6(), choices.ipv6, &IPV6).await?,
-    })
+    let ipv4 = choose_one(tx, network, pools.ipv4(), choices.ipv4, &IPV4).await?;
+    let ipv6 = choose_one(tx, network, pools.ipv6(), choices.ipv6, &IPV6).await?;
+    // Only now: where one pool is used up, the other's hint must not step over an address that nobody takes.
+    advance(tx, network, ipv4, choices.ipv4, &IPV4).await?;
+    advance(tx, network, ipv6, choices.ipv6, &IPV6).await?;
+    Ok(ChosenPair { ipv4, ipv6 })
 }
 
 async fn choose_one(
@@ -105,15 +107,25 @@ async fn choose_one(
         Choice::Index(index) => index,
         Choice::Lowest => {
             let Lowest(lowest) = tx.one(family.lowest, params![network]).await?;
-            let index = lowest.ok_or(StoreError::new(ErrorKind::NotFound))?;
-            if index <= pool.last_index() {
-                tx.execute(family.advance, params![network, index + 1]).await?;
-            }
-            index
+            lowest.ok_or(StoreError::new(ErrorKind::NotFound))?
         }
     };
     let address = pool.address(index).ok_or(StoreError::new(ErrorKind::Exhausted))?;
     Ok(Some(Chosen { index, address }))
+}
+
+/// Begins the next search behind what was found by searching.
+async fn advance(
+    tx: &mut Tx,
+    network: NetworkId,
+    chosen: Option<Chosen>,
+    choice: Choice,
+    family: &Family,
+) -> Result<(), StoreError> {
+    if let (Some(chosen), Choice::Lowest) = (chosen, choice) {
+        tx.execute(family.advance, params![network, chosen.index + 1]).await?;
+    }
+    Ok(())
 }
 
 /// Makes the indices known as free after their device is gone for good.

@@ -302,6 +302,25 @@ pub async fn purge_of_user(tx: &mut Tx, user: UserId, limit: u32) -> Result<u64,
     remove(tx, gone).await
 }
 
+/// Removes for good the device of a network that was deleted longest ago, or else one of a deleted user, and answers it.
+///
+/// # Errors
+/// The store's.
+pub async fn reclaim(tx: &mut Tx, network: NetworkId) -> Result<Option<Device>, StoreError> {
+    const REASONS: [&str; 2] = [
+        gone!("d.network_id = ?1 AND d.deleted_at IS NOT NULL"),
+        gone!("d.network_id = ?1 AND d.user_id IN (SELECT id FROM users WHERE deleted_at IS NOT NULL)"),
+    ];
+    for reason in REASONS {
+        let gone: Vec<Row> = tx.query(reason, params![network, 1_u32]).await?;
+        let Some(oldest) = gone.first() else { continue };
+        let device = find(tx, oldest.peek("id")?).await?;
+        remove(tx, gone).await?;
+        return Ok(device);
+    }
+    Ok(None)
+}
+
 /// Removes devices with what they held; their bytes stay with the user, whose limit counts them.
 async fn remove(tx: &mut Tx, gone: Vec<Row>) -> Result<u64, StoreError> {
     const RETIRE: &str = "UPDATE users SET retired_bytes = retired_bytes + ?2 WHERE id = ?1";

@@ -98,6 +98,51 @@ on_both! {
         let place = &places.body["items"][0];
         assert_eq!((&place["interface"], &place["listen_port"]), (&json!("cvpn0"), &json!(51820)));
     }
+
+    async fn a_full_pool_takes_the_address_of_the_longest_deleted_device_rather_than_refuse(database) {
+        let house = House::new(database).await;
+        let owner = house.owner().await;
+        let small = json!({ "name": "small", "ipv4": "10.99.0.0/29", "ipv6": "fd99::/64", "dns": ["9.9.9.9"] });
+        let small = owner.post("/networks", small).await.expect(StatusCode::CREATED)["id"].clone();
+        let make = async |name: &str| owner.post("/devices", json!({ "name": name, "network_id": small })).await;
+        let mut made = Vec::new();
+        for n in 0..5 {
+            made.push(make(&format!("d{n}")).await.expect(StatusCode::CREATED));
+        }
+        let path = |n: usize| format!("/devices/{}", made[n]["id"].as_str().unwrap());
+        assert_eq!(make("more").await.problem(409), "pool_exhausted");
+        drop_it(&owner, &path(3)).await;
+        drop_it(&owner, &path(1)).await;
+        sql(&house, "UPDATE devices SET deleted_at = deleted_at - 60000 WHERE name = 'd3'").await;
+
+        let more = make("more").await.expect(StatusCode::CREATED);
+
+        assert_eq!((&more["ipv4"], &more["ipv6"]), (&made[3]["ipv4"], &made[3]["ipv6"]));
+        assert_eq!(owner.act(&format!("{}/restore", path(3))).await.problem(404), "not_found");
+        owner.act(&format!("{}/restore", path(1))).await.expect(StatusCode::OK);
+        assert_eq!(make("yet more").await.problem(409), "pool_exhausted");
+        let told = owner.get("/audit?action=device_reclaim").await.expect(StatusCode::OK)["items"].clone();
+        assert_eq!((told.as_array().unwrap().len(), &told[0]["target_id"]), (1, &made[3]["id"]));
+        assert_eq!((&told[0]["actor_kind"], &told[0]["before"]["name"]), (&json!("system"), &json!("d3")));
+    }
+
+    async fn a_deleted_users_devices_give_way_in_a_full_pool(database) {
+        let house = House::new(database).await;
+        let ada = house.user("ada", "member").await;
+        let owner = house.owner().await;
+        let small = json!({ "name": "small", "ipv4": "10.99.0.0/30", "dns": ["9.9.9.9"] });
+        let small = owner.post("/networks", small).await.expect(StatusCode::CREATED)["id"].clone();
+        let of_ada = json!({ "name": "phone", "network_id": small, "user_id": ada });
+        let of_ada = owner.post("/devices", of_ada).await.expect(StatusCode::CREATED)["id"].clone();
+        drop_it(&owner, &format!("/users/{ada}")).await;
+        let path = format!("/devices/{}", of_ada.as_str().unwrap());
+        owner.get(&path).await.expect(StatusCode::OK);
+
+        let made = owner.post("/devices", json!({ "name": "desk", "network_id": small })).await;
+
+        assert_eq!(made.expect(StatusCode::CREATED)["ipv4"], "10.99.0.2");
+        assert_eq!(owner.get(&path).await.problem(404), "not_found");
+    }
 }
 
 async fn count(house: &House, statement: &'static str) -> i64 {
