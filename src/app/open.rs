@@ -1,6 +1,6 @@
 //! Opens the use cases over a store: checks the master key, finds or makes the signing key and the local node.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -120,6 +120,7 @@ impl App {
             devices: Memory::new(CACHED_DEVICES, CACHED_FOR),
             authorities: Memory::new(CACHED_SESSIONS, CACHED_FOR),
             facts: parts.facts,
+            pages: OnceLock::new(),
         };
         Ok(Self { core: Arc::new(core) })
     }

@@ -2,10 +2,12 @@
 
 use clap::Subcommand;
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::cli::Asked;
 use crate::cli::failure::Failure;
 use crate::cli::output::Column;
+use crate::cli::reach::note_endpoint;
 use crate::cli::value::Change;
 
 /// What can be done with the settings.
@@ -57,7 +59,10 @@ impl SettingsVerb {
             Self::Show => on.form.one(&on.client.get(SETTINGS).await?.body, WHOLE),
             Self::Update(args) => {
                 let body = on.body(&args)?;
-                on.form.one(&on.client.patch(SETTINGS, body).await?.body, WHOLE)
+                let settings = on.client.patch(SETTINGS, body).await?.body;
+                on.form.one(&settings, WHOLE)?;
+                note_endpoint(settings.get("endpoint_host").and_then(Value::as_str));
+                Ok(())
             }
         }
     }
