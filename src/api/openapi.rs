@@ -169,6 +169,21 @@ fn complete_operation(method: &str, operation: &mut Value) {
             response["headers"] = answer_headers(&name, status, has_tag, response);
         }
     }
+    if method == "get" && operation["responses"]["200"]["headers"]["ETag"].is_object() {
+        let headers = operation["responses"]["200"]["headers"].clone();
+        operation["responses"]["304"] =
+            json!({ "description": "The revision is the one in `If-None-Match`.", "headers": headers });
+        let parameter = json!({
+            "name": "If-None-Match", "in": "header", "required": false,
+            "description": "The ETag of what was read before: 304 without a body where it is still the same. A revision counts what \
+                is set, not what is measured: leave it out to read states, usage or health.",
+            "schema": { "type": "string", "pattern": "^(\\*|(W/)?\"[0-9]{1,18}\"(, *(W/)?\"[0-9]{1,18}\")*)$", "examples": ["\"3\""] },
+        });
+        match operation["parameters"].as_array_mut() {
+            Some(parameters) => parameters.push(parameter),
+            None => operation["parameters"] = json!([parameter]),
+        }
+    }
 }
 
 /// Which problems an operation can answer with, by what it takes.

@@ -11,6 +11,7 @@ mod api;
 mod api_devices;
 mod api_fuzz;
 mod api_house;
+mod api_http;
 mod api_nouns;
 mod api_sessions;
 mod appliance;
