@@ -72,7 +72,8 @@ impl Devices<'_> {
         let wanted = request.network;
         let new = app.new_device(id, user, request)?;
         let event = app.event(ctx, Action::DeviceCreate.as_str(), ("device", id.to_string()));
-        let reclaim = app.event(&Ctx { request: ctx.request, ..Ctx::system() }, RECLAIM, ("device", String::new()));
+        let reclaim =
+            app.event(&Ctx { request: ctx.request, ..Ctx::system() }, RECLAIM, ("device", String::new()));
         let ctx = ctx.clone();
         let (made, freed) = app
             .core

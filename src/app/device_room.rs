@@ -38,9 +38,8 @@ pub(in crate::app) async fn make_room(
     event: &AuditEvent,
 ) -> Result<Option<DeviceId>> {
     let Some(device) = devices::reclaim(tx, network).await? else { return Ok(None) };
-    let mut event = event.clone();
+    let mut event = event.removed(facts(&device));
     event.target = Some(device.id.to_string());
-    event.before = Some(facts(&device));
     audit::insert(tx, &event).await?;
     Ok(Some(device.id))
 }

@@ -145,9 +145,7 @@ impl Devices<'_> {
                 expect_revision("device", device.revision, revision)?;
                 devices::delete(tx, id, revision, now).await?;
                 keep_few_deleted(tx, device.user).await?;
-                let mut event = event.clone();
-                event.before = Some(facts(&device));
-                audit::insert(tx, &event).await?;
+                audit::insert(tx, &event.removed(facts(&device))).await?;
                 Ok::<_, AppError>(())
             })
             .await
@@ -174,9 +172,7 @@ impl Devices<'_> {
                 require_rank(tx, actor, Action::DeviceRestore, found.user).await?;
                 refuse_over_limit(tx, found.user).await?;
                 let device = devices::undelete(tx, id, now).await?;
-                let mut event = event.clone();
-                event.after = Some(facts(&device));
-                audit::insert(tx, &event).await?;
+                audit::insert(tx, &event.made(facts(&device))).await?;
                 find_row(tx, id).await
             })
             .await
@@ -265,10 +261,7 @@ impl Devices<'_> {
                 let mut after = before.clone();
                 edit(&mut after)?;
                 let after = devices::update(tx, &after, before.revision, now).await?;
-                let mut event = event.clone();
-                event.before = Some(facts(&before));
-                event.after = Some(facts(&after));
-                audit::insert(tx, &event).await?;
+                audit::insert(tx, &event.changed(facts(&before), facts(&after))).await?;
                 find_row(tx, id).await
             })
             .await

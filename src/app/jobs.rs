@@ -133,7 +133,11 @@ impl App {
                 self.core.devices.forget_all();
                 let kind = old.as_str();
                 metrics::counter!(names::PURGED_ROWS.name, "kind" => kind).increment(purged);
-                info!(purge.kind = kind, purge.rows = purged, "removed {purged} rows of {kind} whose time was over");
+                info!(
+                    purge.kind = kind,
+                    purge.rows = purged,
+                    "removed {purged} rows of {kind} whose time was over"
+                );
             }
         }
         Ok(())

@@ -131,9 +131,7 @@ impl Nodes<'_> {
                     .map_err(|_| AppError::invalid("/network_id", "there is no such network"))?;
                 let made = insert(tx, &place, node, &request, now).await?;
                 outdate(tx, made.network, now).await?;
-                let mut event = event.clone();
-                event.after = Some(facts(&made));
-                audit::insert(tx, &event).await?;
+                audit::insert(tx, &event.made(facts(&made))).await?;
                 idempotency::keep(tx, &ctx, Action::NodeNetworkCreate, &made.id.to_string(), now).await?;
                 Ok(Created::New(made))
             })
@@ -174,10 +172,7 @@ impl Nodes<'_> {
                     node_networks::update(tx, &changed(&before, &request), before.revision, now).await?;
                 outdate(tx, before.network, now).await?;
                 sequences::next(tx, sequences::LAYOUT).await?;
-                let mut event = event.clone();
-                event.before = Some(facts(&before));
-                event.after = Some(facts(&after));
-                audit::insert(tx, &event).await?;
+                audit::insert(tx, &event.changed(facts(&before), facts(&after))).await?;
                 Ok::<_, AppError>(after)
             })
             .await
@@ -207,9 +202,7 @@ impl Nodes<'_> {
                 node_networks::delete(tx, id).await?;
                 outdate(tx, before.network, now).await?;
                 sequences::next(tx, sequences::LAYOUT).await?;
-                let mut event = event.clone();
-                event.before = Some(facts(&before));
-                audit::insert(tx, &event).await?;
+                audit::insert(tx, &event.removed(facts(&before))).await?;
                 Ok::<_, AppError>(())
             })
             .await
@@ -268,7 +261,13 @@ async fn insert(
 
 /// Takes a port away from a network that nobody sees any more. Should that delete be undone, the network has another
 /// port, and its configurations are outdated anyway. Where a network that is there has the port, the database says so.
-async fn free_kept_port(tx: &mut Tx, node: NodeId, port: Port, first_port: u16, now: Timestamp) -> Result<()> {
+async fn free_kept_port(
+    tx: &mut Tx,
+    node: NodeId,
+    port: Port,
+    first_port: u16,
+    now: Timestamp,
+) -> Result<()> {
     let all = node_networks::all_of_node(tx, node).await?;
     let Some(place) = all.iter().find(|place| place.listen_port == port) else { return Ok(()) };
     let network = networks::find(tx, place.network).await?;

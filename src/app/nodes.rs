@@ -97,9 +97,7 @@ impl Nodes<'_> {
                     return Ok::<_, AppError>(Created::Replayed(item(node, now)));
                 }
                 let node = nodes::insert(tx, &new, now).await?;
-                let mut event = event.clone();
-                event.after = Some(facts(&node));
-                audit::insert(tx, &event).await?;
+                audit::insert(tx, &event.made(facts(&node))).await?;
                 idempotency::keep(tx, &ctx, Action::NodeCreate, &id.to_string(), now).await?;
                 Ok(Created::New(item(node, now)))
             })
@@ -125,10 +123,7 @@ impl Nodes<'_> {
                 let before = live(tx, id).await?;
                 expect_revision("node", before.revision, revision)?;
                 let after = nodes::update(tx, &changed(&before, &request), before.revision, now).await?;
-                let mut event = event.clone();
-                event.before = Some(facts(&before));
-                event.after = Some(facts(&after));
-                audit::insert(tx, &event).await?;
+                audit::insert(tx, &event.changed(facts(&before), facts(&after))).await?;
                 Ok::<_, AppError>(after)
             })
             .await
@@ -156,9 +151,7 @@ impl Nodes<'_> {
                 node_networks::leave_all(tx, id, now).await?;
                 nodes::delete(tx, id, revision, now).await?;
                 sequences::next(tx, sequences::LAYOUT).await?;
-                let mut event = event.clone();
-                event.before = Some(facts(&before));
-                audit::insert(tx, &event).await?;
+                audit::insert(tx, &event.removed(facts(&before))).await?;
                 Ok(())
             })
             .await

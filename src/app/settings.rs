@@ -60,10 +60,7 @@ impl SettingsAct<'_> {
                         networks::update(tx, &network, network.revision, now).await?;
                     }
                 }
-                let mut event = event.clone();
-                event.before = Some(facts(&before));
-                event.after = Some(facts(&after));
-                audit::insert(tx, &event).await?;
+                audit::insert(tx, &event.changed(facts(&before), facts(&after))).await?;
                 Ok::<_, AppError>((after, revision))
             })
             .await

@@ -91,8 +91,7 @@ pub async fn revoke(tx: &mut Tx, kind: &str, target: Option<&str>) -> Result<u64
 /// # Errors
 /// The store's.
 pub async fn purge(tx: &mut Tx, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
-    const LINKS: &str =
-        "DELETE FROM links WHERE id IN (SELECT id FROM links WHERE expires_at < ?1 ORDER BY expires_at LIMIT ?2)";
+    const LINKS: &str = "DELETE FROM links WHERE id IN (SELECT id FROM links WHERE expires_at < ?1 ORDER BY expires_at LIMIT ?2)";
     const TOKENS: &str =
         "DELETE FROM join_tokens WHERE id IN (SELECT id FROM join_tokens WHERE expires_at < ?1 LIMIT ?2)";
     Ok(tx.execute(LINKS, params![before, limit]).await? + tx.execute(TOKENS, params![before, limit]).await?)

@@ -146,6 +146,7 @@ on_both! {
 }
 
 async fn count(house: &House, statement: &'static str) -> i64 {
-    let found = house.app.store().read(async move |on: &mut Conn| Ok::<_, AppError>(on.one(statement, &[]).await?));
+    let found =
+        house.app.store().read(async move |on: &mut Conn| Ok::<_, AppError>(on.one(statement, &[]).await?));
     found.await.unwrap()
 }
