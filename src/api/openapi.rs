@@ -169,22 +169,15 @@ fn complete_operation(method: &str, operation: &mut Value) {
             response["headers"] = answer_headers(&name, status, has_tag, response);
         }
     }
-    if method == "get" && operation["responses"]["200"]["headers"]["ETag"].is_object() {
-        let headers = operation["responses"]["200"]["headers"].clone();
-        operation["responses"]["304"] =
-            json!({ "description": "The revision is the one in `If-None-Match`.", "headers": headers });
-        let parameter = json!({
-            "name": "If-None-Match", "in": "header", "required": false,
-            "description": "The ETag of what was read before: 304 without a body where it is still the same. A revision counts what \
-                is set, not what is measured: leave it out to read states, usage or health.",
-            "schema": { "type": "string", "pattern": "^(\\*|(W/)?\"[0-9]{1,18}\"(, *(W/)?\"[0-9]{1,18}\")*)$", "examples": ["\"3\""] },
-        });
-        match operation["parameters"].as_array_mut() {
-            Some(parameters) => parameters.push(parameter),
-            None => operation["parameters"] = json!([parameter]),
-        }
+    let headers = operation["responses"]["200"]["headers"].clone();
+    if method == "get" && headers["ETag"].is_object() {
+        operation["responses"]["304"] = json!({ "description": UNCHANGED, "headers": headers });
     }
 }
+
+/// `If-None-Match` is no parameter: HTTP has it passed over, not refused, where it is no list of tags.
+const UNCHANGED: &str = "The revision is one that `If-None-Match` names: nothing that is set has changed. States, usage and health \
+    may have: leave the header out to read those.";
 
 /// Which problems an operation can answer with, by what it takes.
 fn statuses(method: &str, name: &str, is_public: bool, operation: &Value) -> Vec<u16> {
