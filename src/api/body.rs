@@ -11,6 +11,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_path_to_error::{Path, Segment};
 
+use crate::api::caller::Standing;
 use crate::api::problem::{FieldFault, Problem};
 
 /// Longest body of a request: the largest real one, a network with 64 routes, takes under 4 KiB.
@@ -31,9 +32,18 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     }
 }
 
-/// The bytes of a JSON body, within the limits of size and time.
-pub async fn read(request: Request) -> Result<Bytes, Problem> {
+/// The bytes of a JSON body, within the limits of size and time, from somebody who may still act when it is there.
+pub async fn read(mut request: Request) -> Result<Bytes, Problem> {
     require_json(request.headers())?;
+    let standing = request.extensions_mut().remove::<Standing>();
+    let bytes = collect(request).await?;
+    if let Some(standing) = standing {
+        standing.confirm().await?;
+    }
+    Ok(bytes)
+}
+
+async fn collect(request: Request) -> Result<Bytes, Problem> {
     let body = Limited::new(request.into_body(), MAX_BYTES).collect();
     match tokio::time::timeout(READ_FOR, body).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),

@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::api::Api;
 use crate::api::problem::Problem;
+use crate::app::App;
 use crate::app::ctx::Ctx;
 use crate::domain::access::Actor;
 use crate::domain::id::RequestId;
@@ -41,7 +42,24 @@ impl FromRequestParts<Api> for Ctx {
             None if origin.is_host => Actor::Host,
             None => return Err(Problem::unauthenticated("sign in first", "Bearer")),
         };
+        if !parts.method.is_safe() {
+            parts.extensions.insert(Standing { app: api.app().clone(), actor });
+        }
         Ok(context(actor, origin, &parts.extensions))
+    }
+}
+
+/// Who was judged before the request's body had come. A body may take many seconds, in which an account can be disabled.
+#[derive(Clone)]
+pub struct Standing {
+    app: App,
+    actor: Actor,
+}
+
+impl Standing {
+    /// Judges again.
+    pub async fn confirm(self) -> Result<(), Problem> {
+        self.app.sessions().confirm(self.actor).await.map_err(refused)
     }
 }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use time::{Date, Month};
 use zeroize::Zeroizing;
 
-use crate::secrets::password::{Password, PasswordRule};
+use crate::app::users::{Password, PasswordRule};
 
 /// A number outside its bounds.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

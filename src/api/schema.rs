@@ -27,6 +27,7 @@ use crate::domain::network::Mtu;
 use crate::domain::node::{InterfaceName, NodeState, Port};
 use crate::domain::page::{Cursor, Limit};
 use crate::domain::pool::{Pool, Pressure};
+use crate::domain::settings::RetentionDays;
 use crate::domain::time::Timestamp;
 use crate::domain::user::UserState;
 
@@ -183,6 +184,7 @@ numbers! {
     UseSeconds as "UseSeconds": UseSeconds::LEAST, UseSeconds::MOST, 2_592_000, "Seconds, up to ten years.";
     DeviceLimit as "DeviceLimit": DeviceLimit::LEAST, DeviceLimit::MOST, 5, "Devices that a user may have.";
     NodeCapacity as "NodeCapacity": NodeCapacity::LEAST, NodeCapacity::MOST, 500, "Devices that a node should carry.";
+    RetentionDays as "RetentionDays": RetentionDays::LEAST, RetentionDays::MOST, 365, "Days that something is kept.";
 }
 
 /// Words out of a fixed set, named as serde writes them. A variant that is left out does not compile.
@@ -254,7 +256,8 @@ mod tests {
             let ok = readers!(word, &value;
                 UserId NetworkId NodeId NodeNetworkId DeviceId SessionId AuditEventId RequestId Login DisplayName
                 DeviceName NetworkName NodeName Location Note SearchText Host InterfaceName PublicKey Timestamp Cursor
-                Pool Day Word NewPassword Shown Mtu Port Limit ByteLimit UseSeconds DeviceLimit NodeCapacity);
+                Pool Day Word NewPassword Shown Mtu Port Limit ByteLimit UseSeconds DeviceLimit NodeCapacity
+                RetentionDays);
 
             assert!(ok, "{word} refuses {value}");
         }
@@ -266,5 +269,6 @@ mod tests {
         assert!(!reads::<Port>(&json!(0)) && !reads::<Port>(&json!(65536)));
         assert!(!reads::<Limit>(&json!(0)) && !reads::<Limit>(&json!(201)));
         assert!(!reads::<NodeCapacity>(&json!(0)) && !reads::<DeviceLimit>(&json!(1_000_001)));
+        assert!(!reads::<RetentionDays>(&json!(0)) && !reads::<RetentionDays>(&json!(3651)));
     }
 }

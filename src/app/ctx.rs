@@ -77,7 +77,13 @@ impl Ctx {
 
     /// The user who acts, for acts on oneself.
     pub fn user(&self, action: Action) -> Result<UserId> {
-        self.actor.user().ok_or_else(|| self.refuse(action))
+        match self.actor {
+            Actor::Host | Actor::System => Err(AppError::Forbidden {
+                action,
+                why: "this is about one's own account, and the machine's administrator has none; sign in as a user",
+            }),
+            Actor::User { .. } | Actor::Anonymous => self.actor.user().ok_or_else(|| self.refuse(action)),
+        }
     }
 
     fn refuse(&self, action: Action) -> AppError {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use crate::app::ctx::{Ctx, Scope};
+use crate::app::device_room::{RECLAIM, is_exhausted, make_room};
 use crate::app::device_rows::{DeviceItem, DeviceRow, find_row, item, live, refuse_rank};
 use crate::app::devices::{Devices, facts, refuse_limits};
 use crate::app::error::{AppError, Result};
@@ -72,27 +73,39 @@ impl Devices<'_> {
         let wanted = request.network;
         let new = app.new_device(id, user, request)?;
         let event = app.event(ctx, Action::DeviceCreate.as_str(), ("device", id.to_string()));
+        let reclaim =
+            app.event(&Ctx { request: ctx.request, ..Ctx::system() }, RECLAIM, ("device", String::new()));
         let ctx = ctx.clone();
-        let made = app
+        let (made, freed) = app
             .core
             .store
             .write(async move |tx: &mut Tx| {
                 if let Some(before) = idempotency::seen(tx, &ctx, Action::DeviceCreate, now).await? {
                     let id = before.parse().map_err(AppError::broken("reading the idempotency key"))?;
                     live(tx, id, scope).await?;
-                    return Ok::<_, AppError>(Created::Replayed(find_row(tx, id).await?));
+                    return Ok::<_, AppError>((Created::Replayed(find_row(tx, id).await?), None));
                 }
                 let owner = live_user(tx, user).await.map_err(|_| no_user())?;
                 refuse_rank(ctx.actor, Action::DeviceCreate, &owner)?;
                 let network = choose_network(tx, wanted).await?;
-                let row = insert(tx, new.clone(), &owner, &network, now).await?;
+                let (mut row, mut freed) = (insert(tx, new.clone(), &owner, &network, now).await, None);
+                if row.as_ref().is_err_and(is_exhausted) {
+                    freed = make_room(tx, network.id, &reclaim).await?;
+                    if freed.is_some() {
+                        row = insert(tx, new.clone(), &owner, &network, now).await;
+                    }
+                }
+                let row = row?;
                 let mut event = event.clone();
                 event.after = Some(facts(&row.device));
                 audit::insert(tx, &event).await?;
                 idempotency::keep(tx, &ctx, Action::DeviceCreate, &id.to_string(), now).await?;
-                Ok(Created::New(row))
+                Ok((Created::New(row), freed))
             })
             .await?;
+        if let Some(freed) = freed {
+            app.core.devices.forget(&freed);
+        }
         app.publish();
         Ok(match made {
             Created::New(row) => Created::New(item(Arc::new(row), now)),

@@ -6,17 +6,18 @@ use serde_json::{Value, json};
 
 use crate::app::ctx::{Ctx, Scope};
 use crate::app::device_create::refuse_over_limit;
+use crate::app::device_room::keep_few_deleted;
 use crate::app::device_rows::{DeviceItem, DeviceRow, find_row, item, live, require_rank, rows, touch};
 use crate::app::error::{AppError, Result};
 use crate::app::{App, Patch, Revision, expect_revision, noun};
 use crate::domain::access::{Action, Actor};
 use crate::domain::device::{Device, is_online};
-use crate::domain::id::{DeviceId, UserId};
+use crate::domain::id::DeviceId;
 use crate::domain::name::{DeviceName, Note};
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::time::Timestamp;
 use crate::store::backend::{Conn, Tx};
-use crate::store::{audit, devices, usage, users};
+use crate::store::{audit, devices, usage};
 
 pub use crate::store::devices::{DeviceFilter, DeviceSort};
 pub use crate::store::usage::DailyUsage;
@@ -55,13 +56,6 @@ pub struct DeviceLive {
 
 /// Days that one answer about usage may span.
 pub const MAX_USAGE_DAYS: i64 = 366;
-
-/// Deleted devices that are kept for a user without a device limit: more than anybody deletes by mistake, and a small
-/// part of the pools that such users are given.
-const KEPT_DELETED: u64 = 1000;
-
-/// Deleted devices that one delete may purge, so that it stays short after a limit was lowered.
-const PURGED_AT_ONCE: u64 = 100;
 
 impl Devices<'_> {
     /// A page of the devices this actor may see.
@@ -151,9 +145,7 @@ impl Devices<'_> {
                 expect_revision("device", device.revision, revision)?;
                 devices::delete(tx, id, revision, now).await?;
                 keep_few_deleted(tx, device.user).await?;
-                let mut event = event.clone();
-                event.before = Some(facts(&device));
-                audit::insert(tx, &event).await?;
+                audit::insert(tx, &event.removed(facts(&device))).await?;
                 Ok::<_, AppError>(())
             })
             .await
@@ -180,9 +172,7 @@ impl Devices<'_> {
                 let owner = require_rank(tx, actor, Action::DeviceRestore, found.user).await?;
                 refuse_over_limit(tx, &owner).await?;
                 let device = devices::undelete(tx, id, now).await?;
-                let mut event = event.clone();
-                event.after = Some(facts(&device));
-                audit::insert(tx, &event).await?;
+                audit::insert(tx, &event.made(facts(&device))).await?;
                 find_row(tx, id).await
             })
             .await
@@ -271,10 +261,7 @@ impl Devices<'_> {
                 let mut after = before.clone();
                 edit(&mut after)?;
                 let after = devices::update(tx, &after, before.revision, now).await?;
-                let mut event = event.clone();
-                event.before = Some(facts(&before));
-                event.after = Some(facts(&after));
-                audit::insert(tx, &event).await?;
+                audit::insert(tx, &event.changed(facts(&before), facts(&after))).await?;
                 find_row(tx, id).await
             })
             .await
@@ -290,19 +277,6 @@ impl App {
         self.core.devices.forget(&id);
         self.publish();
     }
-}
-
-/// Purges a user's oldest deleted devices past as many as the user may have: with those that live it is twice the limit
-/// at most, so nobody uses up a pool by making and deleting. Done where a device is deleted, as only that adds one.
-async fn keep_few_deleted(tx: &mut Tx, user: UserId) -> Result<()> {
-    let limit = users::find(tx, user).await?.and_then(|owner| owner.device_limit);
-    // The one just deleted is always kept, so that this can be undone.
-    let kept = limit.map_or(KEPT_DELETED, |limit| u64::from(limit.max(1)));
-    let excess = devices::count_deleted_of_user(tx, user).await?.saturating_sub(kept).min(PURGED_AT_ONCE);
-    if let (1.., Ok(excess)) = (excess, u32::try_from(excess)) {
-        devices::purge_of_user(tx, user, excess).await?;
-    }
-    Ok(())
 }
 
 /// Refuses a request that says something of expiry or limits, from those who do not set them.

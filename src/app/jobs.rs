@@ -2,55 +2,160 @@
 
 use std::time::Duration;
 
+use tracing::info;
+
 use crate::app::App;
 use crate::app::error::{AppError, Result};
 use crate::app::idempotency::KEPT;
+use crate::domain::settings::{RetentionDays, Settings};
+use crate::domain::time::Timestamp;
 use crate::store::backend::Tx;
-use crate::store::{devices, idempotency, links, sessions};
+use crate::store::error::StoreError;
+use crate::store::{audit, devices, idempotency, links, networks, outbox, sessions, usage, users};
+use crate::telemetry::names;
 
-/// How long an ended session can be told from one that never was.
-const SESSIONS_KEPT: Duration = Duration::from_secs(7 * 86_400);
+/// How long an ended session, or a link, can be told from one that never was.
+const ENDED_KEPT: Duration = days(7);
 
-/// How long deleting a device can be undone: a month of absence, after which its key and addresses are free again.
-const DEVICES_KEPT: Duration = Duration::from_secs(30 * 86_400);
+/// How long a delete can be undone: a month of absence, after which names, keys, addresses and ports are free again.
+const DELETED_KEPT: Duration = days(30);
 
-/// Devices that one transaction purges: few enough that others wait for milliseconds.
+/// How long invalidations are kept. Whoever was away for longer takes a snapshot.
+const OUTBOX_KEPT: Duration = Duration::from_secs(3600);
+
+/// Rows that one transaction removes: few enough that others wait for milliseconds.
+const ROWS_AT_ONCE: u32 = 500;
+
+/// Devices that one transaction removes: each takes several statements.
 const DEVICES_AT_ONCE: u32 = 200;
 
-/// Transactions of one step: what is left waits for the next step, which comes within minutes.
+/// Transactions for one kind in one step: what is left waits for the next step, which comes within minutes.
 const BATCHES: u32 = 50;
 
-impl App {
-    /// Forgets keys, links, sessions and deleted devices whose time is over.
-    pub async fn purge_step(&self) -> Result<()> {
-        let now = self.now();
-        let (keys, ended) = (now.before(KEPT), now.before(SESSIONS_KEPT));
-        self.core
-            .store
-            .write(async move |tx: &mut Tx| {
-                idempotency::purge(tx, keys).await?;
-                links::purge(tx, ended).await?;
-                sessions::purge(tx, ended).await?;
-                Ok::<_, AppError>(())
-            })
-            .await?;
-        self.purge_devices().await
+/// What is removed when its time is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Old {
+    IdempotencyKeys,
+    Links,
+    Sessions,
+    Outbox,
+    AuditEvents,
+    DailyUsage,
+    Devices,
+    Networks,
+    Users,
+}
+
+impl Old {
+    const ALL: [Self; 9] = [
+        Self::IdempotencyKeys,
+        Self::Links,
+        Self::Sessions,
+        Self::Outbox,
+        Self::AuditEvents,
+        Self::DailyUsage,
+        Self::Devices,
+        // Behind the devices, which stand in the way.
+        Self::Networks,
+        Self::Users,
+    ];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::IdempotencyKeys => "idempotency_keys",
+            Self::Links => "links",
+            Self::Sessions => "sessions",
+            Self::Outbox => "outbox",
+            Self::AuditEvents => "audit_events",
+            Self::DailyUsage => "usage_daily",
+            Self::Devices => "devices",
+            Self::Networks => "networks",
+            Self::Users => "users",
+        }
     }
 
-    async fn purge_devices(&self) -> Result<()> {
-        let before = self.now().before(DEVICES_KEPT);
+    const fn kept(self, settings: &Settings) -> Duration {
+        match self {
+            Self::IdempotencyKeys => KEPT,
+            Self::Links | Self::Sessions => ENDED_KEPT,
+            Self::Outbox => OUTBOX_KEPT,
+            Self::AuditEvents => retention(settings.audit_retention_days),
+            Self::DailyUsage => retention(settings.usage_retention_days),
+            Self::Devices | Self::Networks | Self::Users => DELETED_KEPT,
+        }
+    }
+
+    const fn at_once(self) -> u32 {
+        match self {
+            Self::Devices => DEVICES_AT_ONCE,
+            Self::IdempotencyKeys
+            | Self::Links
+            | Self::Sessions
+            | Self::Outbox
+            | Self::AuditEvents
+            | Self::DailyUsage
+            | Self::Networks
+            | Self::Users => ROWS_AT_ONCE,
+        }
+    }
+
+    async fn purge(self, tx: &mut Tx, before: Timestamp) -> Result<u64, StoreError> {
+        let limit = self.at_once();
+        match self {
+            Self::IdempotencyKeys => idempotency::purge(tx, before, limit).await,
+            Self::Links => links::purge(tx, before, limit).await,
+            Self::Sessions => sessions::purge(tx, before, limit).await,
+            Self::Outbox => outbox::purge(tx, before, limit).await,
+            Self::AuditEvents => audit::purge(tx, before, limit).await,
+            Self::DailyUsage => usage::purge_daily(tx, before, limit).await,
+            Self::Devices => devices::purge(tx, before, limit).await,
+            Self::Networks => networks::purge(tx, before, limit).await,
+            Self::Users => users::purge(tx, before, limit).await,
+        }
+    }
+}
+
+const fn days(days: u64) -> Duration {
+    Duration::from_secs(days * 86_400)
+}
+
+const fn retention(kept: RetentionDays) -> Duration {
+    Duration::from_secs(kept.days() as u64 * 86_400)
+}
+
+impl App {
+    /// Removes what is older than it is kept.
+    pub async fn purge_step(&self) -> Result<()> {
+        let (settings, _) = self.current_settings().await?;
+        for old in Old::ALL {
+            let purged = self.purge(old, self.now().before(old.kept(&settings))).await?;
+            if purged > 0 {
+                self.core.devices.forget_all();
+                let kind = old.as_str();
+                metrics::counter!(names::PURGED_ROWS.name, "kind" => kind).increment(purged);
+                info!(
+                    purge.kind = kind,
+                    purge.rows = purged,
+                    "removed {purged} rows of {kind} whose time was over"
+                );
+            }
+        }
+        Ok(())
+    }
+
+    async fn purge(&self, old: Old, before: Timestamp) -> Result<u64> {
+        let mut sum = 0;
         for _ in 0..BATCHES {
             let purged = self
                 .core
                 .store
-                .write(async move |tx: &mut Tx| {
-                    Ok::<_, AppError>(devices::purge(tx, before, DEVICES_AT_ONCE).await?)
-                })
+                .write(async move |tx: &mut Tx| Ok::<_, AppError>(old.purge(tx, before).await?))
                 .await?;
-            if purged < u64::from(DEVICES_AT_ONCE) {
+            sum += purged;
+            if purged < u64::from(old.at_once()) {
                 break;
             }
         }
-        Ok(())
+        Ok(sum)
     }
 }

@@ -4,7 +4,7 @@
 
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -28,6 +28,7 @@ pub mod audit;
 pub mod ctx;
 pub mod desired;
 pub mod device_create;
+mod device_room;
 pub mod device_rows;
 pub mod devices;
 pub mod error;
@@ -81,6 +82,8 @@ pub(in crate::app) struct Core {
     verified: Memory<[u8; 32], AccessClaims>,
     /// What is not in the database.
     facts: Facts,
+    /// Where the pages are served, once they are.
+    pages: OnceLock<Vec<String>>,
 }
 
 /// Reads the ranges that the host's own addresses and routes take.
@@ -198,6 +201,16 @@ impl App {
     /// The database, for probes and figures.
     pub fn store(&self) -> &Store {
         &self.core.store
+    }
+
+    /// Notes where this process serves the pages, the likeliest way in first. Only the first call counts.
+    pub fn serves_pages_at(&self, addresses: Vec<String>) {
+        self.core.pages.get_or_init(|| addresses);
+    }
+
+    /// Where this process serves the pages; nowhere while it has no listener.
+    pub fn pages(&self) -> &[String] {
+        self.core.pages.get().map_or(&[], Vec::as_slice)
     }
 
     fn now(&self) -> Timestamp {

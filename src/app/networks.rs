@@ -140,9 +140,7 @@ impl Networks<'_> {
                 }
                 let network = insert(tx, &new, now).await?;
                 node_networks::place_local(tx, &place, &network, None, now).await?;
-                let mut event = event.clone();
-                event.after = Some(facts(&network));
-                audit::insert(tx, &event).await?;
+                audit::insert(tx, &event.made(facts(&network))).await?;
                 idempotency::keep(tx, &ctx, Action::NetworkCreate, &network.id.to_string(), now).await?;
                 Ok(Created::New(item(tx, network).await?))
             })
@@ -172,10 +170,7 @@ impl Networks<'_> {
                 let after = changed(&before, &request)?;
                 let after = networks::update(tx, &after, before.revision, now).await?;
                 sequences::next(tx, sequences::LAYOUT).await?;
-                let mut event = event.clone();
-                event.before = Some(facts(&before));
-                event.after = Some(facts(&after));
-                audit::insert(tx, &event).await?;
+                audit::insert(tx, &event.changed(facts(&before), facts(&after))).await?;
                 item(tx, after).await
             })
             .await
@@ -195,9 +190,7 @@ impl Networks<'_> {
             .write(async move |tx: &mut Tx| {
                 let before = networks::delete(tx, id, revision, now).await?;
                 sequences::next(tx, sequences::LAYOUT).await?;
-                let mut event = event.clone();
-                event.before = Some(facts(&before));
-                audit::insert(tx, &event).await?;
+                audit::insert(tx, &event.removed(facts(&before))).await?;
                 Ok::<_, AppError>(())
             })
             .await
@@ -220,9 +213,7 @@ impl Networks<'_> {
                 let network = networks::undelete(tx, id, now).await?;
                 refuse_overlap(tx, &network.pools, Some(id)).await?;
                 sequences::next(tx, sequences::LAYOUT).await?;
-                let mut event = event.clone();
-                event.after = Some(facts(&network));
-                audit::insert(tx, &event).await?;
+                audit::insert(tx, &event.made(facts(&network))).await?;
                 item(tx, network).await
             })
             .await

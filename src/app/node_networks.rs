@@ -131,9 +131,7 @@ impl Nodes<'_> {
                     .map_err(|_| AppError::invalid("/network_id", "there is no such network"))?;
                 let made = insert(tx, &place, node, &request, now).await?;
                 outdate(tx, made.network, now).await?;
-                let mut event = event.clone();
-                event.after = Some(facts(&made));
-                audit::insert(tx, &event).await?;
+                audit::insert(tx, &event.made(facts(&made))).await?;
                 idempotency::keep(tx, &ctx, Action::NodeNetworkCreate, &made.id.to_string(), now).await?;
                 Ok(Created::New(made))
             })
@@ -159,6 +157,7 @@ impl Nodes<'_> {
         let app = self.0;
         let now = app.now();
         let (settings, _) = app.current_settings().await?;
+        let first_port = app.core.facts.first_listen_port;
         let event = app.event(ctx, Action::NodeNetworkUpdate.as_str(), ("node_network", id.to_string()));
         let updated = app
             .core
@@ -167,16 +166,13 @@ impl Nodes<'_> {
                 let before = of_node(tx, node, id).await?;
                 expect_revision("node network", before.revision, revision)?;
                 if let Some(port) = request.listen_port {
-                    refuse_kept_port(tx, node, port).await?;
+                    free_kept_port(tx, node, port, first_port, now).await?;
                 }
                 let after =
                     node_networks::update(tx, &changed(&before, &request), before.revision, now).await?;
                 outdate(tx, before.network, now).await?;
                 sequences::next(tx, sequences::LAYOUT).await?;
-                let mut event = event.clone();
-                event.before = Some(facts(&before));
-                event.after = Some(facts(&after));
-                audit::insert(tx, &event).await?;
+                audit::insert(tx, &event.changed(facts(&before), facts(&after))).await?;
                 Ok::<_, AppError>(after)
             })
             .await
@@ -206,9 +202,7 @@ impl Nodes<'_> {
                 node_networks::delete(tx, id).await?;
                 outdate(tx, before.network, now).await?;
                 sequences::next(tx, sequences::LAYOUT).await?;
-                let mut event = event.clone();
-                event.before = Some(facts(&before));
-                audit::insert(tx, &event).await?;
+                audit::insert(tx, &event.removed(facts(&before))).await?;
                 Ok::<_, AppError>(())
             })
             .await
@@ -241,7 +235,7 @@ async fn insert(
     now: Timestamp,
 ) -> Result<NodeNetwork> {
     if let Some(port) = request.listen_port {
-        refuse_kept_port(tx, node, port).await?;
+        free_kept_port(tx, node, port, place.first_port, now).await?;
     }
     let there = node_networks::all_of_node(tx, node).await?;
     let new = NodeNetwork {
@@ -265,21 +259,34 @@ async fn insert(
     Ok(made)
 }
 
-/// Says where a port is taken by a network that nobody sees any more; else the database says it.
-async fn refuse_kept_port(tx: &mut Tx, node: NodeId, port: Port) -> Result<()> {
+/// Takes a port away from a network that nobody sees any more. Should that delete be undone, the network has another
+/// port, and its configurations are outdated anyway. Where a network that is there has the port, the database says so.
+async fn free_kept_port(
+    tx: &mut Tx,
+    node: NodeId,
+    port: Port,
+    first_port: u16,
+    now: Timestamp,
+) -> Result<()> {
     let all = node_networks::all_of_node(tx, node).await?;
-    let Some(place) = all.into_iter().find(|place| place.listen_port == port) else { return Ok(()) };
+    let Some(place) = all.iter().find(|place| place.listen_port == port) else { return Ok(()) };
     let network = networks::find(tx, place.network).await?;
-    match network.filter(|network| network.deleted_at.is_some()) {
-        None => Ok(()),
-        Some(network) => Err(AppError::taken(
-            "/listen_port",
-            format!(
-                "the deleted network {} keeps port {} of this node, so that its deletion can be undone; take another port",
-                network.name, port
-            ),
-        )),
+    if network.is_some_and(|network| network.deleted_at.is_some()) {
+        let moved = NodeNetwork { listen_port: free_port(&all, first_port)?, ..place.clone() };
+        node_networks::update(tx, &moved, place.revision, now).await?;
     }
+    Ok(())
+}
+
+/// Takes a node out of every network.
+pub(in crate::app) async fn leave_all(tx: &mut Tx, node: NodeId, now: Timestamp) -> Result<()> {
+    for place in node_networks::of_node(tx, node).await? {
+        outdate(tx, place.network, now).await?;
+    }
+    for place in node_networks::all_of_node(tx, node).await? {
+        node_networks::delete(tx, place.id).await?;
+    }
+    Ok(())
 }
 
 /// Marks the configurations given so far: clients may have been told of another key or endpoint than they would be now.

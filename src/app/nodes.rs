@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::app::ctx::Ctx;
 use crate::app::error::{AppError, Result};
-use crate::app::{App, Created, Patch, Revision, expect_revision, idempotency, noun};
+use crate::app::{App, Created, Patch, Revision, expect_revision, idempotency, node_networks, noun};
 use crate::domain::access::Action;
 use crate::domain::id::NodeId;
 use crate::domain::name::{Location, NodeName};
@@ -97,9 +97,7 @@ impl Nodes<'_> {
                     return Ok::<_, AppError>(Created::Replayed(item(node, now)));
                 }
                 let node = nodes::insert(tx, &new, now).await?;
-                let mut event = event.clone();
-                event.after = Some(facts(&node));
-                audit::insert(tx, &event).await?;
+                audit::insert(tx, &event.made(facts(&node))).await?;
                 idempotency::keep(tx, &ctx, Action::NodeCreate, &id.to_string(), now).await?;
                 Ok(Created::New(item(node, now)))
             })
@@ -125,10 +123,7 @@ impl Nodes<'_> {
                 let before = live(tx, id).await?;
                 expect_revision("node", before.revision, revision)?;
                 let after = nodes::update(tx, &changed(&before, &request), before.revision, now).await?;
-                let mut event = event.clone();
-                event.before = Some(facts(&before));
-                event.after = Some(facts(&after));
-                audit::insert(tx, &event).await?;
+                audit::insert(tx, &event.changed(facts(&before), facts(&after))).await?;
                 Ok::<_, AppError>(after)
             })
             .await
@@ -136,7 +131,8 @@ impl Nodes<'_> {
         Ok(item(node, now))
     }
 
-    /// Deletes a node with its places in networks. The appliance's own node stays.
+    /// Deletes a node with its places in networks; configurations given before are outdated. The appliance's own node
+    /// stays.
     pub async fn delete(&self, ctx: &Ctx, id: NodeId, revision: Revision) -> Result<()> {
         ctx.require(Action::NodeDelete)?;
         let app = self.0;
@@ -152,15 +148,15 @@ impl Nodes<'_> {
                         "this node runs inside the appliance itself; take `agent` out of its roles to be rid of it",
                     ));
                 }
+                node_networks::leave_all(tx, id, now).await?;
                 nodes::delete(tx, id, revision, now).await?;
                 sequences::next(tx, sequences::LAYOUT).await?;
-                let mut event = event.clone();
-                event.before = Some(facts(&before));
-                audit::insert(tx, &event).await?;
+                audit::insert(tx, &event.removed(facts(&before))).await?;
                 Ok(())
             })
             .await
             .map_err(noun("node"))?;
+        app.core.devices.forget_all();
         app.publish();
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! Opens the use cases over a store: checks the master key, finds or makes the signing key and the local node.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -121,6 +121,7 @@ impl App {
             authorities: Memory::new(CACHED_SESSIONS, CACHED_FOR),
             verified: Memory::new(CACHED_SESSIONS, ACCESS_TTL),
             facts: parts.facts,
+            pages: OnceLock::new(),
         };
         Ok(Self { core: Arc::new(core) })
     }

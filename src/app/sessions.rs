@@ -57,6 +57,10 @@ const USER_AGENT_CHARS: usize = 200;
 /// The one answer to every sign-in that fails: it says nothing about the account.
 const WRONG: AppError = AppError::Unauthenticated { why: "the login or the password is wrong" };
 
+/// The one answer to every access token that is not good.
+const REFUSED: AppError =
+    AppError::Unauthenticated { why: "the access token is not good, or no longer; refresh it or sign in" };
+
 impl Sessions<'_> {
     /// Signs in.
     pub async fn login(&self, ctx: &Ctx, login: &str, password: &str, user_agent: &str) -> Result<Tokens> {
@@ -85,9 +89,6 @@ impl Sessions<'_> {
 
     /// Who an access token speaks for, as of now: a changed role or an ended session counts at once.
     pub async fn authenticate(&self, access_token: &str) -> Result<Actor> {
-        const REFUSED: AppError = AppError::Unauthenticated {
-            why: "the access token is not good, or no longer; refresh it or sign in",
-        };
         let app = self.0;
         let now = app.now();
         let grant = self.verify(access_token, now).ok_or(REFUSED)?;
@@ -100,6 +101,16 @@ impl Sessions<'_> {
         } else {
             Err(REFUSED)
         }
+    }
+
+    /// Refuses who was let in before and would not be now.
+    pub async fn confirm(&self, actor: Actor) -> Result<()> {
+        let Actor::User { id, role, session } = actor else { return Ok(()) };
+        let now = self.0.now();
+        let authority = self.authority(session).await?.ok_or(REFUSED)?;
+        let Authority { user, session } = authority.as_ref();
+        let good = user.id == id && user.role == role && is_able(user, now) && session.is_live(now);
+        if good { Ok(()) } else { Err(REFUSED) }
     }
 
     /// The live sessions of a user, newest first; the actor's own where nobody is named.

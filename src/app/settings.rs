@@ -8,7 +8,7 @@ use crate::app::networks::all_live;
 use crate::app::{App, Patch, Revision, noun};
 use crate::domain::access::Action;
 use crate::domain::name::Host;
-use crate::domain::settings::Settings;
+use crate::domain::settings::{RetentionDays, Settings};
 use crate::store::backend::{Conn, Tx};
 use crate::store::{audit, networks, settings};
 
@@ -23,6 +23,10 @@ pub struct UpdateSettings {
     pub endpoint_host: Patch<Host>,
     /// Whether a device's last network address may be kept and shown.
     pub show_endpoints: Option<bool>,
+    /// Days that events of the audit are kept.
+    pub audit_retention_days: Option<RetentionDays>,
+    /// Days that devices' usage by day is kept.
+    pub usage_retention_days: Option<RetentionDays>,
 }
 
 impl SettingsAct<'_> {
@@ -48,13 +52,7 @@ impl SettingsAct<'_> {
             .store
             .write(async move |tx: &mut Tx| {
                 let before = settings::service(tx).await?.value;
-                let mut after = before.clone();
-                if let Some(host) = &request.endpoint_host {
-                    after.endpoint_host.clone_from(host);
-                }
-                if let Some(show) = request.show_endpoints {
-                    after.show_endpoints = show;
-                }
+                let after = changed(&before, &request);
                 let revision = settings::set_service(tx, &after, revision, now).await?;
                 if after.endpoint_host != before.endpoint_host {
                     for mut network in all_live(tx).await? {
@@ -62,10 +60,7 @@ impl SettingsAct<'_> {
                         networks::update(tx, &network, network.revision, now).await?;
                     }
                 }
-                let mut event = event.clone();
-                event.before = Some(facts(&before));
-                event.after = Some(facts(&after));
-                audit::insert(tx, &event).await?;
+                audit::insert(tx, &event.changed(facts(&before), facts(&after))).await?;
                 Ok::<_, AppError>((after, revision))
             })
             .await
@@ -87,7 +82,28 @@ impl App {
     }
 }
 
+fn changed(before: &Settings, request: &UpdateSettings) -> Settings {
+    let mut after = before.clone();
+    if let Some(host) = &request.endpoint_host {
+        after.endpoint_host.clone_from(host);
+    }
+    if let Some(show) = request.show_endpoints {
+        after.show_endpoints = show;
+    }
+    if let Some(days) = request.audit_retention_days {
+        after.audit_retention_days = days;
+    }
+    if let Some(days) = request.usage_retention_days {
+        after.usage_retention_days = days;
+    }
+    after
+}
+
 /// What the audit keeps where the settings are made by the setup.
 pub(in crate::app) fn facts(settings: &Settings) -> Value {
-    json!({ "endpoint_host": settings.endpoint_host, "show_endpoints": settings.show_endpoints })
+    json!({
+        "endpoint_host": settings.endpoint_host, "show_endpoints": settings.show_endpoints,
+        "audit_retention_days": settings.audit_retention_days,
+        "usage_retention_days": settings.usage_retention_days,
+    })
 }

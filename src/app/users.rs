@@ -13,7 +13,7 @@ use crate::domain::name::{DisplayName, Login};
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::time::Timestamp;
 use crate::domain::user::{NewUser, User, UserState};
-use crate::secrets::password::Password;
+pub use crate::secrets::password::{Password, PasswordRule};
 use crate::store::backend::{Conn, Tx};
 pub use crate::store::users::{UserFilter, UserSort};
 use crate::store::{audit, peers, sessions, users};
@@ -119,9 +119,7 @@ impl Users<'_> {
                     return Ok::<_, AppError>(Created::Replayed(user));
                 }
                 let user = users::insert(tx, &new, now).await?;
-                let mut event = event.clone();
-                event.after = Some(facts(&user));
-                audit::insert(tx, &event).await?;
+                audit::insert(tx, &event.made(facts(&user))).await?;
                 idempotency::keep(tx, &ctx, Action::UserCreate, &user.id.to_string(), now).await?;
                 Ok(Created::New(user))
             })
@@ -212,9 +210,7 @@ impl Users<'_> {
                 keep_an_owner(tx, user.role).await?;
                 sessions::revoke_of_user(tx, id, None, now).await?;
                 peers::touch_user(tx, id).await?;
-                let mut event = event.clone();
-                event.before = Some(facts(&user));
-                audit::insert(tx, &event).await?;
+                audit::insert(tx, &event.removed(facts(&user))).await?;
                 Ok::<_, AppError>(())
             })
             .await
@@ -237,9 +233,7 @@ impl Users<'_> {
                 let user = users::undelete(tx, id, now).await?;
                 require_rank(&ctx, Action::UserRestore, user.role)?;
                 peers::touch_user(tx, id).await?;
-                let mut event = event.clone();
-                event.after = Some(facts(&user));
-                audit::insert(tx, &event).await?;
+                audit::insert(tx, &event.made(facts(&user))).await?;
                 Ok::<_, AppError>(user)
             })
             .await
@@ -276,10 +270,7 @@ impl Users<'_> {
                     keep_an_owner(tx, Role::Owner).await?;
                 }
                 peers::touch_user(tx, id).await?;
-                let mut event = event.clone();
-                event.before = Some(facts(&before));
-                event.after = Some(facts(&after));
-                audit::insert(tx, &event).await?;
+                audit::insert(tx, &event.changed(facts(&before), facts(&after))).await?;
                 Ok::<_, AppError>(after)
             })
             .await

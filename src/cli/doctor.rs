@@ -97,7 +97,7 @@ pub(super) async fn run(settings: &Settings, form: Form) -> Result<(), Failure> 
 /// Looks at everything.
 pub(super) async fn examine(settings: &Settings) -> Vec<Finding> {
     let service = service::look(settings).await;
-    let mut findings = host::look(settings, service.runs);
+    let mut findings = host::look(settings, &service);
     findings.extend(ports::look(settings, &service));
     findings.extend(data_dir::look(settings, service.runs).await);
     findings.extend(service.findings);

@@ -18,6 +18,7 @@ mod node_network;
 mod output;
 mod page;
 mod password;
+mod reach;
 mod serve;
 mod session;
 mod settings;
@@ -227,7 +228,7 @@ fn here(
 impl ApiVerb {
     async fn run(self, settings: &Settings, on: &Asked) -> Result<(), Failure> {
         match self {
-            Self::SetupLink => setup::link(settings.listen.api.as_ref(), on).await,
+            Self::SetupLink => setup::link(settings, on).await,
             Self::Setup(args) => setup::run(&args, on).await,
             Self::User(verb) => verb.run(on).await,
             Self::Network(verb) => verb.run(on).await,

@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal};
 
 use crate::cli::failure::{Failure, note};
 use crate::cli::output::Form;
+use crate::cli::reach::{Reach, reach};
 use crate::config::Settings;
 use crate::config::load::Args;
 use crate::daemon::exit::Exit;
@@ -24,18 +25,23 @@ pub(super) fn run(settings: Settings, args: Args) -> Result<Exit, Failure> {
 
 /// Tells a person at a terminal where to go. A journal gets no link: whoever reads it may not be the operator.
 fn announce(started: &Started) {
-    let Some(api) = started.api else { return };
-    let base = format!("http://{api}");
-    let text = match &started.setup {
-        SetupNeed::Link(token) => {
-            format!("\n  Ready. Set it up, once, at\n\n    {base}/setup#{}\n\n", **token)
+    match (&started.setup, started.page.as_ref().map(reach)) {
+        (SetupNeed::Open, _) => {
+            note("the service is not set up yet; `caspervpn setup-link` prints a link that does it");
         }
-        SetupNeed::Open => {
-            return note("the service is not set up yet; `caspervpn setup-link` prints a link that does it");
+        (SetupNeed::Link(_), None) => {
+            note("the service is not set up yet, and its pages are served nowhere; set listen.api");
         }
-        SetupNeed::Done if io::stdout().is_terminal() => format!("\n  Ready at {base}\n\n"),
-        SetupNeed::Done => return,
-    };
-    // The service runs whether or not somebody can read this.
-    drop(Form::Text.raw(&text));
+        // The service runs whether or not somebody can read this.
+        (SetupNeed::Link(token), Some(way)) => drop(Form::Text.raw(&invitation(&way, token))),
+        (SetupNeed::Done, Some(way)) if io::stdout().is_terminal() => {
+            drop(Form::Text.raw(&format!("\n  Ready at {}\n\n", way.base)));
+        }
+        (SetupNeed::Done, _) => {}
+    }
+}
+
+fn invitation(way: &Reach, token: &str) -> String {
+    let hint = way.hint.as_ref().map(|hint| format!("  ({hint})\n\n")).unwrap_or_default();
+    format!("\n  Ready. Set it up, once, at\n\n    {}/setup#{token}\n\n{hint}", way.base)
 }

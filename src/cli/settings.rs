@@ -2,10 +2,12 @@
 
 use clap::Subcommand;
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::cli::Asked;
 use crate::cli::failure::Failure;
 use crate::cli::output::Column;
+use crate::cli::reach::note_endpoint;
 use crate::cli::value::Change;
 
 /// What can be done with the settings.
@@ -30,12 +32,25 @@ pub(super) struct UpdateArgs {
     #[arg(long, value_name = "BOOL")]
     #[serde(skip_serializing_if = "Option::is_none")]
     show_endpoints: Option<bool>,
+    /// Days that events of the audit are kept: 1 to 3650. Older ones are removed within minutes.
+    #[arg(long, value_name = "DAYS")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    audit_retention_days: Option<u16>,
+    /// Days that devices' usage by day is kept: 1 to 3650. Totals stay.
+    #[arg(long, value_name = "DAYS")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    usage_retention_days: Option<u16>,
 }
 
 /// Where the settings are in the API.
 pub(super) const SETTINGS: &str = "/api/v1/settings";
 
-const WHOLE: &[Column] = &[("ENDPOINT HOST", "/endpoint_host"), ("SHOW ENDPOINTS", "/show_endpoints")];
+const WHOLE: &[Column] = &[
+    ("ENDPOINT HOST", "/endpoint_host"),
+    ("SHOW ENDPOINTS", "/show_endpoints"),
+    ("AUDIT KEPT DAYS", "/audit_retention_days"),
+    ("USAGE KEPT DAYS", "/usage_retention_days"),
+];
 
 impl SettingsVerb {
     /// Does it.
@@ -44,7 +59,10 @@ impl SettingsVerb {
             Self::Show => on.form.one(&on.client.get(SETTINGS).await?.body, WHOLE),
             Self::Update(args) => {
                 let body = on.body(&args)?;
-                on.form.one(&on.client.patch(SETTINGS, body).await?.body, WHOLE)
+                let settings = on.client.patch(SETTINGS, body).await?.body;
+                on.form.one(&settings, WHOLE)?;
+                note_endpoint(settings.get("endpoint_host").and_then(Value::as_str));
+                Ok(())
             }
         }
     }

@@ -15,6 +15,8 @@ use crate::cli::device_config::NewFile;
 use crate::cli::failure::{Failure, note};
 use crate::cli::output::Column;
 use crate::cli::password;
+use crate::cli::reach::{note_endpoint, reach};
+use crate::config::Settings;
 use crate::config::address::Address;
 
 /// Where the unattended setup is described.
@@ -134,20 +136,26 @@ const DONE: &[Column] = &[
 const LINK: &[Column] = &[("LINK", "/url"), ("GOOD UNTIL", "/expires_at")];
 
 /// Prints a new setup link.
-pub(super) async fn link(listen: Option<&Address>, on: &Asked) -> Result<(), Failure> {
+pub(super) async fn link(settings: &Settings, on: &Asked) -> Result<(), Failure> {
     let mut answer = on.client.post("/api/v1/setup/link", None).await?.body;
     let token = answer.get("token").and_then(Value::as_str).unwrap_or_default();
-    let base = match listen {
-        Some(Address::Tcp(at)) if at.ip().is_unspecified() => format!("http://THIS-HOST:{}", at.port()),
-        Some(Address::Tcp(at)) => format!("http://{at}"),
-        Some(Address::Unix(_) | Address::Systemd(_)) | None => "http://THIS-HOST".to_owned(),
+    // The server that runs knows where it listens; these settings need not be its own.
+    let running =
+        answer.pointer("/listeners/0").and_then(Value::as_str).and_then(|at| Address::parse(at).ok());
+    let page = running.as_ref().or_else(|| settings.page_listeners().next());
+    let Some(way) = page.map(reach) else {
+        return Err(Failure::Verb("the settings let the server listen nowhere; set listen.api".to_owned()));
     };
-    let url = format!("{base}/setup#{token}");
+    let url = format!("{}/setup#{token}", way.base);
     answer["url"] = json!(url);
     on.form.one(&answer, LINK)?;
-    note(
-        "from another machine, first run `ssh -L 8080:127.0.0.1:8080 HOST`; the link works once, an older one no more",
-    );
+    if running.is_none() {
+        note("no server runs here: start it first (systemctl start caspervpn, or caspervpn serve)");
+    }
+    if let Some(hint) = way.hint {
+        note(&hint);
+    }
+    note("the link works once, an older one no more");
     Ok(())
 }
 
@@ -172,6 +180,7 @@ pub(super) async fn run(args: &SetupArgs, on: &Asked) -> Result<(), Failure> {
         file.keep(&format!("{session:#}\n"))?;
     }
     on.form.one(&done, DONE)?;
+    note_endpoint(Some(&plan.endpoint.host));
     match done.pointer("/config/conf").and_then(Value::as_str) {
         Some(conf) if !on.form.is_json() => on.form.raw(&format!("\n{conf}")),
         Some(_) | None => Ok(()),

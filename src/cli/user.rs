@@ -72,17 +72,17 @@ pub(super) struct Named {
 #[derive(Debug, Clone, Copy, clap::ValueEnum, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Role {
-    /// Everything.
+    /// Everything, other owners among it. There is always one.
     Owner,
-    /// Everything but owners and other admins.
+    /// Everything but owners and other admins; networks, settings and the audit among it.
     Admin,
-    /// Members, their devices, networks and nodes; no settings.
+    /// Manages members and their devices, and drains nodes; sees networks and settings.
     Operator,
-    /// Sees what operators see and helps a device along.
+    /// Sees what operators see, and renames, enables and disables members' devices.
     Support,
-    /// Sees everything, changes nothing.
+    /// Sees everything, the audit among it, and changes nothing.
     Auditor,
-    /// Own devices only.
+    /// Makes and manages own devices; sees those and the own account.
     Member,
 }
 

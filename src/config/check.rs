@@ -3,6 +3,7 @@
 use crate::config::Settings;
 use crate::config::database::DatabaseUrl;
 use crate::config::fault::{Fault, Source};
+use crate::config::server::Role;
 
 /// Adds what is wrong with the settings as a whole.
 pub(super) fn all(settings: &Settings, exposed_mode: Option<u32>, faults: &mut Vec<Fault>) {
@@ -25,6 +26,11 @@ fn server(settings: &Settings, faults: &mut Vec<Fault>) {
     }
     if settings.server.roles.is_empty() {
         faults.push(fault(settings, "server.roles", "a process needs at least one role"));
+    }
+    if settings.server.has(Role::Edge) && !settings.server.has(Role::Api) {
+        let message =
+            "edge is the way of the world to the API, which this process then needs too: add \"api\"";
+        faults.push(fault(settings, "server.roles", message));
     }
     let mut roles = settings.server.roles.clone();
     roles.sort_unstable();

@@ -29,6 +29,7 @@ pub mod tunnel;
 
 use std::collections::BTreeMap;
 
+use crate::config::address::Address;
 use crate::config::database::Database;
 use crate::config::environment::Environment;
 use crate::config::fault::Source;
@@ -37,7 +38,7 @@ use crate::config::limits::Limits;
 use crate::config::listen::Listen;
 use crate::config::log::Log;
 use crate::config::section::{Key, Section};
-use crate::config::server::Server;
+use crate::config::server::{Role, Server};
 use crate::config::tunnel::Tunnel;
 
 /// Everything the file, the environment and the flags may say.
@@ -80,11 +81,30 @@ impl Settings {
         sections.into_iter().find(|section| section.name() == name)
     }
 
+    /// What this process listens on, with each key. What is served follows the roles: `listen.api` is the role `api`'s,
+    /// `listen.public` the role `edge`'s. Figures and the command line's socket are there whatever the roles are.
+    pub fn listeners(&self) -> impl Iterator<Item = (&'static str, &Address)> {
+        self.listen.all().filter(|(key, _)| match *key {
+            "listen.api" => self.server.has(Role::Api),
+            "listen.public" => self.server.has(Role::Edge),
+            _ => true,
+        })
+    }
+
+    /// What this process serves the pages on, the likeliest way in first.
+    pub fn page_listeners(&self) -> impl Iterator<Item = &Address> {
+        let of = |wanted| self.listeners().filter(move |(key, _)| *key == wanted).map(|(_, address)| address);
+        PAGES.into_iter().flat_map(of)
+    }
+
     /// Where the value of `section.key` comes from.
     pub fn source(&self, key: &str) -> &Source {
         self.sources.get(key).unwrap_or(&Source::Default)
     }
 }
+
+/// The listeners that serve the pages, the likeliest way in first.
+pub const PAGES: [&str; 3] = ["listen.api", "listen.public", "listen.local"];
 
 /// Every `section.key` there is, with what is said about it.
 fn keys_of(settings: &Settings) -> Vec<(String, &'static Key)> {

@@ -9,7 +9,7 @@ section! {
     pub struct Server("server") {
         /// Directory of the database, the keys and the local socket. Relative paths of other keys start here.
         pub data_dir: PathBuf = PathBuf::from("/var/lib/caspervpn");
-        /// What `caspervpn serve` runs: api, agent, edge, worker.
+        /// What `caspervpn serve` runs: api, agent, edge (with api), worker.
         pub roles: Vec<Role> = vec![Role::Api, Role::Agent, Role::Edge, Role::Worker];
     }
 }
@@ -17,13 +17,13 @@ section! {
 choice! {
     /// One of the jobs a process can have.
     pub enum Role {
-        /// The REST API and the panel.
+        /// The REST API and the pages, on `listen.api`.
         Api = "api",
-        /// The WireGuard side of this host.
+        /// The WireGuard side of this host: without it no tunnel is carried.
         Agent = "agent",
-        /// TLS and the public listeners.
+        /// The same for the world, on `listen.public`.
         Edge = "edge",
-        /// Periodic work on the database.
+        /// Periodic work on the database: without it nothing is purged or counted.
         Worker = "worker",
     }
 }

@@ -1,6 +1,5 @@
 //! `caspervpn serve`: opens the service, starts its roles in order, and runs until a signal.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,11 +11,11 @@ use crate::agent::node::{Agent, OnStop};
 use crate::app::App;
 use crate::app::ctx::Ctx;
 use crate::app::error::AppError;
-use crate::config::Settings;
 use crate::config::address::Address;
 use crate::config::load::Args;
 use crate::config::server::Role;
 use crate::config::tunnel::Backend;
+use crate::config::{PAGES, Settings};
 use crate::daemon::disk::free_bytes;
 use crate::daemon::exit::Exit;
 use crate::daemon::figures;
@@ -55,8 +54,8 @@ pub struct Start {
 /// What there is to tell once the service runs.
 #[derive(Debug)]
 pub struct Started {
-    /// Where the API and the panel listen.
-    pub api: Option<SocketAddr>,
+    /// Where the pages are served.
+    pub page: Option<Address>,
     /// Whether the service still has to be set up.
     pub setup: SetupNeed,
     /// The use cases.
@@ -159,7 +158,8 @@ async fn run(
         readiness.up(Stage::Agent).map_err(ServeError::Order)?;
     }
     readiness.up(Stage::Panel).map_err(ServeError::Order)?;
-    let api = listeners.iter().find(|(key, _)| *key == "listen.api").and_then(|(_, at)| at.local_addr());
+    let pages = pages(&listeners);
+    app.serves_pages_at(pages.iter().map(ToString::to_string).collect());
     for (key, listener) in listeners {
         let routes = match key {
             "listen.api" => site.public("api"),
@@ -171,7 +171,11 @@ async fn run(
     }
     readiness.up(Stage::Edge).map_err(ServeError::Order)?;
     let life = Lifecycle::begin(tasks.clone(), &jobs, readiness).await;
-    announce(&Started { api, setup: setup_need(app, start.offer_link).await?, app: app.clone() });
+    announce(&Started {
+        page: pages.into_iter().next(),
+        setup: setup_need(app, start.offer_link).await?,
+        app: app.clone(),
+    });
     let drain = Duration::from_secs(settings.limits.drain_s.into());
     let mut current = settings.clone();
     let exit = life.run(signals, async || reload(start, &mut current, &limits), move || drain).await;
@@ -238,7 +242,18 @@ fn open_listeners(
         let listener = Listener::open(address, mode, passed);
         listener.map(|listener| (key, listener)).map_err(|cause| ServeError::Listen { key, cause })
     };
-    settings.listen.all().map(open).collect()
+    for (key, address) in
+        settings.listen.all().filter(|(key, _)| settings.listeners().all(|(open, _)| open != *key))
+    {
+        info!("{key} ({address}) stays closed: it is not for the roles of this process");
+    }
+    settings.listeners().map(open).collect()
+}
+
+/// Where the pages are found, the likeliest way in first.
+fn pages(listeners: &[(&'static str, Listener)]) -> Vec<Address> {
+    let of = |wanted| listeners.iter().filter(move |(key, _)| *key == wanted).map(|(_, it)| it.reached_at());
+    PAGES.into_iter().flat_map(of).collect()
 }
 
 fn listener_name(key: &'static str) -> &'static str {

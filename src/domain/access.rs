@@ -16,7 +16,7 @@ pub enum Role {
     Owner,
     /// Everything but owners and other admins.
     Admin,
-    /// Members, their devices, networks and nodes; no settings.
+    /// Members, their devices, and draining nodes. Sees networks and settings.
     Operator,
     /// Sees everything that operators see and may help a member's device along.
     Support,

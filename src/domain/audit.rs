@@ -80,4 +80,23 @@ impl AuditEvent {
             after: None,
         }
     }
+
+    /// The event of a thing that is there from now on. Events of acts are prepared outside of the transaction, which may
+    /// run more than once, and told what it found inside.
+    #[must_use]
+    pub fn made(&self, after: Value) -> Self {
+        Self { after: Some(after), ..self.clone() }
+    }
+
+    /// The event of a thing that was changed.
+    #[must_use]
+    pub fn changed(&self, before: Value, after: Value) -> Self {
+        Self { before: Some(before), after: Some(after), ..self.clone() }
+    }
+
+    /// The event of a thing that was there until now.
+    #[must_use]
+    pub fn removed(&self, before: Value) -> Self {
+        Self { before: Some(before), ..self.clone() }
+    }
 }

@@ -1,7 +1,7 @@
 //! Texts that people give: each type has a bound and cannot hold a bad value.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::str::FromStr;
 
 use crate::domain::text::serde_text;
@@ -31,6 +31,11 @@ pub enum NameError {
     /// Not a DNS name and not an address.
     #[error("is not a host: give a DNS name such as vpn.example.org, or an IP address without brackets")]
     Host,
+    /// An address that is nobody's: unspecified, multicast or broadcast.
+    #[error(
+        "is an address that no client can send to; give the name or address by which clients reach the server"
+    )]
+    Nobodys,
 }
 
 /// Checks a free text: trimmed by the caller, no control characters, at most `max` characters.
@@ -177,6 +182,16 @@ impl Host {
         &self.0
     }
 
+    /// Whether it leads every client to itself. That is no mistake where the clients are on the server, as in a
+    /// demonstration.
+    pub fn is_this_machine(&self) -> bool {
+        let name = self.0.strip_suffix('.').unwrap_or(&self.0);
+        match self.0.parse::<IpAddr>() {
+            Ok(address) => address.to_canonical().is_loopback(),
+            Err(_) => name == "localhost" || name.ends_with(".localhost"),
+        }
+    }
+
     /// The text as it stands before `:port`: an IPv6 address in brackets.
     pub fn bracketed(&self) -> String {
         if self.0.contains(':') { format!("[{}]", self.0) } else { self.0.clone() }
@@ -192,6 +207,10 @@ impl FromStr for Host {
             return Err(NameError::Empty);
         }
         if let Ok(address) = text.parse::<IpAddr>() {
+            let plain = address.to_canonical();
+            if plain.is_unspecified() || plain.is_multicast() || plain == Ipv4Addr::BROADCAST {
+                return Err(NameError::Nobodys);
+            }
             return Ok(Self(address.to_string()));
         }
         // RFC 1123 §2.1: labels of 1 to 63 letters, digits and inner hyphens, 253 characters in all.
@@ -247,5 +266,16 @@ mod tests {
         for bad in ["vpn.example.org:51820", "http://vpn", "-a.org", "a..b", "1.2.3", "1.2.3.256", "[::1]"] {
             assert_eq!(bad.parse::<Host>(), Err(NameError::Host), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_host_is_somebodys() {
+        for bad in ["0.0.0.0", "::", "255.255.255.255", "224.0.0.1", "ff02::1", "::ffff:0.0.0.0"] {
+            assert_eq!(bad.parse::<Host>(), Err(NameError::Nobodys), "{bad}");
+        }
+        for own in ["127.0.0.1", "::1", "localhost", "::ffff:127.0.0.1"] {
+            assert!(own.parse::<Host>().unwrap().is_this_machine(), "{own}");
+        }
+        assert!(!"192.0.2.1".parse::<Host>().unwrap().is_this_machine());
     }
 }

@@ -5,11 +5,79 @@ use serde::{Deserialize, Serialize};
 use crate::domain::name::Host;
 
 /// The settings of the service.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// Where clients reach the node inside this appliance. No configuration is handed out without it.
     pub endpoint_host: Option<Host>,
     /// Whether a device's last network address may be kept and shown.
     pub show_endpoints: bool,
+    /// Days that events of the audit are kept.
+    pub audit_retention_days: RetentionDays,
+    /// Days that devices' usage by day is kept. Totals, from which limits are told, are kept with the device.
+    pub usage_retention_days: RetentionDays,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            endpoint_host: None,
+            show_endpoints: false,
+            audit_retention_days: RetentionDays::YEAR,
+            usage_retention_days: RetentionDays::YEAR_AND_A_MONTH,
+        }
+    }
+}
+
+/// Days that something is kept: 1 to 3650, ten years.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "u16", into = "u16")]
+pub struct RetentionDays(u16);
+
+/// A time to keep something that is too short or too long.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("is not between {} and {} days", RetentionDays::LEAST, RetentionDays::MOST)]
+pub struct RetentionError;
+
+impl RetentionDays {
+    /// The shortest.
+    pub const LEAST: u16 = 1;
+    /// The longest: ten years, more than any rule about bookkeeping asks for.
+    pub const MOST: u16 = 3650;
+    /// A year.
+    const YEAR: Self = Self(365);
+    /// A year, and enough more to compare a month with the same one of the year before.
+    const YEAR_AND_A_MONTH: Self = Self(400);
+
+    /// The number of days.
+    pub const fn days(self) -> u16 {
+        self.0
+    }
+}
+
+impl TryFrom<u16> for RetentionDays {
+    type Error = RetentionError;
+
+    fn try_from(days: u16) -> Result<Self, RetentionError> {
+        if (Self::LEAST..=Self::MOST).contains(&days) { Ok(Self(days)) } else { Err(RetentionError) }
+    }
+}
+
+impl From<RetentionDays> for u16 {
+    fn from(days: RetentionDays) -> Self {
+        days.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Settings;
+
+    #[test]
+    fn settings_that_an_older_program_wrote_are_read_with_the_defaults_of_what_it_did_not_know() {
+        let old: Settings = serde_json::from_str(r#"{"endpoint_host":null,"show_endpoints":true}"#).unwrap();
+
+        assert_eq!(old, Settings { show_endpoints: true, ..Settings::default() });
+        assert!(serde_json::from_str::<Settings>(r#"{"audit_retention_days":0}"#).is_err());
+    }
 }

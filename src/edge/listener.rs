@@ -142,6 +142,20 @@ impl Listener {
         }
     }
 
+    /// Where clients find it: the port, or the path, of a socket that systemd holds open.
+    pub fn reached_at(&self) -> Address {
+        let found = match (&self.socket, &self.address) {
+            (SocketKind::Tcp(_), _) => self.local_addr().map(Address::Tcp),
+            (SocketKind::Unix { socket, .. }, Address::Systemd(_)) => {
+                let at = socket.local_addr().ok();
+                at.and_then(|at| at.as_pathname().map(|path| Address::Unix(path.to_owned())))
+            }
+            // One that was made here was bound under another name.
+            (SocketKind::Unix { .. }, Address::Tcp(_) | Address::Unix(_)) => None,
+        };
+        found.unwrap_or_else(|| self.address.clone())
+    }
+
     /// Waits for the next connection.
     ///
     /// # Errors

@@ -99,17 +99,23 @@ macro_rules! family {
 const IPV4: Family = family!("ipv4_index", "ipv4_from");
 const IPV6: Family = family!("ipv6_index", "ipv6_from");
 
-/// Chooses both addresses.
+/// Chooses both addresses. Where one pool is used up, no hint has moved: the caller may make room and try again.
 pub(super) async fn choose(
     tx: &mut Tx,
     network: NetworkId,
     pools: &Pools,
     choices: Choices,
 ) -> Result<ChosenPair, StoreError> {
-    Ok(ChosenPair {
-        ipv4: choose_one(tx, network, pools.ipv4(), choices.ipv4, &IPV4).await?,
-        ipv6: choose_one(tx, network, pools.ipv6(), choices.ipv6, &IPV6).await?,
-    })
+    let ipv4 = choose_one(tx, network, pools.ipv4(), choices.ipv4, &IPV4).await?;
+    let ipv6 = match choose_one(tx, network, pools.ipv6(), choices.ipv6, &IPV6).await {
+        Ok(ipv6) => ipv6,
+        Err(error) => {
+            let back = ipv4.filter(|_| choices.ipv4 == Choice::Lowest);
+            release(tx, network, back.map(|it| it.index), None).await?;
+            return Err(error);
+        }
+    };
+    Ok(ChosenPair { ipv4, ipv6 })
 }
 
 async fn choose_one(
@@ -123,13 +129,15 @@ async fn choose_one(
     let index = match choice {
         Choice::None => return Ok(None),
         Choice::Index(index) => index,
-        Choice::Lowest => {
-            // Past the pool's end, the refusal takes the raised hint back with it.
-            tx.one(family.take, params![network]).await?
-        }
+        Choice::Lowest => tx.one(family.take, params![network]).await?,
     };
-    let address = pool.address(index).ok_or(StoreError::new(ErrorKind::Exhausted))?;
-    Ok(Some(Chosen { index, address }))
+    if let Some(address) = pool.address(index) {
+        return Ok(Some(Chosen { index, address }));
+    }
+    if choice == Choice::Lowest {
+        tx.execute(family.lower, params![network, index]).await?;
+    }
+    Err(StoreError::new(ErrorKind::Exhausted))
 }
 
 /// Makes the indices known as free after their device is gone for good.

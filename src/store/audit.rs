@@ -98,12 +98,14 @@ pub async fn erase_sources(tx: &mut Tx, before: Timestamp) -> Result<u64, StoreE
     tx.execute(SQL, params![before]).await
 }
 
-/// Removes events before a time.
+/// Removes the oldest events before a time, at most `limit`; says how many.
 ///
 /// # Errors
 /// The store's.
-pub async fn purge(tx: &mut Tx, before: Timestamp) -> Result<u64, StoreError> {
-    tx.execute("DELETE FROM audit_events WHERE at < ?1", params![before]).await
+pub async fn purge(tx: &mut Tx, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
+    const SQL: &str = "DELETE FROM audit_events WHERE id IN \
+        (SELECT id FROM audit_events WHERE at < ?1 ORDER BY at, id LIMIT ?2)";
+    tx.execute(SQL, params![before, limit]).await
 }
 
 impl Bind for Outcome {

@@ -272,13 +272,25 @@ macro_rules! gone {
     };
 }
 
-/// Removes devices deleted before a time for good, at most `limit`; says how many.
+/// Removes devices for good that were deleted before a time, or whose user or network was, at most `limit`; says how
+/// many.
 ///
 /// # Errors
 /// The store's.
 pub async fn purge(tx: &mut Tx, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
-    let gone = tx.query(gone!("d.deleted_at < ?1"), params![before, limit]).await?;
-    remove(tx, gone).await
+    // One statement for each reason: put together, none of their indices would be used.
+    const REASONS: [&str; 3] = [
+        gone!("d.deleted_at < ?1"),
+        gone!("d.user_id IN (SELECT id FROM users WHERE deleted_at < ?1)"),
+        gone!("d.network_id IN (SELECT id FROM networks WHERE deleted_at < ?1)"),
+    ];
+    let mut purged = 0;
+    for reason in REASONS {
+        let left = u64::from(limit).saturating_sub(purged);
+        let gone = tx.query(reason, params![before, left]).await?;
+        purged += remove(tx, gone).await?;
+    }
+    Ok(purged)
 }
 
 /// Removes a user's longest deleted devices for good, at most `limit`; says how many.
@@ -288,6 +300,25 @@ pub async fn purge(tx: &mut Tx, before: Timestamp, limit: u32) -> Result<u64, St
 pub async fn purge_of_user(tx: &mut Tx, user: UserId, limit: u32) -> Result<u64, StoreError> {
     let gone = tx.query(gone!("d.user_id = ?1 AND d.deleted_at IS NOT NULL"), params![user, limit]).await?;
     remove(tx, gone).await
+}
+
+/// Removes for good the device of a network that was deleted longest ago, or else one of a deleted user, and answers it.
+///
+/// # Errors
+/// The store's.
+pub async fn reclaim(tx: &mut Tx, network: NetworkId) -> Result<Option<Device>, StoreError> {
+    const REASONS: [&str; 2] = [
+        gone!("d.network_id = ?1 AND d.deleted_at IS NOT NULL"),
+        gone!("d.network_id = ?1 AND d.user_id IN (SELECT id FROM users WHERE deleted_at IS NOT NULL)"),
+    ];
+    for reason in REASONS {
+        let gone: Vec<Row> = tx.query(reason, params![network, 1_u32]).await?;
+        let Some(oldest) = gone.first() else { continue };
+        let device = find(tx, oldest.peek("id")?).await?;
+        remove(tx, gone).await?;
+        return Ok(device);
+    }
+    Ok(None)
 }
 
 /// Removes devices with what they held; their bytes stay with the user, whose limit counts them.

@@ -56,12 +56,14 @@ pub async fn insert(
     tx.execute(SQL, params).await.map(drop)
 }
 
-/// Removes answers given before a time.
+/// Removes the oldest answers given before a time, at most `limit`; says how many.
 ///
 /// # Errors
 /// The store's.
-pub async fn purge(tx: &mut Tx, before: Timestamp) -> Result<u64, StoreError> {
-    tx.execute("DELETE FROM idempotency_keys WHERE created_at < ?1", params![before]).await
+pub async fn purge(tx: &mut Tx, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
+    const SQL: &str = "DELETE FROM idempotency_keys WHERE (actor_id, key_hash) IN \
+        (SELECT actor_id, key_hash FROM idempotency_keys WHERE created_at < ?1 ORDER BY created_at LIMIT ?2)";
+    tx.execute(SQL, params![before, limit]).await
 }
 
 impl FromRow for Replay {

@@ -86,14 +86,15 @@ pub async fn revoke(tx: &mut Tx, kind: &str, target: Option<&str>) -> Result<u64
     tx.execute(SQL, params![kind, target]).await
 }
 
-/// Removes links and join tokens that were over before a time.
+/// Removes links and join tokens that were over before a time, used or not, at most `limit` of each; says how many.
 ///
 /// # Errors
 /// The store's.
-pub async fn purge(tx: &mut Tx, before: Timestamp) -> Result<u64, StoreError> {
-    let links = tx.execute("DELETE FROM links WHERE expires_at < ?1", params![before]).await?;
-    let tokens = tx.execute("DELETE FROM join_tokens WHERE expires_at < ?1", params![before]).await?;
-    Ok(links + tokens)
+pub async fn purge(tx: &mut Tx, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
+    const LINKS: &str = "DELETE FROM links WHERE id IN (SELECT id FROM links WHERE expires_at < ?1 ORDER BY expires_at LIMIT ?2)";
+    const TOKENS: &str =
+        "DELETE FROM join_tokens WHERE id IN (SELECT id FROM join_tokens WHERE expires_at < ?1 LIMIT ?2)";
+    Ok(tx.execute(LINKS, params![before, limit]).await? + tx.execute(TOKENS, params![before, limit]).await?)
 }
 
 impl FromRow for Link {

@@ -184,6 +184,23 @@ pub async fn undelete(tx: &mut Tx, id: NetworkId, now: Timestamp) -> Result<Netw
     tx.one(SQL, params![id, now]).await
 }
 
+/// Removes networks deleted before a time for good, with nodes' interfaces in them, at most `limit`; says how many. One
+/// that still has devices waits for their purge.
+///
+/// # Errors
+/// The store's.
+pub async fn purge(tx: &mut Tx, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
+    const GONE: &str = "SELECT n.id FROM networks AS n WHERE n.deleted_at < ?1 \
+        AND NOT EXISTS (SELECT 1 FROM devices AS d WHERE d.network_id = n.id) ORDER BY n.deleted_at, n.id LIMIT ?2";
+    let gone: Vec<String> = tx.query(GONE, params![before, limit]).await?;
+    let mut purged = 0;
+    for id in gone {
+        tx.execute("DELETE FROM node_networks WHERE network_id = ?1", params![id.as_str()]).await?;
+        purged += tx.execute("DELETE FROM networks WHERE id = ?1", params![id.as_str()]).await?;
+    }
+    Ok(purged)
+}
+
 async fn found_or_why(tx: &mut Tx, changed: Option<Network>, id: NetworkId) -> Result<Network, StoreError> {
     match changed {
         Some(network) => Ok(network),

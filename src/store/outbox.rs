@@ -40,12 +40,14 @@ pub async fn after(conn: &mut Conn, sequence: i64, limit: u32) -> Result<Vec<Out
     conn.query(SQL, params![sequence, limit]).await
 }
 
-/// Removes entries made before a time.
+/// Removes the first entries made before a time, at most `limit`; says how many.
 ///
 /// # Errors
 /// The store's.
-pub async fn purge(tx: &mut Tx, before: Timestamp) -> Result<u64, StoreError> {
-    tx.execute("DELETE FROM outbox WHERE created_at < ?1", params![before]).await
+pub async fn purge(tx: &mut Tx, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
+    const SQL: &str = "DELETE FROM outbox WHERE sequence IN \
+        (SELECT sequence FROM outbox WHERE created_at < ?1 ORDER BY created_at LIMIT ?2)";
+    tx.execute(SQL, params![before, limit]).await
 }
 
 impl FromRow for OutboxEntry {

@@ -151,12 +151,14 @@ pub async fn live_of_user(conn: &mut Conn, user: UserId, now: Timestamp) -> Resu
     conn.query(SQL, params![user, now]).await
 }
 
-/// Removes sessions that were over before a time, and with each what it has spent.
+/// Removes sessions that were over before a time, and with each what it has spent, at most `limit`; says how many.
 ///
 /// # Errors
 /// The store's.
-pub async fn purge(tx: &mut Tx, before: Timestamp) -> Result<u64, StoreError> {
-    tx.execute("DELETE FROM sessions WHERE expires_at < ?1 OR revoked_at < ?1", params![before]).await
+pub async fn purge(tx: &mut Tx, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
+    const SQL: &str = "DELETE FROM sessions WHERE id IN \
+        (SELECT id FROM sessions WHERE expires_at < ?1 OR revoked_at < ?1 LIMIT ?2)";
+    tx.execute(SQL, params![before, limit]).await
 }
 
 impl FromRow for Session {

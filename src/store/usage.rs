@@ -225,6 +225,16 @@ pub async fn daily(
     conn.query(SQL, params![device, from_day, to_day]).await
 }
 
+/// Removes days before the one of a time, at most `limit`; says how many. Devices' totals stay.
+///
+/// # Errors
+/// The store's.
+pub async fn purge_daily(tx: &mut Tx, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
+    const SQL: &str = "DELETE FROM usage_daily WHERE (device_id, day) IN \
+        (SELECT device_id, day FROM usage_daily WHERE day < ?1 ORDER BY day LIMIT ?2)";
+    tx.execute(SQL, params![before.day(), limit]).await
+}
+
 impl FromRow for Known {
     fn from_row(row: &mut Row) -> Result<Self, StoreError> {
         let epoch: Option<i64> = row.take("epoch")?;

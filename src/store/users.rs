@@ -252,6 +252,18 @@ pub async fn undelete(tx: &mut Tx, id: UserId, now: Timestamp) -> Result<User, S
     tx.one(SQL, params![id, now]).await
 }
 
+/// Removes users deleted before a time for good, at most `limit`; says how many. One who still has devices or sessions
+/// waits for their purge.
+///
+/// # Errors
+/// The store's.
+pub async fn purge(tx: &mut Tx, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
+    const SQL: &str = "DELETE FROM users WHERE id IN (SELECT u.id FROM users AS u WHERE u.deleted_at < ?1 \
+        AND NOT EXISTS (SELECT 1 FROM devices AS d WHERE d.user_id = u.id) \
+        AND NOT EXISTS (SELECT 1 FROM sessions AS s WHERE s.user_id = u.id) ORDER BY u.deleted_at, u.id LIMIT ?2)";
+    tx.execute(SQL, params![before, limit]).await
+}
+
 async fn found_or_why(tx: &mut Tx, changed: Option<User>, id: UserId) -> Result<User, StoreError> {
     match changed {
         Some(user) => Ok(user),

@@ -76,6 +76,8 @@ metrics! {
     DB_CHECKPOINTS = Counter "caspervpn_db_checkpoints_total" Count "Checkpoints that emptied SQLite's write-ahead log.";
     DB_CORRUPT = Gauge "caspervpn_db_corrupt" Count "One when the database file was found damaged and no writes are taken.";
 
+    PURGED_ROWS = Counter "caspervpn_purged_rows_total" Count "Rows removed because their time was over, by kind.";
+
     DEVICES = Gauge "caspervpn_devices" Count "Devices, by state.";
 
     RELOADS = Counter "caspervpn_reloads_total" Count "Reloads of the settings, by result.";

@@ -102,6 +102,69 @@ fn the_verb_prints_a_link_that_a_browser_can_open_and_the_log_never_has_its_toke
 }
 
 #[test]
+fn the_link_leads_to_where_the_server_really_listens() {
+    let directory = tempfile::tempdir().unwrap();
+    let launch = launch(&directory);
+    let at = |port: u16| format!("http://127.0.0.1:{port}/setup#");
+    let before = launch.clone().with("listen.api=127.0.0.1:8099").verb(&["setup-link"]);
+    assert!(
+        String::from_utf8_lossy(&before.stdout).contains(&at(8099))
+            && said(&before).contains("start it first")
+    );
+
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let service = launch.clone().with(&format!("listen.api={free}")).serve();
+    let output = launch.verb(&["setup-link"]);
+    drop(service);
+
+    assert!(String::from_utf8_lossy(&output.stdout).contains(&at(free.port())), "{output:?}");
+    let forward = format!("ssh -L {}:{free} ", free.port());
+    assert!(said(&output).contains(&forward), "{}", said(&output));
+}
+
+#[test]
+fn a_server_on_a_unix_socket_says_how_to_get_there() {
+    let directory = tempfile::tempdir().unwrap();
+    let launch = launch(&directory);
+    let service = launch.serve();
+
+    let output = launch.verb(&["setup-link"]);
+
+    let socket = directory.path().join("data/api.sock").display().to_string();
+    assert!(said(&output).contains(&format!("ssh -L 8080:{socket} ")), "{}", said(&output));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("http://127.0.0.1:8080/setup#"), "{output:?}");
+    eventually("the note", WHILE, || service.log().contains("not set up yet; `caspervpn setup-link`"));
+}
+
+#[test]
+fn a_process_does_what_its_roles_say_and_no_more() {
+    let with_roles = |directory: &TempDir, roles: &str| {
+        launch(directory).with("listen.public=unix:public.sock").with(&format!("server.roles={roles}"))
+    };
+    let opened = |roles: &str, works: bool| {
+        let directory = tempfile::tempdir().unwrap();
+        let service = with_roles(&directory, roles).serve();
+        let purges = || service.call("GET", "/metrics", &[], None).body.contains("job=\"purge\"");
+        if works {
+            eventually("the first purge", WHILE, purges);
+        } else {
+            // A worker purges at once.
+            std::thread::sleep(Duration::from_secs(1));
+            assert!(!purges());
+        }
+        ["api.sock", "public.sock", "caspervpn.sock"]
+            .map(|name| directory.path().join("data").join(name).exists())
+    };
+
+    assert_eq!(opened("api,agent,edge,worker", true), [true, true, true]);
+    assert_eq!(opened("api", false), [true, false, true]);
+    assert_eq!(opened("agent,worker", true), [false, false, true]);
+    let (code, said) = with_roles(&tempfile::tempdir().unwrap(), "edge").refused();
+    assert_eq!(code, Some(78), "{said}");
+    assert!(said.contains("add \"api\""), "{said}");
+}
+
+#[test]
 fn setup_by_a_file_works_with_the_server_stopped_and_leaves_a_session() {
     let directory = tempfile::tempdir().unwrap();
     let launch = launch(&directory);

@@ -245,6 +245,27 @@ fn healthcheck_is_1_without_a_server_and_0_with_one() {
 }
 
 #[test]
+fn an_endpoint_that_only_this_machine_reaches_is_taken_with_a_note() {
+    let place = Place::new();
+    place.set_up();
+
+    let own = place.run(&["settings", "update", "--endpoint-host", "127.0.0.1"]);
+    let other =
+        place.run(&["settings", "update", "--endpoint-host", "192.0.2.1", "--audit-retention-days", "90"]);
+    let none = place.run(&["settings", "update", "--endpoint-host", "0.0.0.0"]);
+
+    assert!(own.status.success() && text(&own.stderr).contains("only clients on this machine"), "{own:?}");
+    assert!(other.status.success() && other.stderr.is_empty(), "{other:?}");
+    assert_eq!(none.status.code(), Some(1));
+    assert!(text(&none.stderr).contains("no client can send to"), "{none:?}");
+    let settings = place.json(&["settings", "show"]);
+    assert_eq!(
+        (&settings["endpoint_host"], &settings["audit_retention_days"]),
+        (&"192.0.2.1".into(), &90.into())
+    );
+}
+
+#[test]
 fn doctor_finds_a_busy_port_and_a_directory_that_cannot_be_written() {
     let place = Place::new();
     let level = |place: &Place, extra: &[&str], check: &str| {

@@ -274,7 +274,7 @@ on_both! {
                     audit::insert(tx, &event).await?;
                 }
                 audit::erase_sources(tx, later(2)).await?;
-                audit::purge(tx, later(1)).await
+                audit::purge(tx, later(1), 10).await
             })
             .await
             .unwrap();
@@ -292,7 +292,7 @@ on_both! {
 
     async fn settings_change_only_from_the_revision_that_was_read(database) {
         let store = database.open().await;
-        let value = Settings { endpoint_host: Some("vpn.example.org".parse().unwrap()), show_endpoints: true };
+        let value = Settings { endpoint_host: Some("vpn.example.org".parse().unwrap()), show_endpoints: true, ..Settings::default() };
         let set = async |expected: i64| {
             let value = value.clone();
             store.write(async move |tx: &mut Tx| settings::set_service(tx, &value, expected, NOW).await).await

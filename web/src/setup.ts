@@ -94,8 +94,9 @@ function showProblem(problem: Problem): void {
     if (field) placed.set(field, asSentence(field, detail))
     else unplaced.push(`${pointer}: ${detail}`)
   }
-  const lines = [problem.detail, ...unplaced]
-  if (problem.status === 401 || problem.status === 403 || problem.status === 410) {
+  const lines = placed.size > 0 ? ['Correct what is marked below.', ...unplaced] : [problem.detail]
+  const refused = problem.status === 401 || problem.status === 403 || problem.status === 410
+  if (refused && !problem.detail.includes('setup-link')) {
     lines.push('A new link is printed on the server by: caspervpn setup-link')
   }
   if (problem.requestId) lines.push(`Request ${problem.requestId}`)

@@ -40,9 +40,10 @@ pub struct ConfigView {
     file_name: String,
     /// The text for wg-quick and the WireGuard apps.
     conf: Once,
-    /// The QR code as a PNG in base64; null where only the client has the private key.
+    /// The QR code as a PNG in base64; null where only the client has the private key, and where the text is too long for a
+    /// code.
     qr_png: Option<Once>,
-    /// The QR code as an SVG document; null where only the client has the private key.
+    /// The QR code as an SVG document; null where the PNG is.
     qr_svg: Option<Once>,
     /// Whether the client has to write its own private key into the text.
     client_key: bool,

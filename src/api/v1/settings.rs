@@ -14,7 +14,7 @@ use crate::api::schema::{given, patch};
 use crate::app::ctx::Ctx;
 use crate::app::{App, Patch, Revision, settings};
 use crate::domain::name::Host;
-use crate::domain::settings::Settings;
+use crate::domain::settings::{RetentionDays, Settings};
 
 /// The routes of policy.
 pub(super) fn routes() -> OpenApiRouter<Api> {
@@ -28,6 +28,10 @@ pub struct SettingsView {
     endpoint_host: Option<Host>,
     /// Whether a device's last network address may be kept and shown.
     show_endpoints: bool,
+    /// Days that events of the audit are kept; older ones are removed.
+    audit_retention_days: RetentionDays,
+    /// Days that devices' usage by day is kept. Their totals stay.
+    usage_retention_days: RetentionDays,
     /// Counts the changes: the ETag.
     #[schema(minimum = 0, example = 3)]
     revision: i64,
@@ -35,7 +39,13 @@ pub struct SettingsView {
 
 impl From<(Settings, Revision)> for SettingsView {
     fn from((settings, revision): (Settings, Revision)) -> Self {
-        Self { endpoint_host: settings.endpoint_host, show_endpoints: settings.show_endpoints, revision }
+        Self {
+            endpoint_host: settings.endpoint_host,
+            show_endpoints: settings.show_endpoints,
+            audit_retention_days: settings.audit_retention_days,
+            usage_retention_days: settings.usage_retention_days,
+            revision,
+        }
     }
 }
 
@@ -61,11 +71,24 @@ pub struct UpdateSettings {
     #[serde(default, deserialize_with = "given")]
     #[schema(nullable = false)]
     show_endpoints: Option<bool>,
+    /// Days that events of the audit are kept. What is older is removed within minutes.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(nullable = false)]
+    audit_retention_days: Option<RetentionDays>,
+    /// Days that devices' usage by day is kept. What is older is removed within minutes.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(nullable = false)]
+    usage_retention_days: Option<RetentionDays>,
 }
 
 impl From<UpdateSettings> for settings::UpdateSettings {
     fn from(request: UpdateSettings) -> Self {
-        Self { endpoint_host: request.endpoint_host, show_endpoints: request.show_endpoints }
+        Self {
+            endpoint_host: request.endpoint_host,
+            show_endpoints: request.show_endpoints,
+            audit_retention_days: request.audit_retention_days,
+            usage_retention_days: request.usage_retention_days,
+        }
     }
 }
 

@@ -14,10 +14,10 @@ use utoipa_axum::routes;
 use crate::api::Api;
 use crate::api::body::Body;
 use crate::api::caller::{Guest, SetupProof};
-use crate::api::number::NewPassword;
+use crate::api::number::{NewPassword, Once};
 use crate::api::reply::Answer;
 use crate::api::schema::Address;
-use crate::api::v1::configs::{ConfigView, LinkView};
+use crate::api::v1::configs::ConfigView;
 use crate::api::v1::devices::DeviceView;
 use crate::app::App;
 use crate::app::ctx::Ctx;
@@ -30,10 +30,24 @@ use crate::domain::key::PublicKey;
 use crate::domain::name::{DeviceName, DisplayName, Host, Login, NetworkName};
 use crate::domain::node::Port;
 use crate::domain::pool::Pool;
+use crate::domain::time::Timestamp;
 
 /// The routes of the first run.
 pub(super) fn routes() -> OpenApiRouter<Api> {
     OpenApiRouter::new().routes(routes!(get, run)).routes(routes!(link_create))
+}
+
+/// A link that sets the service up, once.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SetupLinkView {
+    /// What the link carries behind its `#`: it is shown here and never again.
+    token: Once,
+    /// When it is no longer good.
+    expires_at: Timestamp,
+    /// Where this server serves the page `/setup`, the likeliest way in first: an address and port, or `unix:` and the
+    /// path of a socket. Empty where no server runs, and the command line alone answers.
+    #[schema(example = json!(["127.0.0.1:8080"]))]
+    listeners: Vec<String>,
 }
 
 /// Whether the service has yet to be set up.
@@ -188,7 +202,13 @@ async fn run(
 ///
 /// Only the host may, over the local socket. The link before is dead.
 #[utoipa::path(post, path = "/setup/link", operation_id = "setup_link_create", tag = "setup",
-    responses((status = 201, description = "The link.", body = LinkView)))]
+    responses((status = 201, description = "The link.", body = SetupLinkView)))]
 async fn link_create(State(app): State<App>, ctx: Ctx) -> Answer {
-    Ok(LinkView::made(app.setup().link_create(&ctx).await?))
+    let link = app.setup().link_create(&ctx).await?;
+    let view = SetupLinkView {
+        token: Once(link.token),
+        expires_at: link.expires_at,
+        listeners: app.pages().to_vec(),
+    };
+    Ok((StatusCode::CREATED, Json(view)).into_response())
 }

@@ -3,6 +3,7 @@
 use procfs::process::Process;
 
 use crate::agent::host::foreign_drop;
+use crate::cli::doctor::service::Service;
 use crate::cli::doctor::{Finding, Level};
 use crate::config::Settings;
 use crate::config::server::Role;
@@ -22,14 +23,14 @@ const NET_ADMIN: u64 = 1 << 12;
 const SANE_YEARS: [i64; 2] = [1_735_689_600, 4_102_444_800];
 
 /// Looks at the host.
-pub(super) fn look(settings: &Settings, runs: bool) -> Vec<Finding> {
+pub(super) fn look(settings: &Settings, service: &Service) -> Vec<Finding> {
     let mut findings = Vec::new();
     if settings.server.has(Role::Agent) && settings.tunnel.backend != Backend::Off {
         let may = may_change_the_network(&mut findings);
         // Without the right, a refusal says nothing about a service that has it.
         let worst = if may { Level::Fail } else { Level::Warn };
         findings.push(tunnel(settings.tunnel.backend).at_most(worst));
-        findings.extend(forwarding(runs));
+        findings.extend(forwarding(service));
         findings.extend(firewall().into_iter().map(|finding| finding.at_most(worst)));
     } else {
         findings.push(Finding::ok("tunnel", "this process is told to carry no tunnel"));
@@ -78,7 +79,7 @@ fn tunnel(backend: Backend) -> Finding {
     }
 }
 
-fn forwarding(runs: bool) -> Vec<Finding> {
+fn forwarding(service: &Service) -> Vec<Finding> {
     let found = match host::forwarding() {
         Ok(found) => found,
         Err(cause) => {
@@ -87,24 +88,29 @@ fn forwarding(runs: bool) -> Vec<Finding> {
         }
     };
     let Forwarding { v4, v6 } = found;
-    let one = |on: bool, family: &str, key: &str| {
-        if on {
-            return Finding::ok("forwarding", format!("{family} packets are forwarded"));
-        }
-        let fix = format!("sysctl -w {key}=1, and write {key}=1 to /etc/sysctl.d/50-caspervpn.conf");
-        if runs {
-            Finding::fail("forwarding", format!("{family} packets are not forwarded"), fix)
-        } else {
-            let what = format!("{family} packets are not forwarded; the service turns that on if it may");
-            Finding::warn("forwarding", what, fix)
-        }
-    };
-    let mut findings = vec![one(v4, "IPv4", "net.ipv4.ip_forward")];
+    let mut findings = vec![forwards(v4, "IPv4", "net.ipv4.ip_forward", service)];
     match v6 {
-        Some(on) => findings.push(one(on, "IPv6", "net.ipv6.conf.all.forwarding")),
+        Some(on) => findings.push(forwards(on, "IPv6", "net.ipv6.conf.all.forwarding", service)),
         None => findings.push(Finding::ok("forwarding", "this host has no IPv6")),
     }
     findings
+}
+
+fn forwards(on: bool, family: &str, key: &str, service: &Service) -> Finding {
+    const CHECK: &str = "forwarding";
+    let fix = format!("sysctl -w {key}=1, and write {key}=1 to /etc/sysctl.d/50-caspervpn.conf");
+    if on {
+        Finding::ok(CHECK, format!("{family} packets are forwarded"))
+    } else if service.lacks_networks {
+        // Nothing is to be forwarded yet, so nothing is wrong.
+        let what = format!("{family} packets are not forwarded yet; the first network turns that on");
+        Finding::ok(CHECK, what)
+    } else if service.runs {
+        Finding::fail(CHECK, format!("{family} packets are not forwarded"), fix)
+    } else {
+        let what = format!("{family} packets are not forwarded; the service turns that on if it may");
+        Finding::warn(CHECK, what, fix)
+    }
 }
 
 fn firewall() -> Vec<Finding> {
@@ -152,5 +158,23 @@ fn clock() -> Finding {
             format!("cannot ask the kernel about its clock: {cause}"),
             "nothing, in a container",
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::forwards;
+    use crate::cli::doctor::Level;
+    use crate::cli::doctor::service::Service;
+
+    #[test]
+    fn what_is_not_forwarded_is_a_fault_only_once_there_is_a_network() {
+        let level = |runs, lacks_networks| {
+            let service = Service { runs, lacks_networks, udp_ports: Vec::new(), findings: Vec::new() };
+            forwards(false, "IPv4", "net.ipv4.ip_forward", &service).level
+        };
+
+        assert_eq!([level(true, false), level(false, false)], [Level::Fail, Level::Warn]);
+        assert_eq!([level(true, true), level(false, true)], [Level::Ok, Level::Ok]);
     }
 }

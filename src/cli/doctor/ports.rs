@@ -20,7 +20,7 @@ pub(super) fn look(settings: &Settings, service: &Service) -> Vec<Finding> {
         )];
     }
     let mut findings: Vec<Finding> =
-        settings.listen.all().filter_map(|(key, address)| tcp(key, address)).collect();
+        settings.listeners().filter_map(|(key, address)| tcp(key, address)).collect();
     if settings.server.has(Role::Agent) {
         findings.extend(service.udp_ports.iter().map(|port| udp(*port)));
     }

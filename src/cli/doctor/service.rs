@@ -11,6 +11,7 @@ use crate::cli::healthcheck;
 use crate::cli::settings::SETTINGS;
 use crate::config::Settings;
 use crate::daemon::services;
+use crate::domain::name::Host;
 use crate::domain::node::Port;
 use crate::store::inspect::{Inspection, inspect};
 
@@ -19,6 +20,8 @@ use crate::store::inspect::{Inspection, inspect};
 pub(super) struct Service {
     /// Whether a server runs on this data directory.
     pub(super) runs: bool,
+    /// Whether it is known that the node here is in no network yet.
+    pub(super) lacks_networks: bool,
     /// The UDP ports that WireGuard is to have here.
     pub(super) udp_ports: Vec<u16>,
     /// What there is to tell.
@@ -34,16 +37,18 @@ pub(super) async fn look(settings: &Settings) -> Service {
         let fix = "systemctl start caspervpn, or caspervpn serve";
         vec![Finding::warn("service", "the server is not running on this data directory", fix)]
     };
-    let mut udp_ports = Vec::new();
+    let mut places = None;
     if let Some(client) = open(settings, runs).await {
         findings.extend(endpoint(&client).await);
-        udp_ports = listen_ports(&client).await;
+        places = listen_ports(&client).await;
         client.close().await;
     }
+    let lacks_networks = places.as_ref().is_some_and(Vec::is_empty);
+    let mut udp_ports = places.unwrap_or_default();
     if udp_ports.is_empty() {
         udp_ports.push(Port::WIREGUARD.number());
     }
-    Service { runs, udp_ports, findings }
+    Service { runs, lacks_networks, udp_ports, findings }
 }
 
 async fn health(settings: &Settings) -> Vec<Finding> {
@@ -100,6 +105,10 @@ async fn endpoint(client: &Client) -> Option<Finding> {
             FIX,
         ));
     };
+    if host.parse::<Host>().is_ok_and(|host| host.is_this_machine()) {
+        let what = format!("the public endpoint is {host}, which only clients on this machine reach");
+        return Some(Finding::warn("endpoint", what, FIX));
+    }
     if host.parse::<IpAddr>().is_ok() {
         return Some(Finding::ok("endpoint", "the public endpoint is an address"));
     }
@@ -113,15 +122,15 @@ async fn endpoint(client: &Client) -> Option<Finding> {
     })
 }
 
-async fn listen_ports(client: &Client) -> Vec<u16> {
+async fn listen_ports(client: &Client) -> Option<Vec<u16>> {
     let items = async |path: &str| {
         let body = client.get(path).await.ok()?.body;
         body.get("items").and_then(Value::as_array).cloned()
     };
-    let nodes = items("/api/v1/nodes?limit=200").await.unwrap_or_default();
-    let local = nodes.iter().find(|node| node.get("local") == Some(&Value::Bool(true)));
-    let Some(id) = local.and_then(|node| node.get("id")?.as_str()) else { return Vec::new() };
-    let places = items(&format!("/api/v1/nodes/{id}/networks")).await.unwrap_or_default();
+    let nodes = items("/api/v1/nodes?limit=200").await?;
+    let local = nodes.iter().find(|node| node.get("local") == Some(&Value::Bool(true)))?;
+    let id = local.get("id")?.as_str()?;
+    let places = items(&format!("/api/v1/nodes/{id}/networks")).await?;
     let port = |place: &Value| u16::try_from(place.get("listen_port")?.as_u64()?).ok();
-    places.iter().filter_map(port).collect()
+    Some(places.iter().filter_map(port).collect())
 }

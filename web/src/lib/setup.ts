@@ -42,7 +42,7 @@ export function suggestedHost(hostname: string): string {
 /** What to say about a host that other devices will not reach. */
 export function hostWarning(host: string): string {
   const name = host.trim().toLowerCase()
-  if (/^(localhost|127\.|::1$|0\.0\.0\.0$|::$)/.test(name)) {
+  if (/^(localhost|127\.|::1$)/.test(name)) {
     return 'Only this machine reaches that. Give the name or address by which other devices reach the server.'
   }
   if (/^(10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|169\.254\.|fe80:|f[cd][0-9a-f]{2}:)/.test(name)) {
