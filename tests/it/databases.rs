@@ -118,7 +118,8 @@ impl Server {
 
     /// How to connect to one of its databases.
     pub(crate) fn url(&self, database: &str) -> String {
-        format!("host={} user=postgres dbname={database}", self.directory.display())
+        let directory = self.directory.display().to_string().replace('/', "%2F");
+        format!("postgres://postgres@{directory}/{database}")
     }
 
     /// Runs a statement in one of its databases.

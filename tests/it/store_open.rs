@@ -34,7 +34,7 @@ on_both! {
                 rusqlite::Connection::open(directory.join("caspervpn.db")).unwrap().execute_batch(sql).unwrap();
             }
             Database::Postgres { url, .. } => {
-                let name = url.rsplit_once("dbname=").unwrap().1.to_owned();
+                let name = url.rsplit_once('/').unwrap().1.to_owned();
                 Server::shared().execute(&name, sql).await;
             }
         }
