@@ -12,6 +12,8 @@ use caspervpn::runtime::tasks::Tasks;
 use caspervpn::store::backend::Store;
 use caspervpn::store::open::{Database, StoreSettings};
 
+use crate::pgbouncer::Bouncer;
+
 /// A database that ends with the test.
 pub(crate) struct TestDatabase {
     pub(crate) settings: StoreSettings,
@@ -34,6 +36,18 @@ impl TestDatabase {
         server.execute("postgres", &format!("CREATE DATABASE {name}")).await;
         let settings = StoreSettings::new(Database::Postgres { url: server.url(&name), direct_url: None });
         Self { settings, directory: None }
+    }
+
+    /// An empty database of that server, reached through PgBouncer; only migrations go past it.
+    pub(crate) async fn pooled() -> Self {
+        let mut database = Self::postgres().await;
+        let bouncer = tokio::task::spawn_blocking(Bouncer::shared).await.unwrap();
+        if let Database::Postgres { url, direct_url } = &mut database.settings.database {
+            let (_, name) = url.rsplit_once('/').unwrap();
+            let pooled = bouncer.used(name).await;
+            *direct_url = Some(std::mem::replace(url, pooled));
+        }
+        database
     }
 
     /// Opens it.
@@ -77,6 +91,21 @@ macro_rules! on_both {
 }
 pub(crate) use on_both;
 
+/// The same and a third, `pooled::name`, on PostgreSQL behind PgBouncer.
+macro_rules! on_all {
+    ($($(#[$attribute:meta])* async fn $name:ident($database:ident) $body:block)*) => {
+        $crate::databases::on_both! { $($(#[$attribute])* async fn $name($database) $body)* }
+
+        mod pooled {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                super::$name($crate::databases::TestDatabase::pooled().await).await;
+            })*
+        }
+    };
+}
+pub(crate) use on_all;
+
 /// A PostgreSQL server that ends with this process, however that ends: its shell waits for our end of a pipe.
 pub(crate) struct Server {
     directory: PathBuf,
@@ -114,6 +143,11 @@ impl Server {
         let server = Self { directory, _shell: shell };
         server.wait_until_ready(&binaries);
         server
+    }
+
+    /// Where its socket is.
+    pub(crate) fn directory(&self) -> &Path {
+        &self.directory
     }
 
     /// How to connect to one of its databases.
@@ -194,7 +228,7 @@ fn copy(template: &Path, to: &Path) {
 }
 
 /// The server refuses to run as root; there it gets its own account.
-fn as_postgres(program: &str) -> Command {
+pub(crate) fn as_postgres(program: &str) -> Command {
     let is_root = Command::new("id").arg("-u").output().is_ok_and(|id| id.stdout == b"0\n");
     let mut command = if is_root {
         let mut command = Command::new("setpriv");

@@ -23,6 +23,7 @@ mod end_to_end;
 mod lifecycle;
 mod namespaces;
 mod netlink;
+mod pgbouncer;
 mod secrets;
 mod service;
 mod store_conformance;
