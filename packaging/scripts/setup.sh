@@ -153,7 +153,7 @@ install_python_tools() {
 			cargo install --locked "$tool"
 		}
 	done
-	have schemathesis || note "schemathesis is missing; the test that fuzzes the API says so"
+	have schemathesis || note "schemathesis is missing; the tests that fuzz the API are left out"
 }
 
 tools_answer() {

@@ -61,14 +61,6 @@ pub(crate) fn tasks() -> Tasks {
     Tasks::current(Arc::new(SystemClock::new()))
 }
 
-/// Says why a test cannot run here, and fails instead where `CI` or `CASPERVPN_REQUIRE_ROOT` forbids it to be passed over.
-#[expect(clippy::print_stderr, reason = "a skipped test says so")]
-pub(crate) fn skip(why: &str) {
-    let required = ["CI", "CASPERVPN_REQUIRE_ROOT"].iter().any(|name| std::env::var_os(name).is_some());
-    assert!(!required, "{why}, and this run may not skip the test");
-    eprintln!("skipped: {why}");
-}
-
 /// Makes two tests of each check, one on each database: `sqlite::name` and `postgres::name`.
 macro_rules! on_both {
     ($($(#[$attribute:meta])* async fn $name:ident($database:ident) $body:block)*) => {
