@@ -38,7 +38,7 @@ impl Bouncer {
         );
         let script = format!(
             "cd '{own}'; printf '%s' \"$1\" >ini; '{program}' -q ini >out 2>&1 & \
-             pooler=$!; read -r line; kill -QUIT $pooler; wait $pooler; cd /; rm -rf '{own}'",
+             pooler=$!; read -r line; kill -TERM $pooler; wait $pooler; cd /; rm -rf '{own}'",
             own = directory.display(),
             program = program().display(),
         );
