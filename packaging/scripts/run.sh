@@ -27,9 +27,7 @@ chmod 0700 var
 ln -sfn "$binary" var/caspervpn
 export CASPERVPN_SERVER__DATA_DIR="${CASPERVPN_SERVER__DATA_DIR:-$ROOT/var}"
 if [[ $(id -u) -ne 0 ]]; then
-	# Interfaces, routes and firewall rules need root. Everything else works without.
-	export CASPERVPN_TUNNEL__BACKEND="${CASPERVPN_TUNNEL__BACKEND:-off}"
-	note "not root: the tunnel is off, devices can be managed but no packet is carried"
+	note "not root: devices can be managed but no packet is carried; the log and /readyz say what to do"
 fi
 
 say "starting; data is in $CASPERVPN_SERVER__DATA_DIR, Ctrl-C stops"

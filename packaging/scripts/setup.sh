@@ -17,7 +17,7 @@ ALL_PACKAGES=(
 	musl-gcc:musl-tools file:file
 	nft:nftables wg:wireguard-tools wireguard-go:wireguard-go ip:iproute2 ping:iputils-ping iperf3:iperf3 tc:iproute2 wrk:wrk pgrep:procps
 	sysctl:procps mkfs.ext4:e2fsprogs losetup:mount strace:strace dig:dnsutils
-	promtool:prometheus zbarimg:zbar-tools chromium:chromium
+	pgbouncer:pgbouncer promtool:prometheus zbarimg:zbar-tools chromium:chromium
 	shellcheck:shellcheck python3:python3
 )
 NODE_FLOOR="20.19.0"
@@ -98,10 +98,13 @@ apt_install() {
 	fi
 	"${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends \
 		-o Dpkg::Options::=--force-confold -o Dpkg::Options::=--force-confdef "$@"
-	# promtool and psql come with daemons that nobody here asked for.
-	if [[ -d /run/systemd/system && " $* " == *" prometheus "* ]]; then
-		"${root[@]}" systemctl disable --quiet prometheus.service || true
-	fi
+	# promtool and pgbouncer come with daemons that nobody here asked for.
+	local daemon
+	for daemon in prometheus pgbouncer; do
+		if have systemctl && [[ " $* " == *" $daemon "* ]]; then
+			"${root[@]}" systemctl disable --quiet "$daemon.service" || true
+		fi
+	done
 }
 
 # Packages start no service while we install: they are wanted as tools.
@@ -150,7 +153,7 @@ install_python_tools() {
 			cargo install --locked "$tool"
 		}
 	done
-	have schemathesis || note "schemathesis is missing; the test that fuzzes the API says so"
+	have schemathesis || note "schemathesis is missing; the tests that fuzz the API are left out"
 }
 
 tools_answer() {

@@ -61,6 +61,8 @@ where
 #[cfg(test)]
 mod tests {
     use super::Memory;
+    use std::hash::{Hash, Hasher};
+    use std::sync::{Arc, Mutex};
     use std::time::Duration;
 
     #[test]
@@ -75,6 +77,42 @@ mod tests {
 
         assert_eq!(stale, None);
         assert_eq!(cache.find(&1), Some("new"));
+    }
+
+    /// A key that does something when it is first looked at.
+    #[derive(Clone)]
+    struct Watched(Arc<Mutex<Option<Act>>>);
+
+    type Act = Box<dyn FnOnce() + Send>;
+
+    impl Hash for Watched {
+        fn hash<H: Hasher>(&self, state: &mut H) {
+            let act = self.0.lock().unwrap().take();
+            if let Some(act) = act {
+                act();
+            }
+            state.write_u8(1);
+        }
+    }
+
+    impl PartialEq for Watched {
+        fn eq(&self, _: &Self) -> bool {
+            true
+        }
+    }
+
+    impl Eq for Watched {}
+
+    #[test]
+    fn a_change_in_the_middle_of_keeping_is_not_missed() {
+        let cache = Arc::new(Memory::new(10, Duration::from_secs(60)));
+        let key = Watched(Arc::default());
+        let (changed, same) = (Arc::clone(&cache), key.clone());
+        *key.0.lock().unwrap() = Some(Box::new(move || changed.forget(&same)));
+
+        cache.keep(cache.moment(), key.clone(), "old");
+
+        assert_eq!(cache.find(&key), None);
     }
 
     #[test]

@@ -220,6 +220,15 @@ pub enum OpenError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// What answers is a pooler in transaction mode, and migrations need a session of their own.
+    #[error(
+        "a pooler stands before the PostgreSQL server and moved the migration between connections; name the server itself in database.direct_url"
+    )]
+    Pooled {
+        /// What the migration said.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// The connection settings cannot be understood.
     #[error(
         "the PostgreSQL connection setting is not valid; expected postgres://user@host/database or key=value pairs"
@@ -264,6 +273,7 @@ impl OpenError {
             | Self::Newer { .. }
             | Self::Damaged { .. }
             | Self::Migrate { .. }
+            | Self::Pooled { .. }
             | Self::Url => false,
         }
     }

@@ -5,6 +5,7 @@
 use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension};
+use tokio_postgres::error::SqlState;
 
 use crate::store::error::{ErrorKind, OpenError, StoreError};
 use crate::store::postgres::connect::with_client;
@@ -60,11 +61,22 @@ pub(super) async fn postgres(url: &str) -> Result<(), OpenError> {
                 return Ok(());
             }
             let ran = postgres_steps::migrations::runner().run_async(client).await;
-            ran.map(drop).map_err(|error| OpenError::Migrate { known, source: error.into() })
+            ran.map(drop).map_err(|error| failed(known, error))
         })
         .await
     })
     .await
+}
+
+/// A statement that is there already, or is not there any more, was prepared in somebody else's session.
+fn failed(known: i64, error: refinery::Error) -> OpenError {
+    let causes =
+        std::iter::successors(Some(&error as &(dyn std::error::Error + 'static)), |error| error.source());
+    let mut codes = causes.filter_map(|cause| cause.downcast_ref::<tokio_postgres::Error>()?.code());
+    let pooled = codes
+        .any(|code| *code == SqlState::DUPLICATE_PSTATEMENT || *code == SqlState::INVALID_SQL_STATEMENT_NAME);
+    let source = error.into();
+    if pooled { OpenError::Pooled { source } } else { OpenError::Migrate { known, source } }
 }
 
 /// The schema's version in a SQLite file, and the one this program brings it to.

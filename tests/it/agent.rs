@@ -11,7 +11,7 @@ use caspervpn::domain::desired::Peer;
 use caspervpn::domain::time::Timestamp;
 use caspervpn::runtime::clock::{Clock, SystemClock};
 
-use crate::namespaces::available;
+use crate::namespaces::needs_root;
 use world::{
     INTERNET, INTERNET_V6, Node, World, desired, device, device_key, enter, eventually, interface, peer,
 };
@@ -24,9 +24,7 @@ const HEALED: Duration = Duration::from_secs(8);
 
 #[test]
 fn a_stock_client_reaches_the_internet_through_nat_and_its_bytes_are_reported() {
-    if !available() {
-        return;
-    }
+    needs_root();
     let mut world = World::create();
     world.start_client(2);
     world.in_node(async {
@@ -48,9 +46,7 @@ fn a_stock_client_reaches_the_internet_through_nat_and_its_bytes_are_reported() 
 
 #[test]
 fn what_others_take_away_comes_back() {
-    if !available() {
-        return;
-    }
+    needs_root();
     let mut world = World::create();
     world.start_client(2);
     world.in_node(async {
@@ -78,9 +74,7 @@ fn what_others_take_away_comes_back() {
 
 #[test]
 fn a_disabled_device_is_cut_off_at_once_and_may_come_back() {
-    if !available() {
-        return;
-    }
+    needs_root();
     let mut world = World::create();
     world.start_client(2);
     world.in_node(async {
@@ -112,9 +106,7 @@ fn a_disabled_device_is_cut_off_at_once_and_may_come_back() {
 
 #[test]
 fn a_device_whose_time_is_over_is_cut_off_without_the_controller() {
-    if !available() {
-        return;
-    }
+    needs_root();
     let mut world = World::create();
     world.start_client(2);
     world.in_node(async {
@@ -138,9 +130,7 @@ fn a_device_whose_time_is_over_is_cut_off_without_the_controller() {
 
 #[test]
 fn a_removed_network_and_a_stop_leave_nothing() {
-    if !available() {
-        return;
-    }
+    needs_root();
     let world = World::create();
     world.in_node(async {
         let node = Node::start_and_settle(desired(&[2])).await;
@@ -160,9 +150,7 @@ fn a_removed_network_and_a_stop_leave_nothing() {
 
 #[test]
 fn a_killed_node_leaves_nothing_stale_behind_once_it_runs_again() {
-    if !available() {
-        return;
-    }
+    needs_root();
     let mut world = World::create();
     world.start_client(3);
     let mut killed = node_process(&world);
@@ -187,9 +175,7 @@ fn a_killed_node_leaves_nothing_stale_behind_once_it_runs_again() {
 
 #[test]
 fn another_firewall_that_drops_and_a_busy_port_are_told_with_the_way_out() {
-    if !available() {
-        return;
-    }
+    needs_root();
     let world = World::create();
     world.node.shell("nft add table ip filter; nft 'add chain ip filter FORWARD { type filter hook forward priority 0; policy drop; }'");
     world.in_node(async {
@@ -213,9 +199,7 @@ fn another_firewall_that_drops_and_a_busy_port_are_told_with_the_way_out() {
 
 #[test]
 fn a_refused_report_is_told_again_as_a_whole() {
-    if !available() {
-        return;
-    }
+    needs_root();
     let mut world = World::create();
     world.start_client(2);
     world.in_node(async {

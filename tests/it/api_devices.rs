@@ -1,12 +1,14 @@
 //! What devices, and the networks they are in, survive: ranks, limits, purges, deletions and failures half way.
 
+use std::path::Path;
+
 use caspervpn::app::error::AppError;
 use caspervpn::store::backend::Tx;
 use http::StatusCode;
 use serde_json::{Value, json};
 
 use crate::api_house::{Client, House, first};
-use crate::databases::on_both;
+use crate::databases::{TestDatabase, on_both};
 
 on_both! {
     async fn a_network_is_made_after_another_was_deleted(database) {
@@ -216,6 +218,45 @@ on_both! {
 
 fn lab() -> Value {
     json!({ "name": "lab", "ipv4": "10.99.0.0/24", "dns": ["10.99.0.1"] })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_that_was_handed_out_or_purged_is_in_no_file_any_more() {
+    let database = TestDatabase::sqlite();
+    let directory = database.directory.as_ref().unwrap().path().join("data");
+    let house = House::new(database).await;
+    let owner = house.owner().await;
+    let revealed = [device(&owner, "a").await, device(&owner, "b").await];
+    let purged = [device(&owner, "c").await, device(&owner, "d").await];
+    let sealed = sealed_keys(&directory.join("caspervpn.db"));
+
+    for path in revealed {
+        owner.act(&format!("{path}/reveal")).await.expect(StatusCode::OK);
+    }
+    for path in purged {
+        drop_it(&owner, &path).await;
+    }
+    sql(&house, "UPDATE devices SET deleted_at = deleted_at - 2592060000 WHERE deleted_at IS NOT NULL").await;
+    house.app.purge_step().await.unwrap();
+    // What is written last lies in the log until it is folded into the file.
+    house.app.store().close().await;
+
+    assert_eq!(sealed.len(), 4);
+    for file in std::fs::read_dir(directory).unwrap() {
+        let file = file.unwrap().path();
+        let bytes = std::fs::read(&file).unwrap();
+        // A part of a key is enough to be found.
+        let left = sealed.iter().flat_map(|key| key[key.len() - 48..].chunks(12));
+        let left = left.filter(|piece| bytes.windows(12).any(|found| found == *piece)).count();
+        assert_eq!(left, 0, "pieces of sealed keys are left in {}", file.display());
+    }
+}
+
+/// The sealed private keys of all devices.
+fn sealed_keys(database: &Path) -> Vec<Vec<u8>> {
+    let reader = rusqlite::Connection::open(database).unwrap();
+    let mut rows = reader.prepare("SELECT private_key FROM devices").unwrap();
+    rows.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
 }
 
 /// Makes a device of one's own, and gives its path.

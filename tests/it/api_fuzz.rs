@@ -1,51 +1,173 @@
-//! Requests that nobody would write: schemathesis makes them from the OpenAPI document, as the owner.
+//! Requests that nobody would write: schemathesis makes them from the OpenAPI document and sends them to the running
+//! binary, as the owner, who may do nearly everything, and as a member, who may do little.
+//!
+//! No operation is left out. Those that may end the session they come with are asked in runs of their own.
 
+use std::net::TcpListener;
 use std::path::PathBuf;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
-use axum::extract::Request;
-use caspervpn::api::caller::Origin;
-use http::StatusCode;
-use serde_json::json;
-use tokio::net::TcpListener;
-use tokio::process::Command;
+use caspervpn::store::open::Database;
+use serde_json::{Value, json};
 
-use crate::api_house::{House, PASSWORD};
+use crate::api_house::{PASSWORD, setup_request};
 use crate::databases::TestDatabase;
+use crate::service::{Launch, Service};
 
 /// Requests of each kind for each operation: enough to reach every rule, few enough for every run of the tests.
-const EXAMPLES: &str = "25";
+const EXAMPLES: &str = "10";
 
-#[tokio::test(flavor = "multi_thread")]
-async fn no_request_gets_an_undocumented_answer() {
-    let house = House::new(TestDatabase::sqlite()).await;
-    let tokens = house.nobody().post("/sessions", json!({ "login": "owner", "password": PASSWORD })).await;
-    let tokens = tokens.expect(StatusCode::CREATED);
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let base = format!("http://{}/api/v1/openapi.json", listener.local_addr().unwrap());
-    let router = house.router.clone().layer(axum::middleware::map_request(|mut request: Request| async {
-        request.extensions_mut().insert(Origin { address: Some([192, 0, 2, 7].into()), is_host: false });
-        request
-    }));
-    let server = tokio::spawn(async move { axum::serve(listener, router).await });
+/// How requests are thought up: those of the document, every rule's edge, at random, and acts that build on each other.
+const PHASES: &str = "examples,coverage,fuzzing,stateful";
 
-    let output = Command::new(schemathesis())
-        .arg("--config-file")
-        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fuzz/schemathesis.toml"))
-        .args(["run", &base, "--checks", "all", "--max-examples", EXAMPLES, "--no-color", "--seed", "1"])
-        .args(["--phases", "examples,coverage,fuzzing"])
-        // These would end the session that the run needs.
-        .args(["--exclude-operation-id", "session_delete", "--exclude-operation-id", "me_set_password"])
-        .args(["--exclude-operation-id", "user_set_password", "--exclude-operation-id", "user_disable"])
-        .args(["-H", &format!("Authorization: Bearer {}", tokens["access_token"].as_str().unwrap())])
-        .stdin(Stdio::null())
-        .output()
-        .await
-        .unwrap();
-    server.abort();
+/// The database sees only what has passed the rules, so another one needs no tour of their edges.
+const PHASES_BELOW_THE_RULES: &str = "examples,fuzzing,stateful";
 
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
+/// Operations that may end the session they are asked in, each with those that tell it of ids. A whole run with them in
+/// it would soon be a run of nobody.
+const ENDING: [(&str, &[&str]); 4] = [
+    ("session_delete", &["session_create", "session_list"]),
+    ("me_set_password", &["me_get"]),
+    ("user_set_password", &["user_create", "user_list"]),
+    ("user_disable", &["user_create", "user_list"]),
+];
+
+#[test]
+fn openapi_fuzz_as_the_owner() {
+    let served = Served::on(TestDatabase::sqlite());
+    let session = served.sign_in("owner");
+
+    session.ask_all(PHASES);
+
+    assert_eq!(session.status("/me"), 200, "the session lasted: not every answer was a 401");
+}
+
+#[test]
+fn openapi_fuzz_as_the_owner_on_postgres() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let served = Served::on(runtime.block_on(TestDatabase::postgres()));
+    let session = served.sign_in("owner");
+
+    session.ask_all(PHASES_BELOW_THE_RULES);
+
+    assert_eq!(session.status("/me"), 200, "the session lasted: not every answer was a 401");
+}
+
+#[test]
+fn openapi_fuzz_as_a_member() {
+    let served = Served::on(TestDatabase::sqlite());
+    served.user("mia", "member");
+    let before = served.beyond_a_member();
+    let session = served.sign_in("mia");
+
+    session.ask_all(PHASES);
+
+    assert_eq!(session.status("/me"), 200, "the session lasted: not every answer was a 401");
+    assert_eq!(served.beyond_a_member(), before, "what is not a member's to change is as it was");
+}
+
+#[test]
+fn openapi_fuzz_of_what_ends_sessions() {
+    let served = Served::on(TestDatabase::sqlite());
+    for (operation, sources) in ENDING {
+        served.user(operation, "owner");
+        let session = served.sign_in(operation);
+        let operations = [sources, &[operation]].concat();
+
+        session.ask(PHASES, operations.iter().flat_map(|name| ["--include-operation-id", name]));
+    }
+
+    for (operation, _) in ENDING {
+        let events = served.service.get(&format!("/api/v1/audit?action={operation}"));
+        assert_ne!(events["items"], json!([]), "{operation} was reached, or all this asks for nothing");
+    }
+}
+
+/// The running binary, set up, on a port that a tool can reach.
+struct Served {
+    service: Service,
+    api: String,
+    directory: tempfile::TempDir,
+    _database: TestDatabase,
+}
+
+impl Served {
+    fn on(database: TestDatabase) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        // Free now.
+        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let mut launch = Launch::quiet(&directory.path().join("data"))
+            .with(&format!("listen.api={address}"))
+            .with("log.level=warn")
+            // A tool that signs in a thousand times with nonsense is what they are for, and would learn nothing more.
+            .with("limits.login_per_address_per_minute=0")
+            .with("limits.login_per_account_per_minute=0");
+        if let Database::Postgres { url, .. } = &database.settings.database {
+            launch = launch.with(&format!("database.url={url}"));
+        }
+        let service = launch.serve();
+        service.post("/api/v1/setup", Some(setup_request()));
+        Self { service, api: format!("http://{address}/api/v1"), directory, _database: database }
+    }
+
+    fn sign_in(&self, login: &str) -> Session<'_> {
+        let body = json!({ "login": login, "password": PASSWORD });
+        let tokens = self.service.post("/api/v1/sessions", Some(body));
+        Session { served: self, bearer: format!("Bearer {}", tokens["access_token"].as_str().unwrap()) }
+    }
+
+    fn user(&self, login: &str, role: &str) {
+        self.service
+            .post("/api/v1/users", Some(json!({ "login": login, "role": role, "password": PASSWORD })));
+    }
+
+    /// Everything that a member may at most read, with its revision.
+    fn beyond_a_member(&self) -> Vec<(Value, Value)> {
+        let mut things = Vec::new();
+        for noun in ["users", "networks", "nodes"] {
+            let page = self.service.get(&format!("/api/v1/{noun}?limit=200"));
+            things.extend(page["items"].as_array().unwrap().clone());
+        }
+        things.push(self.service.get("/api/v1/settings"));
+        things.iter().map(|thing| (thing["id"].clone(), thing["revision"].clone())).collect()
+    }
+}
+
+/// Somebody who is signed in.
+struct Session<'a> {
+    served: &'a Served,
+    bearer: String,
+}
+
+impl Session<'_> {
+    fn status(&self, path: &str) -> u16 {
+        let path = format!("/api/v1{path}");
+        self.served.service.call("GET", &path, &[("Authorization", &self.bearer)], None).status
+    }
+
+    /// Asks for everything that leaves the session as it is.
+    fn ask_all(&self, phases: &str) {
+        self.ask(phases, ENDING.iter().flat_map(|(operation, _)| ["--exclude-operation-id", operation]));
+    }
+
+    fn ask<'o>(&self, phases: &str, operations: impl Iterator<Item = &'o str>) {
+        let output = Command::new(schemathesis())
+            .arg("--config-file")
+            .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fuzz/schemathesis.toml"))
+            .args(["run", &format!("{}/openapi.json", self.served.api), "--checks", "all", "--no-color"])
+            .args(["--phases", phases, "--max-examples", EXAMPLES, "--seed", "1"])
+            .args(operations)
+            .args(["-H", &format!("Authorization: {}", self.bearer)])
+            .current_dir(self.served.directory.path())
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
+        let log = self.served.service.log();
+        assert!(!log.contains("\"level\":\"ERROR\""), "nothing failed inside: {log}");
+    }
 }
 
 /// The one that `make setup` installs, or any other on the path.

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use caspervpn::domain::page::{Cursor, SortKey};
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::api_house::{House, PASSWORD, first, setup_request};
 use crate::databases::on_both;
@@ -194,6 +196,15 @@ on_both! {
             }
             assert_eq!((found, pages), (wanted, 3), "{sort}");
         }
+    }
+
+    async fn a_cursor_that_no_page_gave_is_refused(database) {
+        let owner = House::new(database).await.owner().await;
+        let cursor = Cursor { key: SortKey::Text("a\0b".to_owned()), id: Uuid::from_u128(1) };
+
+        let refused = owner.get(&format!("/users?sort=login&after={cursor}")).await;
+
+        assert_eq!(refused.problem(422), "invalid");
     }
 
     async fn a_member_sees_and_does_only_what_is_the_members(database) {

@@ -1,7 +1,7 @@
 //! The binary as an operator meets it: its first run, what it refuses and with which words, and how it ends.
 
 use std::io::Write;
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::namespaces::available;
-use crate::service::{Launch, Service, eventually};
+use crate::namespaces::needs_root;
+use crate::service::{Launch, Service, eventually, exchange};
 
 const PASSWORD: &str = "correct horse battery staple";
 
@@ -295,10 +295,27 @@ fn a_second_sigterm_does_not_wait_for_the_request_that_the_first_waits_for() {
 }
 
 #[test]
-fn a_read_only_data_directory_is_named_and_stays_empty() {
-    if !available() {
-        return;
+fn without_rights_it_serves_and_says_why_there_is_no_tunnel_and_what_to_do() {
+    let directory = tempfile::tempdir().unwrap();
+    let [api, agent] = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap());
+    let launch = launch(&directory).unprivileged().with("tunnel.backend=auto");
+    let service = launch.with(&format!("listen.api={api}")).with(&format!("listen.agent={agent}")).serve();
+
+    set_up(&service);
+
+    let ask = |address, path| exchange(TcpStream::connect(address).unwrap(), "GET", path, &[], None).unwrap();
+    assert_eq!(ask(api, "/readyz").status, 200);
+    assert_eq!(ask(api, "/api/v1/setup").ok()["needed"], false);
+    for told in [ask(agent, "/readyz").body, service.log()] {
+        for part in ["no tunnel", "CAP_NET_ADMIN", "run as root", "systemd unit"] {
+            assert!(told.contains(part), "{part}: {told}");
+        }
     }
+}
+
+#[test]
+fn a_read_only_data_directory_is_named_and_stays_empty() {
+    needs_root();
     let disk = Disk::mount("size=1m,ro");
 
     let (code, said) = Launch::quiet(&disk.at.join("data")).refused();
@@ -309,9 +326,7 @@ fn a_read_only_data_directory_is_named_and_stays_empty() {
 
 #[test]
 fn a_full_disk_refuses_whole_writes_goes_on_reading_and_recovers_by_itself() {
-    if !available() {
-        return;
-    }
+    needs_root();
     // Over the 100 MiB below which the service calls itself not ready.
     let disk = Disk::mount("size=160m");
     let launch = Launch::quiet(&disk.at);
@@ -349,9 +364,7 @@ fn a_full_disk_refuses_whole_writes_goes_on_reading_and_recovers_by_itself() {
 
 #[test]
 fn a_first_start_on_a_full_disk_says_so_and_works_once_there_is_room() {
-    if !available() {
-        return;
-    }
+    needs_root();
     let disk = Disk::mount("size=160m");
     let filler = disk.fill();
 

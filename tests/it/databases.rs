@@ -12,6 +12,8 @@ use caspervpn::runtime::tasks::Tasks;
 use caspervpn::store::backend::Store;
 use caspervpn::store::open::{Database, StoreSettings};
 
+use crate::pgbouncer::Bouncer;
+
 /// A database that ends with the test.
 pub(crate) struct TestDatabase {
     pub(crate) settings: StoreSettings,
@@ -36,6 +38,18 @@ impl TestDatabase {
         Self { settings, directory: None }
     }
 
+    /// An empty database of that server, reached through PgBouncer; only migrations go past it.
+    pub(crate) async fn pooled() -> Self {
+        let mut database = Self::postgres().await;
+        let bouncer = tokio::task::spawn_blocking(Bouncer::shared).await.unwrap();
+        if let Database::Postgres { url, direct_url } = &mut database.settings.database {
+            let (_, name) = url.rsplit_once('/').unwrap();
+            let pooled = bouncer.used(name).await;
+            *direct_url = Some(std::mem::replace(url, pooled));
+        }
+        database
+    }
+
     /// Opens it.
     pub(crate) async fn open(&self) -> Store {
         Store::open(&self.settings, &tasks()).await.unwrap()
@@ -45,14 +59,6 @@ impl TestDatabase {
 /// A supervisor on the test's runtime.
 pub(crate) fn tasks() -> Tasks {
     Tasks::current(Arc::new(SystemClock::new()))
-}
-
-/// Says why a test cannot run here, and fails instead where `CI` or `CASPERVPN_REQUIRE_ROOT` forbids it to be passed over.
-#[expect(clippy::print_stderr, reason = "a skipped test says so")]
-pub(crate) fn skip(why: &str) {
-    let required = ["CI", "CASPERVPN_REQUIRE_ROOT"].iter().any(|name| std::env::var_os(name).is_some());
-    assert!(!required, "{why}, and this run may not skip the test");
-    eprintln!("skipped: {why}");
 }
 
 /// Makes two tests of each check, one on each database: `sqlite::name` and `postgres::name`.
@@ -76,6 +82,21 @@ macro_rules! on_both {
     };
 }
 pub(crate) use on_both;
+
+/// The same and a third, `pooled::name`, on PostgreSQL behind PgBouncer.
+macro_rules! on_all {
+    ($($(#[$attribute:meta])* async fn $name:ident($database:ident) $body:block)*) => {
+        $crate::databases::on_both! { $($(#[$attribute])* async fn $name($database) $body)* }
+
+        mod pooled {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                super::$name($crate::databases::TestDatabase::pooled().await).await;
+            })*
+        }
+    };
+}
+pub(crate) use on_all;
 
 /// A PostgreSQL server that ends with this process, however that ends: its shell waits for our end of a pipe.
 pub(crate) struct Server {
@@ -116,9 +137,15 @@ impl Server {
         server
     }
 
+    /// Where its socket is.
+    pub(crate) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
     /// How to connect to one of its databases.
     pub(crate) fn url(&self, database: &str) -> String {
-        format!("host={} user=postgres dbname={database}", self.directory.display())
+        let directory = self.directory.display().to_string().replace('/', "%2F");
+        format!("postgres://postgres@{directory}/{database}")
     }
 
     /// Runs a statement in one of its databases.
@@ -193,7 +220,7 @@ fn copy(template: &Path, to: &Path) {
 }
 
 /// The server refuses to run as root; there it gets its own account.
-fn as_postgres(program: &str) -> Command {
+pub(crate) fn as_postgres(program: &str) -> Command {
     let is_root = Command::new("id").arg("-u").output().is_ok_and(|id| id.stdout == b"0\n");
     let mut command = if is_root {
         let mut command = Command::new("setpriv");

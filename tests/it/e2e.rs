@@ -7,14 +7,11 @@ use std::process::Command;
 use caspervpn::domain::key::PrivateKey;
 use serde_json::Value;
 
-use crate::databases::skip;
 use crate::service::Launch;
 
 #[test]
 fn e2e_the_setup_page_makes_a_configuration_that_only_the_browser_knows_whole() {
-    if !has_browser() {
-        return;
-    }
+    needs_browser();
     let directory = tempfile::tempdir().unwrap();
     // Free now; a browser cannot open a unix socket.
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
@@ -54,14 +51,13 @@ fn e2e_the_setup_page_makes_a_configuration_that_only_the_browser_knows_whole() 
     assert_eq!(service.get("/api/v1/users")["items"].as_array().unwrap().len(), 1, "the link worked once");
 }
 
-/// Whether there is a browser and what drives it; where tests may not be skipped they have to be there.
-fn has_browser() -> bool {
+/// Ends the test where there is no browser, or nothing to drive it. `make test` leaves the test out there.
+fn needs_browser() {
     let driver = root().join("web/node_modules/playwright-core");
     let chromium = std::env::var("CHROMIUM").unwrap_or_else(|_| "/usr/bin/chromium".to_owned());
-    let missing = [driver, PathBuf::from(chromium)].into_iter().find(|path| !path.exists());
-    let Some(missing) = missing else { return true };
-    skip(&format!("{} is missing; `make setup` installs it", missing.display()));
-    false
+    for path in [driver, PathBuf::from(chromium)] {
+        assert!(path.exists(), "{} is missing; `make setup` installs it", path.display());
+    }
 }
 
 fn browse(link: &str, pictures: &Path) -> Value {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::namespaces::available;
+use crate::namespaces::needs_root;
 use crate::service::{Service, eventually};
 use world::{INTERNET, NODE_UPLINK, World, device_name, owner, path, reveal};
 
@@ -30,9 +30,7 @@ fn used_bytes(service: &Service, device: &serde_json::Value) -> u64 {
 
 #[test]
 fn a_stock_client_reaches_the_internet_with_the_configuration_of_the_api() {
-    if !available() {
-        return;
-    }
+    needs_root();
     let mut world = World::create();
     let service = world.serve_and_set_up();
 
@@ -62,9 +60,7 @@ fn a_stock_client_reaches_the_internet_with_the_configuration_of_the_api() {
 
 #[test]
 fn a_configuration_with_a_key_of_the_server_works_untouched_and_is_shown_once() {
-    if !available() {
-        return;
-    }
+    needs_root();
     let mut world = World::create();
     let service = world.serve_and_set_up();
     let body = json!({ "name": device_name(0), "user_id": owner(&service) });
@@ -85,9 +81,7 @@ fn a_configuration_with_a_key_of_the_server_works_untouched_and_is_shown_once() 
 
 #[test]
 fn two_devices_reach_each_other_only_once_the_network_allows_it() {
-    if !available() {
-        return;
-    }
+    needs_root();
     let mut world = World::create();
     let service = world.serve_and_set_up();
     world.connect(0, &service);
@@ -113,9 +107,7 @@ fn two_devices_reach_each_other_only_once_the_network_allows_it() {
 
 #[test]
 fn a_disabled_device_is_silent_within_two_seconds_and_a_deleted_one_leaves_no_rule() {
-    if !available() {
-        return;
-    }
+    needs_root();
     let mut world = World::create();
     let service = world.serve_and_set_up();
     let device = world.connect(0, &service);
@@ -145,9 +137,7 @@ fn a_disabled_device_is_silent_within_two_seconds_and_a_deleted_one_leaves_no_ru
 
 #[test]
 fn a_restart_changes_nothing_for_a_client_and_usage_goes_on_counting() {
-    if !available() {
-        return;
-    }
+    needs_root();
     let mut world = World::create();
     let service = world.serve_and_set_up();
     let device = world.connect(0, &service);
@@ -172,9 +162,7 @@ fn a_restart_changes_nothing_for_a_client_and_usage_goes_on_counting() {
 
 #[test]
 fn nothing_stale_outlives_a_kill_and_a_restart() {
-    if !available() {
-        return;
-    }
+    needs_root();
     let mut world = World::create();
     let service = world.serve_and_set_up();
     let stays = world.connect(0, &service);

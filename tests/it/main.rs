@@ -24,6 +24,7 @@ mod end_to_end;
 mod lifecycle;
 mod namespaces;
 mod netlink;
+mod pgbouncer;
 mod retention;
 mod secrets;
 mod service;

@@ -1,11 +1,6 @@
 //! Secrets, key files, configurations and QR codes against the real file system and the tools that people use.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::print_stdout,
-    reason = "these are tests, also where they are not named so"
-)]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "these are tests, also where they are not named so")]
 
 mod client_config;
 mod key_files;

@@ -5,6 +5,7 @@
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{Read, Write};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
@@ -15,11 +16,15 @@ use serde_json::Value;
 /// Longest wait for anything that should happen soon, on a machine that is busy with other tests.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
+/// The user `nobody` of Debian, and the group of that number.
+const NOBODY: u32 = 65_534;
+
 /// How the binary is started: where its data is, in which namespace, with which settings.
 #[derive(Debug, Clone)]
 pub(crate) struct Launch {
     pub(crate) data: PathBuf,
     pub(crate) namespace: Option<String>,
+    unprivileged: Option<PathBuf>,
     settings: Vec<String>,
     config: Option<PathBuf>,
 }
@@ -27,7 +32,7 @@ pub(crate) struct Launch {
 impl Launch {
     /// No tunnel, no port: what a test without root can have.
     pub(crate) fn quiet(data: &Path) -> Self {
-        Self { data: data.to_owned(), namespace: None, settings: Vec::new(), config: None }
+        Self::plain(data, None)
             .with("listen.api=unix:api.sock")
             .with("listen.agent=off")
             .with("tunnel.backend=off")
@@ -35,12 +40,27 @@ impl Launch {
 
     /// As it comes, in a network namespace.
     pub(crate) fn inside(namespace: &str, data: &Path) -> Self {
-        Self {
-            data: data.to_owned(),
-            namespace: Some(namespace.to_owned()),
-            settings: Vec::new(),
-            config: None,
+        Self::plain(data, Some(namespace.to_owned()))
+    }
+
+    fn plain(data: &Path, namespace: Option<String>) -> Self {
+        Self { data: data.to_owned(), namespace, unprivileged: None, settings: Vec::new(), config: None }
+    }
+
+    /// As a user who may do nothing special. The directory around the data gets a copy of the binary, because that user
+    /// may not reach where it was built.
+    #[must_use]
+    pub(crate) fn unprivileged(mut self) -> Self {
+        let around = self.data.parent().unwrap();
+        let copy = around.join("caspervpn");
+        std::fs::copy(env!("CARGO_BIN_EXE_caspervpn"), &copy).unwrap();
+        if std::fs::metadata(around).unwrap().uid() == 0 {
+            std::fs::create_dir(&self.data).unwrap();
+            std::os::unix::fs::chown(&self.data, Some(NOBODY), Some(NOBODY)).unwrap();
+            std::fs::set_permissions(around, std::fs::Permissions::from_mode(0o755)).unwrap();
         }
+        self.unprivileged = Some(copy);
+        self
     }
 
     /// With one more setting; the last one of a key wins.
@@ -60,13 +80,20 @@ impl Launch {
     /// The command of a verb.
     pub(crate) fn command(&self, verb: &[&str]) -> Command {
         let binary = env!("CARGO_BIN_EXE_caspervpn");
-        let mut command = match &self.namespace {
-            None => Command::new(binary),
-            Some(namespace) => {
+        let mut command = match (&self.namespace, &self.unprivileged) {
+            (Some(namespace), _) => {
                 let mut command = Command::new("ip");
                 command.args(["netns", "exec", namespace, binary]);
                 command
             }
+            (None, Some(copy)) if std::fs::metadata(copy).unwrap().uid() == 0 => {
+                let mut command = Command::new("setpriv");
+                command.args([format!("--reuid={NOBODY}"), format!("--regid={NOBODY}")]);
+                command.args(["--clear-groups", "--"]).arg(copy);
+                command
+            }
+            (None, Some(copy)) => Command::new(copy),
+            (None, None) => Command::new(binary),
         };
         command.args(verb).arg("--data-dir").arg(&self.data);
         if let Some(file) = &self.config {

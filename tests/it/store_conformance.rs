@@ -4,7 +4,7 @@ use caspervpn::store::backend::{Conn, Tx};
 use caspervpn::store::error::{Constraint, ErrorKind, StoreError};
 use caspervpn::store::value::{Bind, Kind, Row, Value};
 
-use crate::databases::on_both;
+use crate::databases::on_all;
 
 const INSERT: &str = "INSERT INTO settings (key, value, revision, updated_at) VALUES (?1, ?2, ?3, ?4)";
 
@@ -16,7 +16,7 @@ async fn count(conn: &mut Conn) -> Result<i64, StoreError> {
     conn.one("SELECT COUNT(*) FROM settings", &[]).await
 }
 
-on_both! {
+on_all! {
     async fn values_of_every_kind_come_back_as_they_went_in(database) {
         let store = database.open().await;
 

@@ -15,14 +15,14 @@ use caspervpn::store::error::{Constraint, ErrorKind, StoreError};
 use caspervpn::store::sequences::{self, DESIRED, DESIRED_FLOOR};
 use caspervpn::store::{networks, node_networks, nodes, peers, usage, users};
 
-use crate::databases::on_both;
+use crate::databases::on_all;
 use crate::store_fixtures::{NOW, Scene, id, later, new_network, page};
 
 fn ipv4(device: &caspervpn::domain::device::Device) -> String {
     device.ipv4.map(|address| address.to_string()).unwrap_or_default()
 }
 
-on_both! {
+on_all! {
     async fn a_device_comes_back_as_it_went_in(database) {
         let scene = Scene::new(database.open().await).await;
 

@@ -10,7 +10,8 @@ use caspervpn::store::error::{ErrorKind, OpenError, StoreError};
 use caspervpn::store::open::{Database, StoreSettings};
 use caspervpn::store::value::Bind;
 
-use crate::databases::{Server, TestDatabase, on_both, skip, tasks};
+use crate::databases::{Server, TestDatabase, on_both, tasks};
+use crate::namespaces::needs_root;
 
 async fn open(database: &TestDatabase) -> Result<Store, OpenError> {
     Store::open(&database.settings, &tasks()).await
@@ -34,7 +35,7 @@ on_both! {
                 rusqlite::Connection::open(directory.join("caspervpn.db")).unwrap().execute_batch(sql).unwrap();
             }
             Database::Postgres { url, .. } => {
-                let name = url.rsplit_once("dbname=").unwrap().1.to_owned();
+                let name = url.rsplit_once('/').unwrap().1.to_owned();
                 Server::shared().execute(&name, sql).await;
             }
         }
@@ -82,17 +83,16 @@ on_both! {
         assert!(drained.is_clean(), "{drained:?}");
         assert_eq!(late.unwrap_err().kind(), ErrorKind::Unavailable);
     }
+}
 
-    async fn two_processes_may_start_on_an_empty_database_at_once(database) {
-        if matches!(database.settings.database, Database::Sqlite { .. }) {
-            return;
-        }
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_processes_may_start_on_an_empty_postgres_at_once() {
+    let database = TestDatabase::postgres().await;
 
-        let (one, two, three) = tokio::join!(open(&database), open(&database), open(&database));
+    let (one, two, three) = tokio::join!(open(&database), open(&database), open(&database));
 
-        for store in [one, two, three] {
-            store.unwrap().probe().await.unwrap();
-        }
+    for store in [one, two, three] {
+        store.unwrap().probe().await.unwrap();
     }
 }
 
@@ -179,13 +179,11 @@ async fn damage_met_at_work_stops_all_writes() {
 
 #[tokio::test]
 async fn a_full_disk_refuses_writes_and_recovers() {
+    needs_root();
     let root = tempfile::tempdir().unwrap();
     let mounted =
         Command::new("mount").args(["-t", "tmpfs", "-o", "size=2m", "tmpfs"]).arg(root.path()).status();
-    if !mounted.is_ok_and(|status| status.success()) {
-        skip("this host does not let us mount a small disk");
-        return;
-    }
+    assert!(mounted.unwrap().success());
     let settings = StoreSettings::new(Database::Sqlite { directory: root.path().join("data") });
     let store = Store::open(&settings, &tasks()).await.unwrap();
     let ballast = root.path().join("ballast");

@@ -19,7 +19,7 @@ use caspervpn::store::settings;
 use caspervpn::store::users::{self, UserFilter, UserSort};
 use uuid::Uuid;
 
-use crate::databases::on_both;
+use crate::databases::on_all;
 use crate::store_fixtures::{NOW, id, later, new_user, page};
 
 async fn add(store: &Store, login: &str) -> Result<caspervpn::domain::user::User, StoreError> {
@@ -27,7 +27,7 @@ async fn add(store: &Store, login: &str) -> Result<caspervpn::domain::user::User
     store.write(async move |tx: &mut Tx| users::insert(tx, &user, NOW).await).await
 }
 
-on_both! {
+on_all! {
     async fn a_user_is_changed_only_by_who_knows_its_revision(database) {
         let store = database.open().await;
         let ada = add(&store, "ada").await.unwrap();

@@ -6,6 +6,7 @@ mod memory;
 use std::process::Command;
 use std::sync::Arc;
 
+use crate::namespaces::needs_root;
 use caspervpn::domain::key::PrivateKey;
 use caspervpn::domain::network::Mtu;
 use caspervpn::domain::node::InterfaceName;
@@ -18,8 +19,8 @@ use caspervpn::vpn::tunnel::tun::TunTransport;
 use caspervpn::vpn::tunnel::userspace::UserspaceTunnel;
 use caspervpn::vpn::tunnel::{InterfaceChange, Tunnel, TunnelError};
 use lab::{
-    Lab, SERVER, SERVER_V6, SERVER_WIRE, SERVER_WIRE_V6, client_config, eventually, has_root, peer, run,
-    start_server, wireguard,
+    Lab, SERVER, SERVER_V6, SERVER_WIRE, SERVER_WIRE_V6, client_config, eventually, peer, run, start_server,
+    wireguard,
 };
 
 const PORT: u16 = 51_820;
@@ -44,9 +45,7 @@ fn set_peer(client: &PrivateKey, psk: Option<[u8; 32]>, host: u8) -> InterfaceCh
 
 #[test]
 fn a_stock_client_reaches_the_server_and_both_count_the_same() {
-    if !has_root() {
-        return;
-    }
+    needs_root();
     let mut lab = Lab::new();
     let (server, client) = (key(1), key(2));
     let interface = lab.start_client(&client_config(&client, &server, None, &endpoint()), &CLIENT);
@@ -75,9 +74,7 @@ fn a_stock_client_reaches_the_server_and_both_count_the_same() {
 
 #[test]
 fn the_outer_packets_may_be_ipv6() {
-    if !has_root() {
-        return;
-    }
+    needs_root();
     let mut lab = Lab::new();
     let (server, client) = (key(1), key(2));
     let endpoint = format!("[{SERVER_WIRE_V6}]:{PORT}");
@@ -93,9 +90,7 @@ fn the_outer_packets_may_be_ipv6() {
 
 #[test]
 fn removing_one_peer_ends_its_traffic_and_leaves_the_other_alone() {
-    if !has_root() {
-        return;
-    }
+    needs_root();
     let mut lab = Lab::new();
     let (server, stays, goes) = (key(1), key(2), key(3));
     let kept = lab.start_client(&client_config(&stays, &server, None, &endpoint()), &CLIENT);
@@ -121,9 +116,7 @@ fn removing_one_peer_ends_its_traffic_and_leaves_the_other_alone() {
 
 #[test]
 fn only_the_right_keys_get_in() {
-    if !has_root() {
-        return;
-    }
+    needs_root();
     let mut lab = Lab::new();
     let (server, client, psk) = (key(1), key(2), Some([9; 32]));
     let interface = lab.start_client(&client_config(&client, &server, psk, &endpoint()), &CLIENT);
@@ -146,9 +139,7 @@ fn only_the_right_keys_get_in() {
 
 #[test]
 fn the_port_changes_under_a_live_session_and_the_old_one_is_free() {
-    if !has_root() {
-        return;
-    }
+    needs_root();
     let mut lab = Lab::new();
     let (server, client) = (key(1), key(2));
     let interface = lab.start_client(&client_config(&client, &server, None, &endpoint()), &CLIENT);
@@ -176,9 +167,7 @@ fn the_port_changes_under_a_live_session_and_the_old_one_is_free() {
 
 #[test]
 fn a_larger_mtu_is_followed_while_the_tunnel_runs() {
-    if !has_root() {
-        return;
-    }
+    needs_root();
     let mut lab = Lab::new();
     let (server, client) = (key(1), key(2));
     let interface = lab.start_client(&client_config(&client, &server, None, &endpoint()), &CLIENT);
@@ -200,9 +189,7 @@ fn a_larger_mtu_is_followed_while_the_tunnel_runs() {
 
 #[test]
 fn name_and_port_are_free_right_after_close() {
-    if !has_root() {
-        return;
-    }
+    needs_root();
     let lab = Lab::new();
     lab.in_server(async {
         for _ in 0..5 {
@@ -223,9 +210,7 @@ fn name_and_port_are_free_right_after_close() {
 
 #[test]
 fn an_interface_deleted_by_somebody_is_seen_as_absent_and_can_be_made_again() {
-    if !has_root() {
-        return;
-    }
+    needs_root();
     let lab = Lab::new();
     lab.in_server(async {
         let tunnel = start_server(&lab, &key(1), PORT).await;
@@ -250,9 +235,7 @@ fn an_interface_deleted_by_somebody_is_seen_as_absent_and_can_be_made_again() {
 
 #[test]
 fn what_can_carry_a_tunnel_is_found_by_trying_and_leaves_nothing_behind() {
-    if !has_root() {
-        return;
-    }
+    needs_root();
     let lab = Lab::new();
     lab.in_server(async {
         let kernel = probe(Choice::Kernel);
@@ -270,9 +253,7 @@ fn what_can_carry_a_tunnel_is_found_by_trying_and_leaves_nothing_behind() {
 
 #[test]
 fn a_kernel_tunnel_works_or_says_that_the_kernel_has_none() {
-    if !has_root() {
-        return;
-    }
+    needs_root();
     let lab = Lab::new();
     lab.in_server(async {
         let tasks = Tasks::current(Arc::new(SystemClock::new()));

@@ -194,6 +194,7 @@ fn remedy(cause: &OpenError) -> &'static str {
         OpenError::Unreachable { .. } | OpenError::Url => {
             "check database.url and that the server takes connections"
         }
+        OpenError::Pooled { .. } => "name the server itself in database.direct_url",
         OpenError::Directory { .. }
         | OpenError::Locked { .. }
         | OpenError::NoWal { .. }

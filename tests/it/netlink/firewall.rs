@@ -15,7 +15,7 @@ use ipnet::IpNet;
 use proptest::prelude::{Strategy, any, prop};
 use proptest::test_runner::{Config, TestRunner};
 
-use crate::namespaces::{Namespace, available};
+use crate::namespaces::{Namespace, needs_root};
 
 fn rules(pools: &[&str], isolated: bool, devices: &[&str]) -> InterfaceRules {
     InterfaceRules {
@@ -37,9 +37,7 @@ const LISTED: &str = include_str!("two_networks.nft");
 
 #[test]
 fn the_firewall_is_what_nft_lists() {
-    if !available() {
-        return;
-    }
+    needs_root();
     let namespace = Namespace::create("listed");
 
     namespace.run(|| NodeFirewall::open().unwrap().apply(&two_networks()).unwrap());
@@ -63,9 +61,7 @@ fn sorted_elements(listed: &str) -> String {
 
 #[test]
 fn what_nft_loads_from_the_text_is_our_firewall() {
-    if !available() {
-        return;
-    }
+    needs_root();
     let namespace = Namespace::create("loaded");
     namespace.shell(&format!("nft -f - <<'END'\n{LISTED}\nEND"));
 
@@ -76,9 +72,7 @@ fn what_nft_loads_from_the_text_is_our_firewall() {
 
 #[test]
 fn a_failing_transaction_changes_nothing() {
-    if !available() {
-        return;
-    }
+    needs_root();
     let namespace = Namespace::create("atomic");
     namespace
         .shell("nft add table ip other; nft add chain ip other c '{ type filter hook forward priority 0; }'");
@@ -105,9 +99,7 @@ fn a_failing_transaction_changes_nothing() {
 
 #[test]
 fn thousands_of_refusals_leave_the_socket_usable() {
-    if !available() {
-        return;
-    }
+    needs_root();
     let namespace = Namespace::create("refusals");
 
     namespace.run(|| {
@@ -139,9 +131,7 @@ fn register_one(steps: &[Expr]) -> caspervpn::vpn::netlink::nft::expr::Register 
 
 #[test]
 fn a_transaction_planned_on_an_older_ruleset_is_refused() {
-    if !available() {
-        return;
-    }
+    needs_root();
     let namespace = Namespace::create("generation");
 
     namespace.run(|| {
@@ -172,9 +162,7 @@ fn many_devices(count: u32) -> Firewall {
 
 #[test]
 fn ten_thousand_devices_are_replaced_and_read_back() {
-    if !available() {
-        return;
-    }
+    needs_root();
     let namespace = Namespace::create("many");
 
     namespace.run(|| {
@@ -192,9 +180,7 @@ fn ten_thousand_devices_are_replaced_and_read_back() {
 
 #[test]
 fn an_update_changes_the_devices_and_leaves_the_rest() {
-    if !available() {
-        return;
-    }
+    needs_root();
     let namespace = Namespace::create("update");
     let (before, mut after) = (two_networks(), two_networks());
     let first = after.interfaces.values_mut().next().unwrap();
@@ -235,9 +221,7 @@ fn any_rules() -> impl Strategy<Value = InterfaceRules> {
 
 #[test]
 fn what_is_applied_is_what_is_observed() {
-    if !available() {
-        return;
-    }
+    needs_root();
     let namespace = Namespace::create("observe");
     let firewalls = prop::collection::vec(any_rules(), 0..4).prop_map(|rules| {
         let interfaces = (0..).map(InterfaceName::numbered).zip(rules).collect();
@@ -269,9 +253,7 @@ fn node_apply(firewall: &Firewall) {
 
 #[test]
 fn every_outside_change_is_seen_and_healed() {
-    if !available() {
-        return;
-    }
+    needs_root();
     let namespace = Namespace::create("drift");
     let heal = || namespace.run(|| NodeFirewall::open().unwrap().apply(&two_networks()).unwrap());
     let observe = || namespace.run(|| NodeFirewall::open().unwrap().observe().unwrap());
@@ -314,9 +296,7 @@ fn every_outside_change_is_seen_and_healed() {
 
 #[test]
 fn others_that_drop_forwarded_packets_are_found() {
-    if !available() {
-        return;
-    }
+    needs_root();
     let namespace = Namespace::create("foreign");
     namespace.shell(
         "nft -f - <<'END'
@@ -359,9 +339,7 @@ END",
 
 #[test]
 fn a_set_of_ranges_is_what_nft_lists() {
-    if !available() {
-        return;
-    }
+    needs_root();
     let namespace = Namespace::create("ranges");
     let networks =
         ["10.0.0.0/8", "192.0.2.0/25", "192.0.2.128/26", "255.255.255.255/32", "fd00::/8", "ffff::/16"];

@@ -8,7 +8,7 @@ use caspervpn::vpn::netlink::wireguard::Wireguard;
 use ipnet::IpNet;
 use serde_json::Value;
 
-use crate::namespaces::{Namespace, available};
+use crate::namespaces::{Namespace, needs_root};
 
 fn ip(namespace: &Namespace, arguments: &str) -> Vec<Value> {
     serde_json::from_str(&namespace.shell(&format!("ip -j {arguments}"))).unwrap()
@@ -20,9 +20,7 @@ fn network(text: &str) -> IpNet {
 
 #[test]
 fn what_is_made_is_what_ip_shows() {
-    if !available() {
-        return;
-    }
+    needs_root();
     let namespace = Namespace::create("links");
 
     namespace.run(|| {
@@ -57,9 +55,7 @@ fn what_is_made_is_what_ip_shows() {
 
 #[test]
 fn what_ip_makes_is_listed_and_deleted() {
-    if !available() {
-        return;
-    }
+    needs_root();
     let namespace = Namespace::create("list");
     namespace.shell(
         "ip link add left type veth peer name right; ip link set left up; ip link set right up
@@ -116,9 +112,7 @@ fn what_ip_makes_is_listed_and_deleted() {
 
 #[test]
 fn a_refused_link_says_what_and_why() {
-    if !available() {
-        return;
-    }
+    needs_root();
     let namespace = Namespace::create("refused");
 
     namespace.run(|| {
@@ -150,9 +144,7 @@ fn a_refused_link_says_what_and_why() {
 
 #[test]
 fn forwarding_keeps_the_advertised_default_route() {
-    if !available() {
-        return;
-    }
+    needs_root();
     let namespace = Namespace::create("forward");
     namespace.shell(
         "ip link add up.1 type veth peer name far; ip link set up.1 up; ip link set far up

@@ -12,7 +12,7 @@ use caspervpn::vpn::firewall::NodeFirewall;
 use caspervpn::vpn::host;
 use socket2::SockRef;
 
-use crate::namespaces::{Namespace, available};
+use crate::namespaces::{Namespace, needs_root};
 
 const UPLINK_V4: &str = "192.0.2.1";
 const UPLINK_V6: &str = "2001:db8::1";
@@ -113,9 +113,7 @@ impl Flow {
 
 #[test]
 fn devices_reach_the_internet_under_the_address_of_the_node() {
-    if !available() {
-        return;
-    }
+    needs_root();
     let world = World::create();
     world.apply(true, ALL);
 
@@ -129,9 +127,7 @@ fn devices_reach_the_internet_under_the_address_of_the_node() {
 
 #[test]
 fn segments_are_cut_to_what_the_uplink_carries() {
-    if !available() {
-        return;
-    }
+    needs_root();
     let world = World::create();
     world.apply(true, ALL);
 
@@ -145,9 +141,7 @@ fn segments_are_cut_to_what_the_uplink_carries() {
 
 #[test]
 fn devices_reach_each_other_only_where_that_is_allowed() {
-    if !available() {
-        return;
-    }
+    needs_root();
     let world = World::create();
     let [first, second] = &world.devices;
 
@@ -164,9 +158,7 @@ fn devices_reach_each_other_only_where_that_is_allowed() {
 
 #[test]
 fn the_live_flow_of_a_device_that_is_taken_out_stops_and_comes_back_with_it() {
-    if !available() {
-        return;
-    }
+    needs_root();
     let world = World::create();
 
     for (server, without) in [(SERVER_V4, ["10.8.0.3", "fd00:8::2"]), (SERVER_V6, ["10.8.0.2", "fd00:8::3"])]
@@ -186,9 +178,7 @@ fn the_live_flow_of_a_device_that_is_taken_out_stops_and_comes_back_with_it() {
 
 #[test]
 fn nobody_outside_opens_a_connection_to_a_device() {
-    if !available() {
-        return;
-    }
+    needs_root();
     let world = World::create();
     for address in ["10.8.0.2", "fd00:8::2"] {
         assert!(Flow::open(&world.internet, &world.devices[0], address).is_some(), "{address}");
@@ -203,9 +193,7 @@ fn nobody_outside_opens_a_connection_to_a_device() {
 
 #[test]
 fn the_metadata_service_of_a_cloud_is_out_of_reach() {
-    if !available() {
-        return;
-    }
+    needs_root();
     let world = World::create();
     world.internet.shell(&format!("ip address add {METADATA}/32 dev eth0"));
     world.node.shell(&format!("ip route add {METADATA} dev up0"));
@@ -220,9 +208,7 @@ fn the_metadata_service_of_a_cloud_is_out_of_reach() {
 
 #[test]
 fn a_stranger_address_behind_the_tunnel_is_dropped() {
-    if !available() {
-        return;
-    }
+    needs_root();
     let world = World::create();
     world.apply(false, &["10.8.0.3", "fd00:8::3"]);
 

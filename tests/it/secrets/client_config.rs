@@ -13,9 +13,12 @@ use caspervpn::secrets::keypair::{KeyPair, generate_preshared_key};
 use zeroize::Zeroizing;
 
 use super::run;
+use crate::namespaces::needs_root;
 
 #[test]
 fn wg_quick_takes_the_file_and_strips_it_to_what_wg_reads() {
+    // It runs itself again under sudo otherwise.
+    needs_root();
     let sample = Sample::new("Ada's «work» laptop # 2");
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join(format!("{}.conf", file_stem(&sample.name)));
@@ -33,10 +36,7 @@ fn wg_quick_takes_the_file_and_strips_it_to_what_wg_reads() {
 
 #[test]
 fn wg_sets_the_file_on_an_interface_and_shows_the_same() {
-    if !Path::new("/dev/net/tun").exists() || !may_make_namespaces() {
-        println!("skipped: needs /dev/net/tun and network namespaces (run as root)");
-        return;
-    }
+    needs_root();
     let sample = Sample::new("laptop");
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("laptop.conf");
@@ -119,11 +119,4 @@ impl Sample {
 fn write(path: &Path, text: &str) {
     fs::write(path, text).unwrap();
     fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
-}
-
-fn may_make_namespaces() -> bool {
-    std::process::Command::new("unshare")
-        .args(["--net", "true"])
-        .status()
-        .is_ok_and(|status| status.success())
 }

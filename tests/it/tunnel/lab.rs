@@ -1,9 +1,5 @@
 //! Two network namespaces and a wire between them: our tunnel in one, a stock wireguard-go client in the other.
-#![expect(
-    clippy::unwrap_used,
-    clippy::print_stderr,
-    reason = "a test's helpers fail with the test and say what they skip"
-)]
+#![expect(clippy::unwrap_used, reason = "a test's helpers fail with the test")]
 
 use std::fs::File;
 use std::io::Read;
@@ -30,21 +26,6 @@ pub(super) const SERVER: &str = "10.77.0.1";
 pub(super) const SERVER_V6: &str = "fd77::1";
 
 static NEXT: AtomicU32 = AtomicU32::new(0);
-
-/// Whether the test can run. Says why not, and fails where skipping is not wanted.
-pub(super) fn has_root() -> bool {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:")).unwrap().trim();
-    // CAP_NET_ADMIN is 12 and CAP_SYS_ADMIN is 21 in linux/capability.h.
-    let needed = (1_u64 << 12) | (1 << 21);
-    let root = u64::from_str_radix(effective, 16).unwrap() & needed == needed;
-    if !root {
-        let required = ["CI", "CASPERVPN_REQUIRE_ROOT"].iter().any(|name| std::env::var_os(name).is_some());
-        assert!(!required, "this test needs root");
-        eprintln!("skipped: needs root");
-    }
-    root
-}
 
 /// The two namespaces. Dropping it removes them.
 pub(super) struct Lab {
