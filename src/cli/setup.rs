@@ -145,9 +145,14 @@ pub(super) async fn link(listen: Option<&Address>, on: &Asked) -> Result<(), Fai
     let url = format!("{base}/setup#{token}");
     answer["url"] = json!(url);
     on.form.one(&answer, LINK)?;
-    note(
-        "from another machine, first run `ssh -L 8080:127.0.0.1:8080 HOST`; the link works once, an older one no more",
-    );
+    let once = "the link works once, an older one no more";
+    match listen {
+        Some(Address::Tcp(at)) if at.ip().is_loopback() => {
+            let port = at.port();
+            note(&format!("from another machine, first run `ssh -L {port}:{at} HOST`; {once}"));
+        }
+        Some(Address::Tcp(_) | Address::Unix(_) | Address::Systemd(_)) | None => note(once),
+    }
     Ok(())
 }
 
