@@ -14,8 +14,8 @@ HOME_OF_VM="$CASPERVPN_CACHE/vm"
 MIRROR="${CASPERVPN_DEBIAN_MIRROR:-http://deb.debian.org/debian}"
 # What the proof itself uses. wireguard-tools are its oracle and its client, never ours.
 GUEST_PACKAGES="systemd,systemd-sysv,dbus,udev,kmod,iproute2,iputils-ping,procps,nftables,wireguard-tools,openresolv,python3,curl,linux-image-cloud-amd64,initramfs-tools"
-# From power on to the verdict. On two busy cores the proof takes half of it.
-PATIENCE_S="${CASPERVPN_VM_PATIENCE_S:-600}"
+# Seconds from power on to the verdict. On two busy cores the proof takes 350.
+PATIENCE_S="${CASPERVPN_VM_PATIENCE_S:-900}"
 
 main() {
 	packaging/scripts/setup.sh vm
