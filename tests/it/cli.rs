@@ -292,6 +292,22 @@ fn doctor_finds_a_busy_port_and_a_directory_that_cannot_be_written() {
 }
 
 #[test]
+fn doctor_sends_to_the_setup_link_until_there_is_an_owner() {
+    let place = Place::new();
+    let server = place.serve();
+    let doctor = || text(&place.run(&["doctor"]).stdout);
+
+    let before = doctor();
+    place.set_up();
+    let after = doctor();
+
+    assert!(before.contains("to mend it: caspervpn setup-link"), "{before}");
+    assert!(!before.contains("endpoint"), "{before}");
+    assert!(!after.contains("setup-link") && after.contains("the public endpoint"), "{after}");
+    drop(server);
+}
+
+#[test]
 fn a_support_bundle_holds_no_name_no_address_and_no_key() {
     let place = Place::new();
     place.set_up();

@@ -97,6 +97,10 @@ async fn open(settings: &Settings, runs: bool) -> Option<Client> {
 
 async fn endpoint(client: &Client) -> Option<Finding> {
     const FIX: &str = "caspervpn settings update --endpoint-host HOST";
+    let setup = client.get("/api/v1/setup").await.ok()?.body;
+    if setup.get("needed") == Some(&Value::Bool(true)) {
+        return Some(Finding::warn("setup", "the service is not set up yet", "caspervpn setup-link"));
+    }
     let settings = client.get(SETTINGS).await.ok()?.body;
     let Some(host) = settings.get("endpoint_host").and_then(Value::as_str) else {
         return Some(Finding::warn(

@@ -91,6 +91,11 @@ impl NetlinkError {
         matches!(self.errno(), Some(libc::ENOENT | libc::ENODEV | libc::EADDRNOTAVAIL | libc::ESRCH))
     }
 
+    /// Whether somebody else has the port that was asked for.
+    pub fn is_port_busy(&self) -> bool {
+        self.errno() == Some(libc::EADDRINUSE)
+    }
+
     /// Whether the process lacks CAP_NET_ADMIN.
     pub fn is_denied(&self) -> bool {
         matches!(self.errno(), Some(libc::EPERM | libc::EACCES))

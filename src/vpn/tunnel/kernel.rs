@@ -3,6 +3,7 @@
 //! Invariant: touches only the link of its own name, and never falls back to anything else.
 
 use std::collections::BTreeSet;
+use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::future::BoxFuture;
@@ -81,8 +82,10 @@ impl Tunnel for KernelTunnel {
         changes: &'a [InterfaceChange],
         now: Timestamp,
     ) -> BoxFuture<'a, Result<(), TunnelError>> {
-        let changes = changes.to_vec();
-        self.call(move |kernel| changes.iter().try_for_each(|change| kernel.perform(change, now)))
+        let (changes, port) = (changes.to_vec(), new_port(changes));
+        let applied =
+            self.call(move |kernel| changes.iter().try_for_each(|change| kernel.perform(change, now)));
+        Box::pin(async move { applied.await.map_err(|refused| naming_port(refused, port)) })
     }
 
     fn statistics(&self, now: Timestamp) -> BoxFuture<'_, Result<Vec<PeerStatistics>, TunnelError>> {
@@ -171,7 +174,8 @@ impl Kernel {
                 let lives = &mut self.lives;
                 Ok(found.peers.iter().filter_map(|peer| statistics(peer, lives, now)).collect())
             }
-            Err(refused) if refused.is_missing() => Ok(Vec::new()),
+            // There is no link of that name, or one of another kind: neither has counters, and the pass tells of both.
+            Err(refused) if refused.is_missing() || refused.is_unsupported() => Ok(Vec::new()),
             Err(other) => Err(other),
         }
     }
@@ -232,6 +236,24 @@ fn statistics(peer: &wireguard::Peer, lives: &mut Lives, now: Timestamp) -> Opti
     })
 }
 
+/// The port that the changes would listen on.
+fn new_port(changes: &[InterfaceChange]) -> Option<Port> {
+    changes.iter().find_map(|change| match change {
+        InterfaceChange::SetWireguard(settings) => Some(settings.listen_port),
+        InterfaceChange::Create(_) | InterfaceChange::RemovePeers(_) | InterfaceChange::SetPeers(_) => None,
+    })
+}
+
+/// A refusal that names the port, where somebody else has it: the kernel tells only that.
+fn naming_port(refused: TunnelError, port: Option<Port>) -> TunnelError {
+    match (refused, port) {
+        (TunnelError::Kernel { cause, .. }, Some(port)) if cause.is_port_busy() => {
+            TunnelError::PortBusy { port, cause: io::ErrorKind::AddrInUse.into() }
+        }
+        (other, _) => other,
+    }
+}
+
 /// Why the kernel would not, and what to do.
 pub(super) fn refusal(interface: &InterfaceName, cause: NetlinkError) -> TunnelError {
     let interface = interface.clone();
@@ -248,7 +270,7 @@ mod tests {
     use std::collections::BTreeMap;
     use std::time::Duration;
 
-    use super::{observed, refusal, statistics, update};
+    use super::{naming_port, new_port, observed, refusal, statistics, update};
     use crate::domain::desired::{ObservedPeer, WireguardSettings};
     use crate::domain::key::{PresharedKey, PrivateKey, PublicKey};
     use crate::domain::node::{InterfaceName, Port};
@@ -305,6 +327,21 @@ mod tests {
 
         assert_eq!(told.private_key, Some(PrivateKey::new([7; 32])));
         assert_eq!((told.listen_port, told.replace_peers, told.peers.len()), (Some(51_820), false, 0));
+    }
+
+    #[test]
+    fn a_port_that_is_taken_is_named_with_the_way_to_find_who_has_it() {
+        let settings =
+            WireguardSettings { private_key: PrivateKey::new([7; 32]), listen_port: Port::WIREGUARD };
+        let changes = [InterfaceChange::SetWireguard(settings)];
+        let refused = |errno| {
+            let cause =
+                NetlinkError::Refused { operation: "configure".into(), errno, message: String::new() };
+            naming_port(refusal(&InterfaceName::numbered(0), cause), new_port(&changes)).to_string()
+        };
+
+        assert!(refused(libc::EADDRINUSE).contains("`ss -lunp sport = :51820`"));
+        assert_eq!(refused(libc::EINVAL), "configure interface cvpn0 in the kernel");
     }
 
     #[test]
