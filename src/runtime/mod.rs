@@ -7,5 +7,6 @@ pub mod clock;
 pub mod executor;
 pub mod ids;
 pub mod job;
+pub mod ownership;
 pub mod readiness;
 pub mod tasks;

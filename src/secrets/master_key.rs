@@ -14,6 +14,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::{Zeroize as _, ZeroizeOnDrop, Zeroizing};
 
+use crate::runtime::ownership::give_to_owner_of;
 use crate::secrets::random::{self, RandomError};
 
 /// 32 random bytes from which every key of this installation is derived.
@@ -232,17 +233,18 @@ fn create(path: &Path, key: &MasterKey) -> io::Result<()> {
     let mut draft = path.as_os_str().to_owned();
     draft.push(format!(".{:016x}.new", u64::from_ne_bytes(*random::bytes().map_err(io::Error::other)?)));
     let draft = PathBuf::from(draft);
-    let linked = write_synced(&draft, key).and_then(|()| fs::hard_link(&draft, path));
+    let linked = write_synced(folder, &draft, key).and_then(|()| fs::hard_link(&draft, path));
     let removed = fs::remove_file(&draft);
     linked.and(removed)?;
     File::open(folder)?.sync_all()
 }
 
-fn write_synced(path: &Path, key: &MasterKey) -> io::Result<()> {
+fn write_synced(folder: &Path, path: &Path, key: &MasterKey) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     let mut text = key.to_text();
     text.push('\n');
     file.write_all(text.as_bytes())?;
+    give_to_owner_of(folder, &file)?;
     file.sync_all()
 }
 

@@ -314,6 +314,20 @@ fn without_rights_it_serves_and_says_why_there_is_no_tunnel_and_what_to_do() {
 }
 
 #[test]
+fn what_root_makes_in_the_services_directory_the_service_can_use() {
+    needs_root();
+    let directory = tempfile::tempdir().unwrap();
+    let launch = launch(&directory);
+    let service = launch.clone().unprivileged();
+    assert!(launch.verb(&["setup-link"]).status.success());
+
+    let token = new_link(&launch);
+    let service = service.serve();
+
+    assert_eq!(set_up_with(&service, &token), 201);
+}
+
+#[test]
 fn a_read_only_data_directory_is_named_and_stays_empty() {
     needs_root();
     let disk = Disk::mount("size=1m,ro");
