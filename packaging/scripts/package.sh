@@ -26,6 +26,9 @@ main() {
 
 	rm -rf "$OUT"
 	mkdir -p "$OUT"
+	NOTICES=$(mktemp)
+	trap 'rm -f "$NOTICES"' EXIT
+	python3 packaging/scripts/notices.py "$TARGET" >"$NOTICES"
 	install -m 0755 "$binary" "$OUT/caspervpn"
 	make_tarball "$binary"
 	make_deb "$binary"
@@ -59,6 +62,7 @@ stage() {
 	install -D -m 0644 packaging/deb/copyright "$1/usr/share/doc/caspervpn/copyright"
 	install -D -m 0644 packaging/deb/lintian-overrides "$1/usr/share/lintian/overrides/caspervpn"
 	changelog | gzip_into "$1/usr/share/doc/caspervpn/changelog.gz"
+	gzip_into "$1/usr/share/doc/caspervpn/third-party-notices.txt.gz" <"$NOTICES"
 	"$2" --help | awk -v version="$VERSION" -v date="$(date -u -d "@$SOURCE_DATE_EPOCH" +%F)" -f packaging/deb/man.awk |
 		gzip_into "$1/usr/share/man/man8/caspervpn.8.gz"
 }
@@ -79,6 +83,7 @@ make_tarball() {
 	local tree name="caspervpn-$VERSION-x86_64-linux"
 	tree=$(mktemp -d)
 	install -D -m 0755 "$1" "$tree/$name/caspervpn"
+	install -m 0644 "$NOTICES" "$tree/$name/THIRD-PARTY-NOTICES.txt"
 	cp -r README.md LICENSE CHANGELOG.md docs packaging/systemd packaging/sysctl.d packaging/sysusers.d "$tree/$name/"
 	tar --create --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$SOURCE_DATE_EPOCH" \
 		--directory "$tree" "$name" | gzip -9n >"$OUT/$name.tar.gz"
