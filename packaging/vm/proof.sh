@@ -99,6 +99,7 @@ set_up() {
 	claim "unattended set-up succeeds" caspervpn setup --file setup.toml
 	claim "the tunnel is the kernel's" within 10 backend_is kernel
 	claim "the interface is a WireGuard link" within 10 grep -q wireguard <(ip -d link show cvpn0)
+	claim "packets wait before it in fair queues" grep -q 'qdisc fq_codel .* root' <(tc qdisc show dev cvpn0)
 	claim "wg reads its port" equal "$(wg show cvpn0 listen-port)" 51820
 	claim "the node has no problem" equal "$(caspervpn --json node show local | json health.problems)" "[]"
 	claim "doctor warns of the clock alone" equal "$(warnings)" clock

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ipnet::IpNet;
+use tracing::debug;
 
 use crate::domain::desired::ObservedFirewall;
 use crate::domain::firewall::Firewall;
@@ -159,7 +160,7 @@ impl Network {
     /// Brings a link up.
     pub(super) async fn set_up(&self, name: &InterfaceName) -> Result<(), NetworkError> {
         match self {
-            Self::Kernel(kernel) => kernel.on_link("agent.set_up", name, Rtnetlink::set_link_up).await,
+            Self::Kernel(kernel) => kernel.on_link("agent.set_up", name, set_up).await,
             Self::Memory(state) => remembered(state, name, |link| link.up = true),
         }
     }
@@ -269,6 +270,15 @@ impl KernelNetwork {
         let done = self.tasks.spawn_blocking("agent.enable_forwarding", host::enable_forwarding).await;
         done.map_err(NetworkError::Task)?.map_err(NetworkError::Setting)
     }
+}
+
+/// Brings a link up, with short queues before it where the kernel has them: one device's download does not hold up the
+/// packets of the others.
+fn set_up(rt: &mut Rtnetlink, index: u32) -> Result<(), NetlinkError> {
+    if let Err(cause) = rt.set_fair_queue(index) {
+        debug!(link.index = index, error = %cause, "the tunnel's packets wait as the kernel has it: {cause}");
+    }
+    rt.set_link_up(index)
 }
 
 impl Sockets {

@@ -54,6 +54,31 @@ fn what_is_made_is_what_ip_shows() {
 }
 
 #[test]
+fn a_fair_queue_is_what_tc_shows_unless_the_kernel_has_none() {
+    needs_root();
+    let namespace = Namespace::create("queue");
+    namespace.shell("ip link add left type veth peer name right");
+
+    let set = namespace.run(|| {
+        let mut rtnetlink = Rtnetlink::open().unwrap();
+        let left = rtnetlink.find_link("left").unwrap().unwrap();
+        rtnetlink.set_fair_queue(left.index)
+    });
+
+    let shown = namespace.shell("tc qdisc show dev left root");
+    match set {
+        Ok(()) => assert!(shown.contains("fq_codel"), "{shown}"),
+        Err(refused) => {
+            assert!(
+                refused.is_missing() && refused.to_string().contains("qdisc kind is unknown"),
+                "{refused}"
+            );
+            assert!(!shown.contains("fq_codel"), "{shown}");
+        }
+    }
+}
+
+#[test]
 fn what_ip_makes_is_listed_and_deleted() {
     needs_root();
     let namespace = Namespace::create("list");

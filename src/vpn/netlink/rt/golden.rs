@@ -1,9 +1,9 @@
-//! Compares what we send with what `ip` sends (iproute2 6.1.0), taken with
+//! Compares what we send with what `ip` and `tc` send (iproute2 6.1.0), taken with
 //! `strace -e trace=sendmsg -e write=all`, without `struct nlmsghdr`. The link of the commands had index 3.
 
 use crate::vpn::netlink::buf::Buf;
 use crate::vpn::netlink::rt::link::LinkKind;
-use crate::vpn::netlink::rt::{address, link, route};
+use crate::vpn::netlink::rt::{address, link, qdisc, route};
 
 const LINK: u32 = 3;
 
@@ -74,4 +74,13 @@ fn routes_are_written_as_ip_writes_them() {
     let gateway = Some("fd00::2".parse().unwrap());
     assert_eq!(encoded(|b| route::add_body(b, "fd09::/32".parse().unwrap(), LINK, gateway)), v6);
     assert_eq!(encoded(|b| route::delete_body(b, "10.9.0.0/16".parse().unwrap(), LINK)), deleted);
+}
+
+#[test]
+fn a_fair_queue_is_set_as_tc_sets_it() {
+    // tc qdisc replace dev v0 root fq_codel
+    let captured =
+        "00000000 03000000 00000000 ffffffff 00000000 0d000100 66715f63 6f64656c 00000000 04000200";
+
+    assert_eq!(encoded(|b| qdisc::fair_queue_body(b, LINK)), nested(captured, &[9]));
 }

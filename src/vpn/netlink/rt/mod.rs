@@ -1,4 +1,4 @@
-//! The host's links, addresses and routes, over rtnetlink.
+//! The host's links, with what waits before them, addresses and routes, over rtnetlink.
 //!
 //! Each noun has its file; this one owns the socket they share. Numbers are those of `linux/rtnetlink.h`.
 
@@ -7,6 +7,7 @@ mod address;
 mod golden;
 mod link;
 mod overlap;
+mod qdisc;
 mod route;
 
 use crate::vpn::netlink::NetlinkError;
