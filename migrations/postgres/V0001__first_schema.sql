@@ -247,6 +247,7 @@ CREATE TABLE sessions (
 CREATE INDEX sessions_user_idx ON sessions (user_id, id);
 CREATE INDEX sessions_previous_idx ON sessions (previous_refresh_hash);
 CREATE INDEX sessions_expires_idx ON sessions (expires_at);
+CREATE INDEX sessions_revoked_idx ON sessions (revoked_at) WHERE revoked_at IS NOT NULL;
 
 -- Refresh tokens older than a session's last but one: whoever shows one has it from somebody else.
 CREATE TABLE spent_refresh (

@@ -12,7 +12,6 @@ use tokio::sync::oneshot;
 use tracing::Instrument;
 
 use crate::api::Api;
-use crate::api::conditional::Known;
 use crate::api::problem::Problem;
 use crate::domain::id::RequestId;
 
@@ -26,15 +25,11 @@ pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub async fn guard(State(api): State<Api>, mut request: Request, next: Next) -> Response {
     let id = request.extensions().get().copied().unwrap_or_else(|| api.new_request_id());
     request.extensions_mut().insert(id);
-    let known = Known::of(&request);
     let answer = async {
         if request.method().is_safe() { next.run(request).await } else { act(&api, next, request).await }
     };
     let answer = tokio::time::timeout(ANSWER_WITHIN, answer).await;
     let mut response = answer.unwrap_or_else(|_| too_slow());
-    if let Some(known) = known {
-        response = known.spare(response);
-    }
     if response.status().is_client_error() || response.status().is_server_error() {
         response = refusal(response, id);
     }

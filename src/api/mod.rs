@@ -19,7 +19,6 @@ use crate::runtime::tasks::{Group, Tasks};
 
 pub mod body;
 pub mod caller;
-pub mod conditional;
 pub mod front;
 pub mod idempotency;
 pub mod internal;

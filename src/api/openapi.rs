@@ -169,15 +169,7 @@ fn complete_operation(method: &str, operation: &mut Value) {
             response["headers"] = answer_headers(&name, status, has_tag, response);
         }
     }
-    let headers = operation["responses"]["200"]["headers"].clone();
-    if method == "get" && headers["ETag"].is_object() {
-        operation["responses"]["304"] = json!({ "description": UNCHANGED, "headers": headers });
-    }
 }
-
-/// `If-None-Match` is no parameter: HTTP has it passed over, not refused, where it is no list of tags.
-const UNCHANGED: &str = "The revision is one that `If-None-Match` names: nothing that is set has changed. States, usage and health \
-    may have: leave the header out to read those.";
 
 /// Which problems an operation can answer with, by what it takes.
 fn statuses(method: &str, name: &str, is_public: bool, operation: &Value) -> Vec<u16> {

@@ -144,13 +144,17 @@ impl DesiredState<'_> {
             .collect();
         let ids: Arc<[NetworkId]> = names.keys().copied().collect();
         let limit = u32::try_from(DELTA_MAX + 1).unwrap_or(u32::MAX);
-        let rows = self
+        let (rows, floor) = self
             .0
             .core
             .store
-            .read(async move |on: &mut Conn| peers::changed_since(on, &ids, known.sequence, limit).await)
+            .read(async move |on: &mut Conn| {
+                let rows = peers::changed_since(on, &ids, known.sequence, limit).await?;
+                // In the same read: a device purged since the layout was read is in no row.
+                Ok::<_, AppError>((rows, sequences::current(on, sequences::DESIRED_FLOOR).await?))
+            })
             .await?;
-        if rows.len() > DELTA_MAX {
+        if rows.len() > DELTA_MAX || known.sequence < floor {
             return self.snapshot(node, layout).await;
         }
         // Rows may be newer than the layout that was read first: the delta leads to the newest of both.

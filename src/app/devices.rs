@@ -9,6 +9,7 @@ use crate::app::device_create::refuse_over_limit;
 use crate::app::device_room::keep_few_deleted;
 use crate::app::device_rows::{DeviceItem, DeviceRow, find_row, item, live, require_rank, rows, touch};
 use crate::app::error::{AppError, Result};
+use crate::app::jobs::restorable_since;
 use crate::app::{App, Patch, Revision, expect_revision, noun};
 use crate::domain::access::{Action, Actor};
 use crate::domain::device::{Device, is_online};
@@ -166,7 +167,8 @@ impl Devices<'_> {
             .store
             .write(async move |tx: &mut Tx| {
                 let found = devices::find(tx, id).await?.filter(|device| {
-                    device.deleted_at.is_some() && scope.owner().is_none_or(|owner| owner == device.user)
+                    device.deleted_at.is_some_and(|at| at >= restorable_since(now))
+                        && scope.owner().is_none_or(|owner| owner == device.user)
                 });
                 let found = found.ok_or(AppError::not_found("deleted device"))?;
                 let owner = require_rank(tx, actor, Action::DeviceRestore, found.user).await?;

@@ -123,24 +123,29 @@ const fn retention(kept: RetentionDays) -> Duration {
     Duration::from_secs(kept.days() as u64 * 86_400)
 }
 
+/// What was deleted earlier cannot be restored any more: it may be half gone.
+pub(in crate::app) fn restorable_since(now: Timestamp) -> Timestamp {
+    now.before(DELETED_KEPT)
+}
+
+fn note_purged(kind: &'static str, purged: u64) {
+    metrics::counter!(names::PURGED_ROWS.name, "kind" => kind).increment(purged);
+    info!(purge.kind = kind, purge.rows = purged, "removed {purged} rows of {kind} whose time was over");
+}
+
 impl App {
-    /// Removes what is older than it is kept.
+    /// Removes what is older than it is kept. A kind that fails does not keep the others; the first failure is told.
     pub async fn purge_step(&self) -> Result<()> {
         let (settings, _) = self.current_settings().await?;
+        let mut failure = None;
         for old in Old::ALL {
-            let purged = self.purge(old, self.now().before(old.kept(&settings))).await?;
-            if purged > 0 {
-                self.core.devices.forget_all();
-                let kind = old.as_str();
-                metrics::counter!(names::PURGED_ROWS.name, "kind" => kind).increment(purged);
-                info!(
-                    purge.kind = kind,
-                    purge.rows = purged,
-                    "removed {purged} rows of {kind} whose time was over"
-                );
+            match self.purge(old, self.now().before(old.kept(&settings))).await {
+                Ok(0) => {}
+                Ok(purged) => note_purged(old.as_str(), purged),
+                Err(cause) => failure = failure.or(Some(cause)),
             }
         }
-        Ok(())
+        failure.map_or(Ok(()), Err)
     }
 
     async fn purge(&self, old: Old, before: Timestamp) -> Result<u64> {
@@ -152,6 +157,9 @@ impl App {
                 .write(async move |tx: &mut Tx| Ok::<_, AppError>(old.purge(tx, before).await?))
                 .await?;
             sum += purged;
+            if purged > 0 && matches!(old, Old::Devices | Old::Networks | Old::Users) {
+                self.core.devices.forget_all();
+            }
             if purged < u64::from(old.at_once()) {
                 break;
             }

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::app::ctx::Ctx;
 use crate::app::error::{AppError, Result};
+use crate::app::jobs::restorable_since;
 use crate::app::{App, Created, Revision, expect_revision, idempotency, node_networks, noun};
 use crate::domain::access::Action;
 use crate::domain::id::NetworkId;
@@ -210,7 +211,7 @@ impl Networks<'_> {
             .core
             .store
             .write(async move |tx: &mut Tx| {
-                let network = networks::undelete(tx, id, now).await?;
+                let network = networks::undelete(tx, id, restorable_since(now), now).await?;
                 refuse_overlap(tx, &network.pools, Some(id)).await?;
                 sequences::next(tx, sequences::LAYOUT).await?;
                 audit::insert(tx, &event.made(facts(&network))).await?;

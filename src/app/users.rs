@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::app::ctx::Ctx;
 use crate::app::error::{AppError, Result};
+use crate::app::jobs::restorable_since;
 use crate::app::{App, Created, Patch, Revision, expect_revision, idempotency, noun};
 use crate::domain::access::{Action, Role};
 use crate::domain::id::UserId;
@@ -230,7 +231,7 @@ impl Users<'_> {
             .core
             .store
             .write(async move |tx: &mut Tx| {
-                let user = users::undelete(tx, id, now).await?;
+                let user = users::undelete(tx, id, restorable_since(now), now).await?;
                 require_rank(&ctx, Action::UserRestore, user.role)?;
                 peers::touch_user(tx, id).await?;
                 audit::insert(tx, &event.made(facts(&user))).await?;

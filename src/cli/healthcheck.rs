@@ -46,12 +46,13 @@ pub(super) async fn readiness(settings: &Settings) -> Result<(bool, Value), Stri
 
 /// Reads a page of the running server, over the local socket if it is on, else where the API listens.
 pub(super) async fn get(settings: &Settings, path: &str) -> Result<Response<Bytes>, String> {
-    let address = match (&settings.listen.local, &settings.listen.api) {
-        (Some(local @ Address::Unix(_)), _) => local,
-        (_, Some(api)) => api,
-        (_, None) => {
-            return Err("listen.local and listen.api are both off, so nobody can be asked".to_owned());
-        }
+    let open =
+        |wanted: &str| settings.listeners().find(|(key, _)| *key == wanted).map(|(_, address)| address);
+    let local = open("listen.local").filter(|address| matches!(address, Address::Unix(_)));
+    let Some(address) = local.or_else(|| open("listen.api")).or_else(|| open("listen.agent")) else {
+        return Err(
+            "listen.local, listen.api and listen.agent are all off, so nobody can be asked".to_owned()
+        );
     };
     let answer = timeout(PATIENCE, ask(address, path)).await;
     match answer {

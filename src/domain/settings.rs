@@ -6,7 +6,8 @@ use crate::domain::name::Host;
 
 /// The settings of the service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+// What a newer version has added is passed over, so that going back to this one works.
+#[serde(default)]
 pub struct Settings {
     /// Where clients reach the node inside this appliance. No configuration is handed out without it.
     pub endpoint_host: Option<Host>,

@@ -175,7 +175,7 @@ async fn serve(
     let mut watch = Watch::new(activity.phase());
     loop {
         let limits = server.limits.now();
-        let pause = Watch::pause(&limits);
+        let pause = watch.pause(&limits);
         tokio::select! {
             biased;
             ended = connection.as_mut() => {
@@ -209,9 +209,14 @@ impl Watch {
         Self { phase, lasting: Duration::ZERO }
     }
 
-    /// Time between two looks: a phase may last that much longer than its limit, twice.
-    fn pause(limits: &ConnectionLimits) -> Duration {
-        limits.header_timeout.min(limits.idle_timeout) / 4
+    /// Time to the next look. A phase may last that much longer than its limit, and begin that much earlier than it is
+    /// seen; but thousands of idle connections are not to wake up all the time.
+    fn pause(&self, limits: &ConnectionLimits) -> Duration {
+        let limit = limits.header_timeout.min(limits.idle_timeout);
+        match self.phase {
+            Phase::Head(_) => limit / 4,
+            Phase::Idle(_) | Phase::Answering { .. } => limit,
+        }
     }
 
     /// Whether the phase has lasted as long as it may, `pause` after the last look.

@@ -174,14 +174,19 @@ pub async fn delete(
     found_or_why(tx, changed, id).await
 }
 
-/// Takes a deletion back. What clients are told may have changed meanwhile, so the configuration revision grows.
+/// Takes a deletion back that was made no earlier than `since`. What clients are told may have changed meanwhile, so the configuration revision grows.
 ///
 /// # Errors
-/// `NotFound` when the network is not deleted, `Conflict(NetworkName)`.
-pub async fn undelete(tx: &mut Tx, id: NetworkId, now: Timestamp) -> Result<Network, StoreError> {
+/// `NotFound` when there is none, `Conflict(NetworkName)`.
+pub async fn undelete(
+    tx: &mut Tx,
+    id: NetworkId,
+    since: Timestamp,
+    now: Timestamp,
+) -> Result<Network, StoreError> {
     const SQL: &str = "UPDATE networks SET deleted_at = NULL, updated_at = ?2, revision = revision + 1, \
-        config_revision = config_revision + 1 WHERE id = ?1 AND deleted_at IS NOT NULL RETURNING *";
-    tx.one(SQL, params![id, now]).await
+        config_revision = config_revision + 1 WHERE id = ?1 AND deleted_at >= ?3 RETURNING *";
+    tx.one(SQL, params![id, now, since]).await
 }
 
 /// Removes networks deleted before a time for good, with nodes' interfaces in them, at most `limit`; says how many. One

@@ -242,14 +242,14 @@ pub async fn delete(tx: &mut Tx, id: UserId, expected: i64, now: Timestamp) -> R
     found_or_why(tx, changed, id).await
 }
 
-/// Takes a deletion back.
+/// Takes a deletion back that was made no earlier than `since`.
 ///
 /// # Errors
-/// `NotFound` when the user is not deleted, `Conflict(UserLogin)` when the login was taken meanwhile.
-pub async fn undelete(tx: &mut Tx, id: UserId, now: Timestamp) -> Result<User, StoreError> {
+/// `NotFound` when there is none, `Conflict(UserLogin)` when the login was taken meanwhile.
+pub async fn undelete(tx: &mut Tx, id: UserId, since: Timestamp, now: Timestamp) -> Result<User, StoreError> {
     const SQL: &str = "UPDATE users SET deleted_at = NULL, updated_at = ?2, revision = revision + 1 \
-        WHERE id = ?1 AND deleted_at IS NOT NULL RETURNING *";
-    tx.one(SQL, params![id, now]).await
+        WHERE id = ?1 AND deleted_at >= ?3 RETURNING *";
+    tx.one(SQL, params![id, now, since]).await
 }
 
 /// Removes users deleted before a time for good, at most `limit`; says how many. One who still has devices or sessions

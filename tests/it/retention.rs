@@ -86,6 +86,9 @@ on_both! {
             sql(&house, Box::leak(age.into_boxed_str())).await;
         }
         sql(&house, "UPDATE sessions SET expires_at = 1 WHERE revoked_at IS NOT NULL").await;
+        // Already before the purge, which may take several steps.
+        assert_eq!(owner.act(&format!("{user}/restore")).await.problem(404), "not_found");
+        assert_eq!(owner.act(&format!("{network}/restore")).await.problem(404), "not_found");
 
         house.app.purge_step().await.unwrap();
 

@@ -55,7 +55,7 @@ on_all! {
         store.write(async move |tx: &mut Tx| users::delete(tx, old.id, 1, NOW).await).await.unwrap();
 
         let new = add(&store, "ada").await.unwrap();
-        let undone = store.write(async move |tx: &mut Tx| users::undelete(tx, old.id, NOW).await).await;
+        let undone = store.write(async move |tx: &mut Tx| users::undelete(tx, old.id, NOW, NOW).await).await;
 
         assert_eq!(taken.conflict(), Some(Constraint::UserLogin));
         assert_eq!(undone.unwrap_err().conflict(), Some(Constraint::UserLogin));

@@ -22,7 +22,7 @@ use crate::store::value::{ColumnNames, Kind, Row, Value};
 /// How long SQLite itself waits for a lock; only another program on the same file can hold one.
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Prepared statements kept per connection; the whole program has fewer.
+/// Prepared statements kept per connection: more than the program has, but for lists of ids of every length.
 const STATEMENTS: usize = 256;
 
 /// Virtual machine steps between two looks at the clock; about a millisecond.
@@ -125,9 +125,11 @@ impl SqliteConnection {
             return Arc::clone(columns);
         }
         let columns: ColumnNames = statement.column_names().map(Box::from).collect();
-        if known.len() < STATEMENTS {
-            known.insert(sql.into(), Arc::clone(&columns));
+        // Statements over lists of ids come in many lengths.
+        if known.len() >= STATEMENTS {
+            known.clear();
         }
+        known.insert(sql.into(), Arc::clone(&columns));
         columns
     }
 
