@@ -259,11 +259,35 @@ CREATE TABLE spent_refresh (
 );
 CREATE INDEX spent_refresh_session_idx ON spent_refresh (session_id, spent_at);
 
+-- What programs hold to speak for a user, known by the hash of a text that is shown once.
+CREATE TABLE api_tokens (
+    id TEXT COLLATE "C" NOT NULL,
+    user_id TEXT COLLATE "C" NOT NULL,
+    token_hash BYTEA NOT NULL,
+    name TEXT COLLATE "C" NOT NULL,
+    -- Actions of the access table, or 'all'; words with a blank between, as are the ranges of addresses below.
+    scopes TEXT COLLATE "C" NOT NULL,
+    allowed_from TEXT COLLATE "C" NOT NULL,
+    expires_at BIGINT,
+    last_used_at BIGINT,
+    search TEXT COLLATE "C" NOT NULL,
+    created_at BIGINT NOT NULL,
+    CONSTRAINT api_tokens_pkey PRIMARY KEY (id),
+    CONSTRAINT api_tokens_user_fkey FOREIGN KEY (user_id) REFERENCES users (id) ON DELETE CASCADE,
+    CONSTRAINT api_tokens_token_hash_key UNIQUE (token_hash)
+);
+CREATE INDEX api_tokens_user_idx ON api_tokens (user_id, id);
+CREATE INDEX api_tokens_name_idx ON api_tokens (name, id);
+CREATE INDEX api_tokens_created_idx ON api_tokens (created_at, id);
+CREATE INDEX api_tokens_expires_idx ON api_tokens (expires_at) WHERE expires_at IS NOT NULL;
+
 CREATE TABLE audit_events (
     id TEXT COLLATE "C" NOT NULL,
     at BIGINT NOT NULL,
     actor_kind TEXT COLLATE "C" NOT NULL,
     actor_id TEXT COLLATE "C",
+    -- The token by which that user acted, where it was one.
+    api_token_id TEXT COLLATE "C",
     action TEXT COLLATE "C" NOT NULL,
     target_kind TEXT COLLATE "C" NOT NULL,
     target_id TEXT COLLATE "C",

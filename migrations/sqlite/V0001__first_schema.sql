@@ -259,11 +259,35 @@ CREATE TABLE spent_refresh (
 ) STRICT;
 CREATE INDEX spent_refresh_session_idx ON spent_refresh (session_id, spent_at);
 
+-- What programs hold to speak for a user, known by the hash of a text that is shown once.
+CREATE TABLE api_tokens (
+    id TEXT NOT NULL,
+    user_id TEXT NOT NULL,
+    token_hash BLOB NOT NULL,
+    name TEXT NOT NULL,
+    -- Actions of the access table, or 'all'; words with a blank between, as are the ranges of addresses below.
+    scopes TEXT NOT NULL,
+    allowed_from TEXT NOT NULL,
+    expires_at INTEGER,
+    last_used_at INTEGER,
+    search TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    CONSTRAINT api_tokens_pkey PRIMARY KEY (id),
+    CONSTRAINT api_tokens_user_fkey FOREIGN KEY (user_id) REFERENCES users (id) ON DELETE CASCADE,
+    CONSTRAINT api_tokens_token_hash_key UNIQUE (token_hash)
+) STRICT;
+CREATE INDEX api_tokens_user_idx ON api_tokens (user_id, id);
+CREATE INDEX api_tokens_name_idx ON api_tokens (name, id);
+CREATE INDEX api_tokens_created_idx ON api_tokens (created_at, id);
+CREATE INDEX api_tokens_expires_idx ON api_tokens (expires_at) WHERE expires_at IS NOT NULL;
+
 CREATE TABLE audit_events (
     id TEXT NOT NULL,
     at INTEGER NOT NULL,
     actor_kind TEXT NOT NULL,
     actor_id TEXT,
+    -- The token by which that user acted, where it was one.
+    api_token_id TEXT,
     action TEXT NOT NULL,
     target_kind TEXT NOT NULL,
     target_id TEXT,

@@ -1,4 +1,4 @@
-//! Finds out who asks: a session's token, the machine's administrator on the local socket, or nobody.
+//! Finds out who asks: a session's token, a program's token, the machine's administrator on the local socket, or nobody.
 //!
 //! Invariant: a token that is not good is refused, never taken for nobody.
 
@@ -37,7 +37,7 @@ impl FromRequestParts<Api> for Ctx {
         let actor = match credentials(&parts.headers)? {
             Some(value) => {
                 let token = after_scheme(value, "bearer").ok_or_else(wrong_scheme)?;
-                api.app().sessions().authenticate(token).await.map_err(refused)?
+                api.app().authenticate(token, origin.address).await.map_err(refused)?
             }
             None if origin.is_host => Actor::Host,
             None => return Err(Problem::unauthenticated("sign in first", "Bearer")),
@@ -59,7 +59,7 @@ pub struct Standing {
 impl Standing {
     /// Judges again.
     pub async fn confirm(self) -> Result<(), Problem> {
-        self.app.sessions().confirm(self.actor).await.map_err(refused)
+        self.app.confirm(self.actor).await.map_err(refused)
     }
 }
 

@@ -61,8 +61,9 @@ pub fn document() -> Value {
 const INTRODUCTION: &str = "\
 The API of a CasperVPN appliance.\n\n\
 **Signing in.** `POST /api/v1/sessions` gives an access token for `Authorization: Bearer …`, good for ten minutes, and a \
-refresh token for the next pair. On the local socket root and the server's own account need no token.\n\n\
-**Changes.** Every thing has a revision, which is its `ETag`. PATCH and DELETE need it in `If-Match`: 428 without, 412 \
+refresh token for the next pair. Programs hold an API token instead, `cvpn_…`, which stands in the same header and does \
+what both its scopes and its user's role allow. On the local socket root and the server's own account need no token.\n\n\
+**Changes.** Every thing that can be changed has a revision, which is its `ETag`. PATCH and DELETE need it in `If-Match`: 428 without, 412 \
 when somebody else was faster. Creates take an `Idempotency-Key`, so that they can be repeated without harm.\n\n\
 **Lists.** `limit`, `sort` and `q` choose; `next` of a page is `after` of the next one, and null on the last.\n\n\
 **Errors** are problem documents (RFC 9457, `application/problem+json`). `code` is for programs, `detail` for people, \
@@ -77,6 +78,7 @@ const TAGS: &[(&str, &str)] = &[
     ("nodes", "The servers that carry tunnels, and their places in networks."),
     ("devices", "WireGuard peers: their state, their configuration, what they move."),
     ("sessions", "Signing in and out."),
+    ("api-tokens", "What programs hold to speak for a user."),
     ("me", "One's own account."),
     ("audit", "Who did what."),
     ("system", "The service itself."),
@@ -132,7 +134,7 @@ const PROBLEMS: &[(u16, &str, &str, &str)] = &[
 ];
 
 /// Operations without an id in their path that look for something by another name.
-const AMONG_OTHERS: &[&str] = &["link_redeem", "me_get", "session_list"];
+const AMONG_OTHERS: &[&str] = &["link_redeem", "me_get", "session_list", "api_token_list"];
 /// Operations where tries are counted: each takes a secret that could be guessed.
 const LIMITED: &[&str] = &["session_create", "me_set_password"];
 /// Public operations that take a proof, and so can find it wanting.
@@ -163,7 +165,8 @@ fn complete_operation(method: &str, operation: &mut Value) {
                 json!({ "$ref": format!("#/components/responses/{word}") });
         }
     }
-    let has_tag = takes(operation, "header", "If-Match") || name.ends_with("_get") && !is_public;
+    let has_tag = !UNREVISED.contains(&name.as_str())
+        && (takes(operation, "header", "If-Match") || name.ends_with("_get") && !is_public);
     for (status, response) in operation["responses"].as_object_mut().into_iter().flatten() {
         if status.starts_with('2') {
             response["headers"] = answer_headers(&name, status, has_tag, response);
@@ -207,8 +210,8 @@ fn answer_headers(name: &str, status: &str, has_tag: bool, response: &Value) -> 
         text("Names the request.", "01983f6e-7b3a-7c00-8000-000000000000"),
     );
     let has_body = response.get("content").is_some();
-    let is_create = status == "201" && name.ends_with("_create") && REVISED.contains(&name);
-    if has_body && (is_create || has_tag && name != "system_get") {
+    let is_create = status == "201" && REPEATABLE.contains(&name);
+    if has_body && (has_tag || is_create && !UNREVISED.contains(&name)) {
         headers.insert("ETag".to_owned(), text("The revision, for `If-Match`.", "\"3\""));
     }
     if is_create {
@@ -224,15 +227,24 @@ fn answer_headers(name: &str, status: &str, has_tag: bool, response: &Value) -> 
     Value::Object(headers)
 }
 
-/// Creates of things that have revisions.
-const REVISED: &[&str] =
-    &["user_create", "network_create", "node_create", "node_network_create", "device_create"];
+/// Creates that can be repeated.
+const REPEATABLE: &[&str] = &[
+    "user_create",
+    "network_create",
+    "node_create",
+    "node_network_create",
+    "device_create",
+    "api_token_create",
+];
+
+/// Operations on things without revisions, whose names would have one think otherwise.
+const UNREVISED: &[&str] = &["system_get", "api_token_get", "api_token_create"];
 
 fn security_schemes() -> Value {
     json!({
         "bearer": {
             "type": "http", "scheme": "bearer", "bearerFormat": "JWT",
-            "description": "The access token of `POST /api/v1/sessions`.",
+            "description": "The access token of `POST /api/v1/sessions`, or an API token: `cvpn_…`, of `POST /api/v1/api-tokens`.",
         },
         "setup": {
             "type": "apiKey", "in": "header", "name": "Authorization",
@@ -411,7 +423,7 @@ mod tests {
     #[test]
     fn every_list_says_what_it_can_be_asked() {
         let document = document();
-        let lists = ["user_list", "network_list", "node_list", "device_list", "audit_list"];
+        let lists = ["user_list", "network_list", "node_list", "device_list", "audit_list", "api_token_list"];
         for (.., operation) in operations(&document) {
             if lists.contains(&operation["operationId"].as_str().unwrap()) {
                 assert!(["limit", "after", "sort", "q"].iter().all(|name| takes(operation, "query", name)));

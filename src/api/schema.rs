@@ -14,14 +14,15 @@ use crate::api::number::{
     ByteLimit, Day, DeviceLimit, NewPassword, NodeCapacity, Once, Shown, UseSeconds, Word,
 };
 use crate::domain::access::Role;
+use crate::domain::api_token::Scope;
 use crate::domain::audit::Outcome;
 use crate::domain::device::{DeviceReason, DeviceState};
 use crate::domain::id::{
-    AuditEventId, DeviceId, NetworkId, NodeId, NodeNetworkId, RequestId, SessionId, UserId,
+    ApiTokenId, AuditEventId, DeviceId, NetworkId, NodeId, NodeNetworkId, RequestId, SessionId, UserId,
 };
 use crate::domain::key::PublicKey;
 use crate::domain::name::{
-    DeviceName, DisplayName, Host, Location, Login, NetworkName, NodeName, Note, SearchText,
+    ApiTokenName, DeviceName, DisplayName, Host, Location, Login, NetworkName, NodeName, Note, SearchText,
 };
 use crate::domain::network::Mtu;
 use crate::domain::node::{InterfaceName, NodeState, Port};
@@ -105,12 +106,14 @@ texts! {
     NodeNetworkId as "NodeNetworkId": exactly(ID), 36, 36, Some("uuid"), AN_ID, "Names a node's place in a network.";
     DeviceId as "DeviceId": exactly(ID), 36, 36, Some("uuid"), AN_ID, "Names a device.";
     SessionId as "SessionId": exactly(ID), 36, 36, Some("uuid"), AN_ID, "Names a session.";
+    ApiTokenId as "ApiTokenId": exactly(ID), 36, 36, Some("uuid"), AN_ID, "Names an API token.";
     AuditEventId as "AuditEventId": exactly(ID), 36, 36, Some("uuid"), AN_ID, "Names an event of the audit.";
     RequestId as "RequestId": exactly(ID), 36, 36, Some("uuid"), AN_ID, "Names a request, in the answer and in the log.";
     Login as "Login": exactly("^[A-Za-z0-9][A-Za-z0-9._@+-]{1,63}$"), 2, 64, None, "ada",
         "What a user signs in with; kept in lower case.";
     DisplayName as "DisplayName": free(), 1, DisplayName::MAX_CHARS, None, "Ada Lovelace", "How a user is shown.";
     DeviceName as "DeviceName": free(), 1, DeviceName::MAX_CHARS, None, "laptop", "What a device is called.";
+    ApiTokenName as "ApiTokenName": free(), 1, ApiTokenName::MAX_CHARS, None, "backup", "What an API token is called.";
     NetworkName as "NetworkName": free(), 1, NetworkName::MAX_CHARS, None, "office", "What a network is called.";
     NodeName as "NodeName": free(), 1, NodeName::MAX_CHARS, None, "fra-1", "What a node is called.";
     Location as "Location": free_or_empty(), 0, Location::MAX_CHARS, None, "Frankfurt", "Where a node stands.";
@@ -218,6 +221,19 @@ words! {
     Outcome: Done Refused, "How an act ended.";
 }
 
+impl PartialSchema for Scope {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .enum_values(Some(Self::every().map(|scope| scope.to_string())))
+            .examples([json!("device_list")])
+            .description(Some("What an API token may do: an operation's id, or `all`."))
+            .into()
+    }
+}
+
+impl ToSchema for Scope {}
+
 /// Reads a field that may be absent but not null.
 pub fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Option<T>, D::Error> {
     T::deserialize(from).map(Some)
@@ -254,8 +270,8 @@ mod tests {
     fn every_example_and_every_bound_is_accepted_by_its_type() {
         for (word, value) in text_examples().into_iter().chain(number_examples()) {
             let ok = readers!(word, &value;
-                UserId NetworkId NodeId NodeNetworkId DeviceId SessionId AuditEventId RequestId Login DisplayName
-                DeviceName NetworkName NodeName Location Note SearchText Host InterfaceName PublicKey Timestamp Cursor
+                UserId NetworkId NodeId NodeNetworkId DeviceId SessionId ApiTokenId AuditEventId RequestId Login DisplayName
+                ApiTokenName DeviceName NetworkName NodeName Location Note SearchText Host InterfaceName PublicKey Timestamp Cursor
                 Pool Day Word NewPassword Shown Mtu Port Limit ByteLimit UseSeconds DeviceLimit NodeCapacity
                 RetentionDays);
 

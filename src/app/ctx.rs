@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use crate::app::error::{AppError, Result};
-use crate::domain::access::{Action, Actor, Reach};
+use crate::domain::access::{Action, Actor, Means, Reach};
 use crate::domain::id::{RequestId, UserId};
 
 /// The context of one request or one job.
@@ -82,13 +82,27 @@ impl Ctx {
                 action,
                 why: "this is about one's own account, and the machine's administrator has none; sign in as a user",
             }),
-            Actor::User { .. } | Actor::Anonymous => self.actor.user().ok_or_else(|| self.refuse(action)),
+            Actor::User { id, .. } => self.scope(action).map(|_| id),
+            Actor::Anonymous => Err(self.refuse(action)),
         }
+    }
+
+    /// Requires that whoever acts has signed in, or is the host: this is not for a program with a token.
+    pub fn require_no_token(&self, action: Action, why: &'static str) -> Result<()> {
+        if self.actor.api_token().is_none() { Ok(()) } else { Err(AppError::Forbidden { action, why }) }
     }
 
     fn refuse(&self, action: Action) -> AppError {
         match self.actor {
             Actor::Anonymous => AppError::Unauthenticated { why: "sign in first" },
+            Actor::User { by: Means::Token(..), .. } if !action.is_for_tokens() => AppError::Forbidden {
+                action,
+                why: "no API token may act on tokens, passwords or sessions; sign in for that",
+            },
+            Actor::User { by: Means::Token(_, scopes), .. } if !scopes.allow(action) => AppError::Forbidden {
+                action,
+                why: "this is not among the API token's scopes; make a token that has it",
+            },
             Actor::User { .. } | Actor::Host | Actor::System => {
                 AppError::Forbidden { action, why: "your role does not allow this; ask an owner or admin" }
             }
@@ -100,14 +114,14 @@ impl Ctx {
 mod tests {
     use super::{Ctx, Scope};
     use crate::app::error::AppError;
-    use crate::domain::access::{Action, Actor, Role};
+    use crate::domain::access::{Action, Actor, Means, Role};
     use crate::domain::id::{SessionId, UserId};
     use uuid::Uuid;
 
     fn member() -> Ctx {
         let id = UserId::new(Uuid::from_u128(7));
-        let session = SessionId::new(Uuid::from_u128(8));
-        Ctx { actor: Actor::User { id, role: Role::Member, session }, ..Ctx::system() }
+        let by = Means::Session(SessionId::new(Uuid::from_u128(8)));
+        Ctx { actor: Actor::User { id, role: Role::Member, by }, ..Ctx::system() }
     }
 
     #[test]

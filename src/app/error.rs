@@ -179,6 +179,7 @@ fn conflict(constraint: Constraint, error: StoreError) -> AppError {
             AppError::conflict("in_use", "another thing refers to this one, or what it refers to is gone")
         }
         Constraint::SessionToken
+        | Constraint::ApiToken
         | Constraint::LinkToken
         | Constraint::JoinToken
         | Constraint::Id

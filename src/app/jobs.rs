@@ -11,11 +11,16 @@ use crate::domain::settings::{RetentionDays, Settings};
 use crate::domain::time::Timestamp;
 use crate::store::backend::Tx;
 use crate::store::error::StoreError;
-use crate::store::{audit, devices, idempotency, links, networks, outbox, sessions, usage, users};
+use crate::store::{
+    api_tokens, audit, devices, idempotency, links, networks, outbox, sessions, usage, users,
+};
 use crate::telemetry::names;
 
 /// How long an ended session, or a link, can be told from one that never was.
 const ENDED_KEPT: Duration = days(7);
+
+/// How long an expired API token is listed, so that whoever wonders why a program stopped finds the reason.
+const EXPIRED_TOKENS_KEPT: Duration = days(30);
 
 /// How long a delete can be undone: a month of absence, after which names, keys, addresses and ports are free again.
 const DELETED_KEPT: Duration = days(30);
@@ -38,6 +43,7 @@ enum Old {
     IdempotencyKeys,
     Links,
     Sessions,
+    ApiTokens,
     Outbox,
     AuditEvents,
     DailyUsage,
@@ -47,10 +53,11 @@ enum Old {
 }
 
 impl Old {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::IdempotencyKeys,
         Self::Links,
         Self::Sessions,
+        Self::ApiTokens,
         Self::Outbox,
         Self::AuditEvents,
         Self::DailyUsage,
@@ -65,6 +72,7 @@ impl Old {
             Self::IdempotencyKeys => "idempotency_keys",
             Self::Links => "links",
             Self::Sessions => "sessions",
+            Self::ApiTokens => "api_tokens",
             Self::Outbox => "outbox",
             Self::AuditEvents => "audit_events",
             Self::DailyUsage => "usage_daily",
@@ -78,6 +86,7 @@ impl Old {
         match self {
             Self::IdempotencyKeys => KEPT,
             Self::Links | Self::Sessions => ENDED_KEPT,
+            Self::ApiTokens => EXPIRED_TOKENS_KEPT,
             Self::Outbox => OUTBOX_KEPT,
             Self::AuditEvents => retention(settings.audit_retention_days),
             Self::DailyUsage => retention(settings.usage_retention_days),
@@ -91,6 +100,7 @@ impl Old {
             Self::IdempotencyKeys
             | Self::Links
             | Self::Sessions
+            | Self::ApiTokens
             | Self::Outbox
             | Self::AuditEvents
             | Self::DailyUsage
@@ -105,6 +115,7 @@ impl Old {
             Self::IdempotencyKeys => idempotency::purge(tx, before, limit).await,
             Self::Links => links::purge(tx, before, limit).await,
             Self::Sessions => sessions::purge(tx, before, limit).await,
+            Self::ApiTokens => api_tokens::purge(tx, before, limit).await,
             Self::Outbox => outbox::purge(tx, before, limit).await,
             Self::AuditEvents => audit::purge(tx, before, limit).await,
             Self::DailyUsage => usage::purge_daily(tx, before, limit).await,

@@ -6,7 +6,7 @@ use crate::app::error::{AppError, Result};
 use crate::app::login_limit::Account;
 use crate::app::sessions::{too_many, work_error};
 use crate::app::users::{UserItem, live};
-use crate::domain::access::{Action, Actor};
+use crate::domain::access::{Action, Actor, Means};
 use crate::domain::id::UserId;
 use crate::domain::time::Timestamp;
 use crate::secrets::password::{Password, PasswordHash, Verdict};
@@ -85,7 +85,7 @@ fn wrong() -> AppError {
 
 /// Requires that the session which asks has not been ended meanwhile.
 async fn require_session(on: &mut Conn, actor: &Actor, now: Timestamp) -> Result<()> {
-    let Actor::User { session, .. } = actor else { return Ok(()) };
+    let Actor::User { by: Means::Session(session), .. } = actor else { return Ok(()) };
     match sessions::find(on, *session).await? {
         Some(session) if session.is_live(now) => Ok(()),
         Some(_) | None => Err(AppError::Unauthenticated { why: "the session has ended; sign in again" }),

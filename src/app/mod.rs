@@ -14,9 +14,10 @@ use crate::app::device_rows::DeviceRow;
 use crate::app::devices::Devices;
 use crate::app::error::{AppError, Result};
 use crate::app::login_limit::LoginLimit;
+use crate::app::token_uses::TokenUses;
 use crate::cache::memory::Memory;
 use crate::domain::audit::AuditEvent;
-use crate::domain::id::{AuditEventId, DeviceId, SessionId};
+use crate::domain::id::{ApiTokenId, AuditEventId, DeviceId, SessionId};
 use crate::domain::time::Timestamp;
 use crate::runtime::clock::Clock;
 use crate::secrets::jwt::{AccessClaims, AccessTokens};
@@ -24,6 +25,7 @@ use crate::secrets::password::PasswordWork;
 use crate::secrets::seal::Keyring;
 use crate::store::backend::Store;
 
+pub mod api_tokens;
 pub mod audit;
 pub mod ctx;
 pub mod desired;
@@ -47,6 +49,7 @@ pub mod sessions;
 pub mod settings;
 pub mod setup;
 pub mod system;
+mod token_uses;
 pub mod usage;
 pub mod users;
 
@@ -80,6 +83,12 @@ pub(in crate::app) struct Core {
     authorities: Memory<SessionId, Arc<sessions::Authority>>,
     /// Access tokens that were verified lately, by their hash. A change of signing keys must empty it.
     verified: Memory<[u8; 32], AccessClaims>,
+    /// Which API token has which hash. A token keeps its hash for life.
+    token_ids: Memory<[u8; 32], ApiTokenId>,
+    /// API tokens that were used lately, with the account behind each.
+    bearers: Memory<ApiTokenId, Arc<api_tokens::Bearer>>,
+    /// Uses of API tokens that are not written down yet.
+    token_uses: TokenUses,
     /// What is not in the database.
     facts: Facts,
     /// Where the pages are served, once they are.
@@ -103,6 +112,7 @@ pub struct Facts {
 /// Rows kept in memory for a while, so that a busy client costs no query each time.
 const CACHED_DEVICES: u64 = 10_000;
 const CACHED_SESSIONS: u64 = 10_000;
+const CACHED_TOKENS: u64 = 10_000;
 /// The longest a replica may go on with a row that another one has changed.
 const CACHED_FOR: Duration = Duration::from_secs(30);
 
@@ -151,6 +161,11 @@ impl App {
     /// Sessions.
     pub const fn sessions(&self) -> sessions::Sessions<'_> {
         sessions::Sessions(self)
+    }
+
+    /// API tokens.
+    pub const fn api_tokens(&self) -> api_tokens::ApiTokens<'_> {
+        api_tokens::ApiTokens(self)
     }
 
     /// One's own account.

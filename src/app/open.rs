@@ -8,7 +8,8 @@ use tokio::sync::watch;
 use zeroize::Zeroizing;
 
 use crate::app::login_limit::{LoginLimit, LoginRates};
-use crate::app::{App, CACHED_DEVICES, CACHED_FOR, CACHED_SESSIONS, Core, Facts, HostRanges};
+use crate::app::token_uses::TokenUses;
+use crate::app::{App, CACHED_DEVICES, CACHED_FOR, CACHED_SESSIONS, CACHED_TOKENS, Core, Facts, HostRanges};
 use crate::cache::memory::Memory;
 use crate::domain::id::NodeId;
 use crate::domain::node::NewNode;
@@ -120,6 +121,9 @@ impl App {
             devices: Memory::new(CACHED_DEVICES, CACHED_FOR),
             authorities: Memory::new(CACHED_SESSIONS, CACHED_FOR),
             verified: Memory::new(CACHED_SESSIONS, ACCESS_TTL),
+            token_ids: Memory::new(CACHED_TOKENS, ACCESS_TTL),
+            bearers: Memory::new(CACHED_TOKENS, CACHED_FOR),
+            token_uses: TokenUses::default(),
             facts: parts.facts,
             pages: OnceLock::new(),
         };

@@ -13,7 +13,7 @@ use crate::app::App;
 use crate::app::ctx::Ctx;
 use crate::app::error::{AppError, Result};
 use crate::app::login_limit::{Account as LimitedAccount, RetryAfter};
-use crate::domain::access::{Action, Actor};
+use crate::domain::access::{Action, Actor, Means};
 use crate::domain::id::{SessionId, UserId};
 use crate::domain::session::{IDLE_FOR, LIVE_PER_USER, Session};
 use crate::domain::time::Timestamp;
@@ -97,19 +97,19 @@ impl Sessions<'_> {
         let good =
             user.id == grant.user && user.epoch == grant.epoch && is_able(user, now) && session.is_live(now);
         if good {
-            Ok(Actor::User { id: user.id, role: user.role, session: session.id })
+            Ok(Actor::User { id: user.id, role: user.role, by: Means::Session(session.id) })
         } else {
             Err(REFUSED)
         }
     }
 
     /// Refuses who was let in before and would not be now.
-    pub async fn confirm(&self, actor: Actor) -> Result<()> {
-        let Actor::User { id, role, session } = actor else { return Ok(()) };
+    pub(in crate::app) async fn confirm(&self, actor: Actor, session: SessionId) -> Result<()> {
         let now = self.0.now();
         let authority = self.authority(session).await?.ok_or(REFUSED)?;
         let Authority { user, session } = authority.as_ref();
-        let good = user.id == id && user.role == role && is_able(user, now) && session.is_live(now);
+        let same = actor == Actor::User { id: user.id, role: user.role, by: Means::Session(session.id) };
+        let good = same && is_able(user, now) && session.is_live(now);
         if good { Ok(()) } else { Err(REFUSED) }
     }
 
@@ -300,7 +300,7 @@ impl Sessions<'_> {
 }
 
 /// Whether the account may sign in and stay signed in.
-fn is_able(user: &User, now: Timestamp) -> bool {
+pub(in crate::app) fn is_able(user: &User, now: Timestamp) -> bool {
     user.deleted_at.is_none() && user.state(now) == UserState::Active
 }
 

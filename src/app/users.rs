@@ -17,7 +17,7 @@ use crate::domain::user::{NewUser, User, UserState};
 pub use crate::secrets::password::{Password, PasswordRule};
 use crate::store::backend::{Conn, Tx};
 pub use crate::store::users::{UserFilter, UserSort};
-use crate::store::{audit, peers, sessions, users};
+use crate::store::{api_tokens, audit, peers, sessions, users};
 
 /// The use cases of users.
 #[derive(Debug, Clone, Copy)]
@@ -68,6 +68,10 @@ pub struct UpdateUser {
     pub device_limit: Patch<u32>,
 }
 
+/// With another account's password, or with another role, a program could do what its token may not.
+const NO_PASSWORD: &str = "no API token may set a password; leave it out, and set it when you have signed in";
+const NO_ROLE: &str = "no API token may change a role; sign in for that";
+
 impl Users<'_> {
     /// A page of the users this actor may see.
     pub async fn list(
@@ -100,6 +104,9 @@ impl Users<'_> {
     /// Makes a user.
     pub async fn create(&self, ctx: &Ctx, request: CreateUser) -> Result<Created<UserItem>> {
         ctx.require(Action::UserCreate)?;
+        if request.password.is_some() {
+            ctx.require_no_token(Action::UserCreate, NO_PASSWORD)?;
+        }
         require_rank(ctx, Action::UserCreate, request.role)?;
         let app = self.0;
         let now = app.now();
@@ -141,6 +148,7 @@ impl Users<'_> {
     ) -> Result<UserItem> {
         ctx.require(Action::UserUpdate)?;
         if let Some(role) = request.role {
+            ctx.require_no_token(Action::UserUpdate, NO_ROLE)?;
             require_rank(ctx, Action::UserUpdate, role)?;
         }
         self.change(ctx, Action::UserUpdate, id, move |user| {
@@ -210,6 +218,7 @@ impl Users<'_> {
                 users::delete(tx, id, revision, now).await?;
                 keep_an_owner(tx, user.role).await?;
                 sessions::revoke_of_user(tx, id, None, now).await?;
+                api_tokens::delete_of_user(tx, id).await?;
                 peers::touch_user(tx, id).await?;
                 audit::insert(tx, &event.removed(facts(&user))).await?;
                 Ok::<_, AppError>(())
@@ -285,6 +294,7 @@ impl App {
     /// After a user changed: whatever was known of devices and sessions may be wrong.
     pub(in crate::app) fn user_changed(&self) {
         self.core.authorities.forget_all();
+        self.core.bearers.forget_all();
         self.core.devices.forget_all();
         self.publish();
     }

@@ -32,6 +32,7 @@ const ROW: &[Column] = &[
     ("AT", "/at"),
     ("ACTOR", "/actor_kind"),
     ("USER", "/actor_id"),
+    ("API TOKEN", "/api_token_id"),
     ("ACTION", "/action"),
     ("OUTCOME", "/outcome"),
     ("TARGET", "/target_kind"),

@@ -2,6 +2,7 @@
 //!
 //! Invariant: a verb reads and changes the service through `/api/v1` alone, whether the server runs or not.
 
+mod api_token;
 mod ask;
 mod audit;
 mod client;
@@ -130,6 +131,9 @@ enum ApiVerb {
     /// Sessions: clients that are signed in.
     #[command(subcommand)]
     Session(session::SessionVerb),
+    /// API tokens: what programs hold to speak for a user.
+    #[command(subcommand)]
+    ApiToken(api_token::ApiTokenVerb),
     /// The audit: who did what.
     #[command(subcommand)]
     Audit(audit::AuditVerb),
@@ -235,6 +239,7 @@ impl ApiVerb {
             Self::Node(verb) => verb.run(on).await,
             Self::Device(verb) => verb.run(on).await,
             Self::Session(verb) => verb.run(on).await,
+            Self::ApiToken(verb) => verb.run(on).await,
             Self::Audit(verb) => verb.run(on).await,
             Self::Settings(verb) => verb.run(on).await,
         }

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use crate::cli::Asked;
+use crate::cli::api_token;
 use crate::cli::device_config::NewFile;
 use crate::cli::failure::{Failure, note};
 use crate::cli::output::Column;
@@ -35,7 +36,7 @@ struct Plan {
     endpoint: Endpoint,
     network: Network,
     device: Option<Device>,
-    /// A new file for a session of the owner: what POST /api/v1/sessions answers, as JSON.
+    /// A new file for an API token of the owner: the bare token in one line.
     token_file: Option<PathBuf>,
 }
 
@@ -101,7 +102,7 @@ Example:
 
 where setup.toml is
 
-  token_file = \"/etc/caspervpn/owner.session.json\"   # optional: a session of the owner, as POST /api/v1/sessions gives it
+  token_file = \"/etc/caspervpn/owner.token\"      # optional: a new file for an API token of the owner
 
   [owner]
   login = \"ada\"
@@ -122,8 +123,8 @@ where setup.toml is
   name = \"laptop\"
   public_key = \"…\"                              # wg genkey | tee key | wg pubkey
 
-Relative paths start where setup.toml is. The refresh_token of the token file gets new tokens from
-POST /api/v1/sessions/refresh.";
+Relative paths start where setup.toml is. The token may do whatever the owner may but act on tokens, passwords and
+sessions, and does not expire; only the file's owner can read it. `caspervpn api-token` makes narrower ones.";
 
 const DONE: &[Column] = &[
     ("OWNER", "/user_id"),
@@ -132,6 +133,9 @@ const DONE: &[Column] = &[
     ("DEVICE IPV4", "/device/ipv4"),
     ("DEVICE IPV6", "/device/ipv6"),
 ];
+
+/// What the token of the token file is called.
+const TOKEN_NAME: &str = "unattended setup";
 
 const LINK: &[Column] = &[("LINK", "/url"), ("GOOD UNTIL", "/expires_at")];
 
@@ -175,9 +179,8 @@ pub(super) async fn run(args: &SetupArgs, on: &Asked) -> Result<(), Failure> {
     }
     let done = on.client.post("/api/v1/setup", Some(body)).await?.body;
     if let Some(file) = token_file {
-        let sign_in = json!({ "login": plan.owner.login, "password": *password });
-        let session = on.client.post("/api/v1/sessions", Some(sign_in)).await?.body;
-        file.keep(&format!("{session:#}\n"))?;
+        let token = json!({ "name": TOKEN_NAME, "user_id": done["user_id"], "scopes": ["all"] });
+        api_token::write(&mut on.client.post("/api/v1/api-tokens", Some(token)).await?.body, file)?;
     }
     on.form.one(&done, DONE)?;
     note_endpoint(Some(&plan.endpoint.host));

@@ -30,6 +30,7 @@ use crate::edge::live_limits::LiveLimits;
 use crate::edge::server::Server;
 use crate::runtime::job::{Job, Jobs};
 use crate::runtime::readiness::{OutOfOrder, Readiness, Stage, Weight};
+use crate::runtime::tasks::Tasks;
 use crate::telemetry::chain::chain;
 use crate::telemetry::logging::LevelControl;
 use crate::telemetry::metrics::{Metrics, MetricsError};
@@ -149,6 +150,7 @@ async fn run(
     let site = Site { app: app.clone(), tasks: tasks.clone(), readiness: readiness.clone(), metrics };
     // Every address is taken before the first request is answered: a busy port must not leave half a service.
     let listeners = open_listeners(settings, &mut passed)?;
+    note_token_uses(tasks, &jobs, app);
     if settings.server.has(Role::Worker) {
         start_jobs(&jobs, app);
     }
@@ -271,6 +273,25 @@ fn start_jobs(jobs: &Jobs, app: &App) {
 }
 
 const PURGE_EVERY: Duration = Duration::from_secs(600);
+
+/// Writes down when the API tokens that this process saw were last used. Entered before the listeners, so that in a drain
+/// the last time comes after the last request.
+fn note_token_uses(tasks: &Tasks, jobs: &Jobs, app: &App) {
+    let (app, at_end) = (app.clone(), app.clone());
+    drop(tasks.spawn_once("last-token-uses", move |stop| async move {
+        stop.cancelled().await;
+        if let Err(cause) = at_end.token_use_step().await {
+            warn!(error = %chain(&cause), "when API tokens were last used is known only up to a minute ago");
+        }
+    }));
+    jobs.start(Job::new("token-uses", NOTE_USES_EVERY, move || {
+        let app = app.clone();
+        async move { app.token_use_step().await }
+    }));
+}
+
+/// As closely as the last use of an API token is known.
+const NOTE_USES_EVERY: Duration = Duration::from_secs(60);
 
 /// Counts the devices of each state for the metrics: a query of all devices, so not at each scrape.
 async fn count_devices(app: App) -> Result<(), AppError> {

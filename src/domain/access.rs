@@ -6,7 +6,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::id::{SessionId, UserId};
+use crate::domain::api_token::Scopes;
+use crate::domain::id::{ApiTokenId, SessionId, UserId};
 
 /// What a user is to the service, from most to least power.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -203,6 +204,14 @@ access_table! {
     SessionList = "session_list":                   All All Own Own All Own;
     /// End a session.
     SessionDelete = "session_delete":               All All Own Own Own Own;
+    /// List API tokens.
+    ApiTokenList = "api_token_list":                All All Own Own All Own;
+    /// Read what an API token may do; never the token itself.
+    ApiTokenGet = "api_token_get":                  All All Own Own All Own;
+    /// Make an API token for oneself.
+    ApiTokenCreate = "api_token_create":            Own Own Own Own Own Own;
+    /// Delete an API token.
+    ApiTokenDelete = "api_token_delete":            All All Own Own Own Own;
 
     /// Read the audit.
     AuditList = "audit_list":                       All All None None All None;
@@ -216,21 +225,56 @@ access_table! {
     SetupLinkCreate = "setup_link_create":          None None None None None None;
 }
 
+/// What no API token may do, whatever its scopes: acts on that by which people and programs get in. Somebody with a
+/// token could otherwise make a wider one of it, or one that outlives it.
+pub const NEEDS_SESSION: &[Action] = &[
+    Action::UserSetPassword,
+    Action::MeSetPassword,
+    Action::SessionList,
+    Action::SessionDelete,
+    Action::ApiTokenList,
+    Action::ApiTokenGet,
+    Action::ApiTokenCreate,
+    Action::ApiTokenDelete,
+    Action::SetupLinkCreate,
+];
+
+impl Action {
+    /// The action of an operation's id.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|action| action.as_str() == name)
+    }
+
+    /// Whether an API token may do it, given the scope.
+    pub fn is_for_tokens(self) -> bool {
+        !NEEDS_SESSION.contains(&self)
+    }
+}
+
 /// Operations that need no account: each proves itself by what it carries.
 pub const PUBLIC: &[&str] =
     &["session_create", "session_refresh", "session_end", "setup_get", "setup_run", "link_redeem", "openapi"];
 
+/// By what a user acts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Means {
+    /// A session, which may do whatever the role allows.
+    Session(SessionId),
+    /// An API token, which may do what the role and its scopes allow both.
+    Token(ApiTokenId, Scopes),
+}
+
 /// Who acts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Actor {
-    /// A user, signed in.
+    /// A user, signed in or through a program.
     User {
         /// Whose account.
         id: UserId,
         /// The role as of this request.
         role: Role,
-        /// The session that carried it.
-        session: SessionId,
+        /// By what.
+        by: Means,
     },
     /// The machine's administrator, through the local socket or the data directory.
     Host,
@@ -244,6 +288,7 @@ impl Actor {
     /// How far this actor may go with an action.
     pub fn reach(&self, action: Action) -> Reach {
         match self {
+            Self::User { by: Means::Token(_, scopes), .. } if !scopes.allow(action) => Reach::None,
             Self::User { role, .. } => action.reaches()[*role as usize],
             Self::Host | Self::System => Reach::All,
             Self::Anonymous => Reach::None,
@@ -255,6 +300,14 @@ impl Actor {
         match self {
             Self::User { id, .. } => Some(*id),
             Self::Host | Self::System | Self::Anonymous => None,
+        }
+    }
+
+    /// The API token, where one acts.
+    pub const fn api_token(&self) -> Option<ApiTokenId> {
+        match self {
+            Self::User { by: Means::Token(id, _), .. } => Some(*id),
+            Self::User { by: Means::Session(_), .. } | Self::Host | Self::System | Self::Anonymous => None,
         }
     }
 
@@ -291,7 +344,8 @@ impl Actor {
     /// The kind of actor in the audit.
     pub const fn kind(&self) -> &'static str {
         match self {
-            Self::User { .. } => "user",
+            Self::User { by: Means::Session(_), .. } => "user",
+            Self::User { by: Means::Token(..), .. } => "api_token",
             Self::Host => "host",
             Self::System => "system",
             Self::Anonymous => "anonymous",
@@ -301,8 +355,8 @@ impl Actor {
 
 #[cfg(test)]
 mod tests {
-    use super::{Action, Actor, Reach, Role};
-    use crate::domain::id::{SessionId, UserId};
+    use super::{Action, Actor, Means, NEEDS_SESSION, Reach, Role};
+    use crate::domain::id::{ApiTokenId, SessionId, UserId};
     use std::fmt::Write;
     use uuid::Uuid;
 
@@ -332,7 +386,29 @@ mod tests {
     }
 
     fn signed_in(role: Role) -> Actor {
-        Actor::User { id: UserId::new(Uuid::nil()), role, session: SessionId::new(Uuid::nil()) }
+        let by = Means::Session(SessionId::new(Uuid::nil()));
+        Actor::User { id: UserId::new(Uuid::nil()), role, by }
+    }
+
+    #[test]
+    fn whatever_lets_somebody_in_needs_a_session() {
+        for action in Action::ALL {
+            let name = action.as_str();
+            let lets_in = ["token", "session", "password", "setup"].iter().any(|word| name.contains(word));
+            assert_eq!(NEEDS_SESSION.contains(action), lets_in, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_token_reaches_what_both_its_role_and_its_scopes_do() {
+        let scopes = "device_list audit_list".parse().unwrap();
+        let by = Means::Token(ApiTokenId::new(Uuid::nil()), scopes);
+        let token = |role| Actor::User { id: UserId::new(Uuid::nil()), role, by };
+
+        assert_eq!(token(Role::Owner).reach(Action::DeviceList), Reach::All);
+        assert_eq!(token(Role::Owner).reach(Action::DeviceGet), Reach::None);
+        assert_eq!(token(Role::Member).reach(Action::DeviceList), Reach::Own);
+        assert_eq!(token(Role::Member).reach(Action::AuditList), Reach::None);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::domain::access::Actor;
-use crate::domain::id::{AuditEventId, RequestId, UserId};
+use crate::domain::id::{ApiTokenId, AuditEventId, RequestId, UserId};
 use crate::domain::time::Timestamp;
 
 /// One event.
@@ -14,10 +14,12 @@ pub struct AuditEvent {
     pub id: AuditEventId,
     /// When it happened.
     pub at: Timestamp,
-    /// The kind of actor: `user`, `host`, `system`, `anonymous`.
+    /// The kind of actor: `user`, `api_token`, `host`, `system`, `anonymous`.
     pub actor_kind: String,
-    /// The user who acted, where it was one.
+    /// The user who acted, or for whom a token did.
     pub actor: Option<UserId>,
+    /// The API token that acted, where it was one.
+    pub api_token: Option<ApiTokenId>,
     /// What was done, by the operation's id, or `login` and its like.
     pub action: String,
     /// The kind of thing it was done to: `device`, `user` …
@@ -70,6 +72,7 @@ impl AuditEvent {
             at,
             actor_kind: actor.kind().to_owned(),
             actor: actor.user(),
+            api_token: actor.api_token(),
             action: action.to_owned(),
             target_kind: target.0.to_owned(),
             target: Some(target.1),

@@ -71,6 +71,8 @@ ids! {
     DeviceId,
     /// Names a session.
     SessionId,
+    /// Names an API token.
+    ApiTokenId,
     /// Names an audit event.
     AuditEventId,
     /// Names a one-time link.

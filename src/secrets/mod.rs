@@ -3,6 +3,7 @@
 //! Invariant: no SQL, no HTTP, no clock, no environment. Time and lookups are arguments, and no type here prints
 //! what it holds.
 
+pub mod api_token;
 pub mod canary;
 pub mod jwt;
 pub mod keypair;

@@ -96,12 +96,7 @@ impl<K: Kind> Token<K> {
 
     /// What the database keeps. The prefix is part of it, so a token of one kind never passes as another.
     pub fn digest(&self) -> TokenDigest {
-        let mut context = digest::Context::new(&digest::SHA256);
-        context.update(K::PREFIX.as_bytes());
-        context.update(&self.bytes);
-        let mut bytes = [0; digest::SHA256_OUTPUT_LEN];
-        bytes.copy_from_slice(context.finish().as_ref());
-        TokenDigest(bytes)
+        TokenDigest::of(K::PREFIX, &self.bytes)
     }
 
     fn from_bytes(bytes: [u8; TOKEN_BYTES]) -> Self {
@@ -120,6 +115,16 @@ impl<K: Kind> fmt::Debug for Token<K> {
 pub struct TokenDigest([u8; digest::SHA256_OUTPUT_LEN]);
 
 impl TokenDigest {
+    /// The digest of a token's random part, told apart from those of other kinds by its prefix.
+    pub(in crate::secrets) fn of(prefix: &str, random: &[u8; TOKEN_BYTES]) -> Self {
+        let mut context = digest::Context::new(&digest::SHA256);
+        context.update(prefix.as_bytes());
+        context.update(random);
+        let mut bytes = [0; digest::SHA256_OUTPUT_LEN];
+        bytes.copy_from_slice(context.finish().as_ref());
+        Self(bytes)
+    }
+
     /// Reads a stored digest.
     ///
     /// # Errors

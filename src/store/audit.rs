@@ -44,7 +44,8 @@ pub struct AuditFilter {
 }
 
 const INSERT: &str = "INSERT INTO audit_events (id, at, actor_kind, actor_id, action, target_kind, target_id, outcome, \
-    request_id, source, before_state, after_state) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
+    request_id, source, before_state, after_state, api_token_id) \
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
 
 /// Writes an event.
 ///
@@ -64,6 +65,7 @@ pub async fn insert(tx: &mut Tx, event: &AuditEvent) -> Result<(), StoreError> {
         event.source.as_deref(),
         event.before.as_ref().map(Json),
         event.after.as_ref().map(Json),
+        event.api_token,
     ];
     tx.execute(INSERT, params).await.map(drop)
 }
@@ -133,6 +135,7 @@ impl FromRow for AuditEvent {
             at: row.take("at")?,
             actor_kind: row.take("actor_kind")?,
             actor: row.take("actor_id")?,
+            api_token: row.take("api_token_id")?,
             action: row.take("action")?,
             target_kind: row.take("target_kind")?,
             target: row.take("target_id")?,

@@ -355,6 +355,7 @@ const CONSTRAINTS: &[Known] = &[
     Known(Constraint::DeviceIpv4, "devices.network_id, devices.ipv4_index", "devices_ipv4_key"),
     Known(Constraint::DeviceIpv6, "devices.network_id, devices.ipv6_index", "devices_ipv6_key"),
     Known(Constraint::SessionToken, "sessions.refresh_hash", "sessions_refresh_hash_key"),
+    Known(Constraint::ApiToken, "api_tokens.token_hash", "api_tokens_token_hash_key"),
     Known(Constraint::LinkToken, "links.token_hash", "links_token_hash_key"),
     Known(Constraint::JoinToken, "join_tokens.token_hash", "join_tokens_token_hash_key"),
     Known(

@@ -132,6 +132,9 @@ pub enum Constraint {
     /// A refresh token belongs to one session.
     #[error("the session's token")]
     SessionToken,
+    /// An API token is unique.
+    #[error("the API token")]
+    ApiToken,
     /// A link token is unique.
     #[error("the link's token")]
     LinkToken,

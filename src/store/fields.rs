@@ -7,11 +7,15 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use crate::domain::access::Role;
+use crate::domain::api_token::{AllowList, Scopes};
 use crate::domain::id::{
-    AuditEventId, DeviceId, LinkId, NetworkId, NodeId, NodeNetworkId, RequestId, SessionId, UserId,
+    ApiTokenId, AuditEventId, DeviceId, LinkId, NetworkId, NodeId, NodeNetworkId, RequestId, SessionId,
+    UserId,
 };
 use crate::domain::key::PublicKey;
-use crate::domain::name::{DeviceName, DisplayName, Host, Location, Login, NetworkName, NodeName, Note};
+use crate::domain::name::{
+    ApiTokenName, DeviceName, DisplayName, Host, Location, Login, NetworkName, NodeName, Note,
+};
 use crate::domain::network::Mtu;
 use crate::domain::node::{InterfaceName, Port};
 use crate::domain::pool::Pool;
@@ -51,6 +55,9 @@ texts! {
     NodeNetworkId = "a node network id",
     DeviceId = "a device id",
     SessionId = "a session id",
+    ApiTokenId = "an API token id",
+    ApiTokenName = "an API token's name",
+    Scopes = "scopes",
     AuditEventId = "an audit event id",
     LinkId = "a link id",
     RequestId = "a request id",
@@ -93,6 +100,27 @@ impl Bind for Pool {
 impl Column for Pool {
     fn column(value: Value) -> Result<Self, Unfit> {
         Self::parse(IpNet::column(value)?).map_err(|_| Unfit::new("an address pool"))
+    }
+}
+
+impl Bind for &AllowList {
+    const KIND: Kind = Kind::Text;
+
+    fn bind(self) -> Value {
+        let ranges: Vec<_> = self.ranges().iter().map(IpNet::to_string).collect();
+        Value::Text(ranges.join(" "))
+    }
+}
+
+impl Column for AllowList {
+    fn column(value: Value) -> Result<Self, Unfit> {
+        let text = String::column(value)?;
+        if text.is_empty() {
+            return Ok(Self::anywhere());
+        }
+        let unfit = || Unfit::new("ranges of addresses");
+        let ranges: Result<Vec<IpNet>, _> = text.split(' ').map(str::parse).collect();
+        Self::new(&ranges.map_err(|_| unfit())?).map_err(|_| unfit())
     }
 }
 

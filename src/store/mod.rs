@@ -4,6 +4,7 @@
 //! public files are one noun each: functions over a [`backend::Conn`] to read and a [`backend::Tx`] to write.
 
 pub mod addresses;
+pub mod api_tokens;
 pub mod audit;
 pub mod backend;
 pub mod devices;

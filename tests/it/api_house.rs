@@ -1,5 +1,6 @@
 //! An API over a real database, and clients that speak to it in process.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::Router;
@@ -42,13 +43,18 @@ pub(crate) struct Answer {
 pub(crate) struct Client {
     router: Router,
     token: Option<String>,
+    address: Option<IpAddr>,
     is_host: bool,
 }
 
 impl House {
     /// An API over this empty database.
     pub(crate) async fn over(database: TestDatabase) -> Self {
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+        Self::empty_at(database, Arc::new(SystemClock::new())).await
+    }
+
+    /// The same on a clock of the test's.
+    async fn empty_at(database: TestDatabase, clock: Arc<dyn Clock>) -> Self {
         let tasks = Tasks::current(Arc::clone(&clock));
         let parts = Parts {
             store: database.open().await,
@@ -68,19 +74,25 @@ impl House {
 
     /// An API with an owner, `owner`, and the network `office`.
     pub(crate) async fn new(database: TestDatabase) -> Self {
-        let house = Self::over(database).await;
+        Self::at(database, Arc::new(SystemClock::new())).await
+    }
+
+    /// The same on a clock of the test's.
+    pub(crate) async fn at(database: TestDatabase, clock: Arc<dyn Clock>) -> Self {
+        let house = Self::empty_at(database, clock).await;
         house.host().post("/setup", setup_request()).await.expect(StatusCode::CREATED);
         house
     }
 
     /// The machine's administrator.
     pub(crate) fn host(&self) -> Client {
-        Client { router: self.router.clone(), token: None, is_host: true }
+        Client { router: self.router.clone(), token: None, address: None, is_host: true }
     }
 
     /// Nobody.
     pub(crate) fn nobody(&self) -> Client {
-        Client { router: self.router.clone(), token: None, is_host: false }
+        let address = Some("192.0.2.7".parse().unwrap());
+        Client { router: self.router.clone(), token: None, address, is_host: false }
     }
 
     /// Somebody with a token.
@@ -118,6 +130,11 @@ pub(crate) fn setup_request() -> Value {
 }
 
 impl Client {
+    /// The same from elsewhere; from a unix socket where no address is given.
+    pub(crate) fn from(&self, address: Option<&str>) -> Self {
+        Self { address: address.map(|text| text.parse().unwrap()), ..self.clone() }
+    }
+
     pub(crate) async fn get(&self, path: &str) -> Answer {
         self.send(Method::GET, path, &[], None).await
     }
@@ -159,8 +176,7 @@ impl Client {
 
     /// Sends a request as it is, with this client's credentials.
     pub(crate) async fn raw(&self, mut request: Request<Body>) -> Answer {
-        let address = (!self.is_host).then(|| "192.0.2.7".parse().unwrap());
-        request.extensions_mut().insert(Origin { address, is_host: self.is_host });
+        request.extensions_mut().insert(Origin { address: self.address, is_host: self.is_host });
         if let Some(token) = &self.token {
             request.headers_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
         }

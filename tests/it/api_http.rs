@@ -69,20 +69,20 @@ on_both! {
 }
 
 /// A request that was let in and whose body is not there yet.
-struct Slow {
+pub(crate) struct Slow {
     gate: oneshot::Sender<()>,
     answer: tokio::task::JoinHandle<Answer>,
 }
 
 impl Slow {
-    async fn arrive(self) -> Answer {
+    pub(crate) async fn arrive(self) -> Answer {
         self.gate.send(()).unwrap();
         self.answer.await.unwrap()
     }
 }
 
 /// Sends a request, and returns when the server waits for its body.
-async fn slow(client: &Client, method: Method, path: &str, body: &'static str) -> Slow {
+pub(crate) async fn slow(client: &Client, method: Method, path: &str, body: &'static str) -> Slow {
     let (gate, opened) = oneshot::channel();
     let (asked, wanted) = oneshot::channel();
     let body = stream::once(async move {

@@ -16,7 +16,7 @@ use crate::service::{Launch, Service, eventually, exchange};
 const PASSWORD: &str = "correct horse battery staple";
 
 const SETUP_FILE: &str = r#"
-token_file = "session.json"
+token_file = "owner.token"
 
 [owner]
 login = "ada"
@@ -165,7 +165,7 @@ fn a_process_does_what_its_roles_say_and_no_more() {
 }
 
 #[test]
-fn setup_by_a_file_works_with_the_server_stopped_and_leaves_a_session() {
+fn setup_by_a_file_works_with_the_server_stopped_and_leaves_a_token() {
     let directory = tempfile::tempdir().unwrap();
     let launch = launch(&directory);
     let file = directory.path().join("setup.toml");
@@ -174,14 +174,23 @@ fn setup_by_a_file_works_with_the_server_stopped_and_leaves_a_session() {
     let done = launch.ask(&["setup", "--file", file.to_str().unwrap()]);
 
     assert_eq!(done["device"]["name"], "laptop");
-    let session = std::fs::read_to_string(directory.path().join("session.json")).unwrap();
-    let session: Value = serde_json::from_str(&session).unwrap();
+    let token = std::fs::read_to_string(directory.path().join("owner.token")).unwrap();
     let service = launch.serve();
-    let bearer = format!("Bearer {}", session["access_token"].as_str().unwrap());
+    let bearer = format!("Bearer {}", token.trim_end());
     let me = service.call("GET", "/api/v1/me", &[("Authorization", &bearer)], None).ok();
     assert_eq!((&me["login"], &me["role"]), (&json!("ada"), &json!("owner")));
+    let made = service.call(
+        "POST",
+        "/api/v1/users",
+        &[("Authorization", &bearer)],
+        Some(json!({ "login": "bob", "role": "member" })),
+    );
+    assert_eq!(made.ok()["login"], "bob");
     let again = launch.verb(&["setup", "--file", file.to_str().unwrap()]);
     assert_eq!(again.status.code(), Some(1), "{}", said(&again));
+    service.stop();
+    let listed = launch.ask(&["api-token", "list"]);
+    assert!(listed["items"][0]["last_used_at"].is_string(), "a stop loses no use: {listed}");
 }
 
 #[test]

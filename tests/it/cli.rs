@@ -62,7 +62,7 @@ impl Place {
     fn set_up(&self) {
         let file = self.dir.path().join("setup.toml");
         fs::write(self.dir.path().join("ada.password"), "correct horse battery\n").unwrap();
-        let plan = "token_file = \"session.json\"\n[owner]\nlogin = \"ada\"\npassword_file = \"ada.password\"\n\
+        let plan = "token_file = \"ada.token\"\n[owner]\nlogin = \"ada\"\npassword_file = \"ada.password\"\n\
                     [endpoint]\nhost = \"192.0.2.1\"\n[network]\nname = \"office\"\nipv4 = \"10.213.7.0/24\"\n\
                     dns = [\"9.9.9.9\"]\n";
         fs::write(&file, plan).unwrap();
@@ -174,19 +174,50 @@ fn verbs_answer_the_same_with_the_server_stopped_and_running() {
 }
 
 #[test]
-fn an_unattended_setup_leaves_a_session_that_works_and_runs_once() {
+fn an_unattended_setup_leaves_a_token_and_runs_once() {
     let place = Place::new();
     place.set_up();
 
-    let file = place.dir.path().join("session.json");
-    let session: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+    let file = place.dir.path().join("ada.token");
+    let token = fs::read_to_string(&file).unwrap();
+    let listed = place.json(&["api-token", "list", "--user", "ada"]);
+    assert_eq!((listed["items"].as_array().unwrap().len(), mode(&file)), (1, 0o600));
     fs::remove_file(&file).unwrap();
     let again = place.run(&["setup", "--file", place.dir.path().join("setup.toml").to_str().unwrap()]);
 
-    assert!(session["refresh_token"].is_string() && session["access_token"].is_string());
+    assert!(token.starts_with("cvpn_") && token.ends_with('\n') && token.len() == 55, "{token}");
+    assert!(place.json(&["session", "list", "--user", "ada"])["items"].as_array().unwrap().is_empty());
     assert_eq!(again.status.code(), Some(1));
     assert!(text(&again.stderr).contains("has an owner already"), "{}", text(&again.stderr));
     assert!(!file.exists(), "a setup that was refused leaves no file behind");
+}
+
+#[test]
+fn a_token_is_shown_once_or_written_to_a_private_file() {
+    let place = Place::new();
+    place.set_up();
+    let file = place.dir.path().join("backup.token");
+    let create = ["api-token", "create", "backup", "--user", "ada", "--scope", "device_list"];
+
+    let shown = place.run(&[&create[..], &["--allow", "192.0.2.7", "--expires-at", "2099-01-31"]].concat());
+    let written = place.run(&[&create[..], &["--json", "--file", file.to_str().unwrap()]].concat());
+    let refused = place.run(&["api-token", "create", "x", "--user", "ada", "--scope", "session_list"]);
+    let id = json(&written)["id"].as_str().unwrap().to_owned();
+    let found = place.json(&["api-token", "show", &id]);
+    let deleted = place.run(&["api-token", "delete", &id]);
+
+    let line = text(&shown.stdout).lines().last().unwrap().to_owned();
+    assert!(
+        line.starts_with("cvpn_") && text(&shown.stdout).contains("192.0.2.7/32"),
+        "{}",
+        text(&shown.stderr)
+    );
+    assert_eq!((fs::read_to_string(&file).unwrap().len(), mode(&file)), (55, 0o600));
+    assert!(!text(&written.stdout).contains("cvpn_"));
+    assert_eq!((&found["name"], &found["scopes"][0]), (&"backup".into(), &"device_list".into()));
+    assert!(text(&refused.stderr).contains("for those who sign in"), "{}", text(&refused.stderr));
+    assert!(deleted.status.success(), "{}", text(&deleted.stderr));
+    assert_eq!(place.run(&["api-token", "show", &id]).status.code(), Some(1));
 }
 
 #[test]

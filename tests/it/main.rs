@@ -14,6 +14,7 @@ mod api_house;
 mod api_http;
 mod api_nouns;
 mod api_sessions;
+mod api_tokens;
 mod appliance;
 mod cli;
 mod config;

@@ -17,7 +17,7 @@ use crate::app::App;
 use crate::app::audit::{AuditFilter, AuditSort};
 use crate::app::ctx::Ctx;
 use crate::domain::audit::{AuditEvent, Outcome};
-use crate::domain::id::{AuditEventId, RequestId, UserId};
+use crate::domain::id::{ApiTokenId, AuditEventId, RequestId, UserId};
 use crate::domain::time::Timestamp;
 
 /// The routes of the audit.
@@ -32,11 +32,13 @@ pub struct AuditEventView {
     id: AuditEventId,
     /// When it happened.
     at: Timestamp,
-    /// The kind of actor: `user`, `host`, `system`, `anonymous`.
+    /// The kind of actor: `user`, `api_token`, `host`, `system`, `anonymous`.
     #[schema(example = "user")]
     actor_kind: String,
-    /// The user who acted, where it was one.
+    /// The user who acted, or for whom an API token did.
     actor_id: Option<UserId>,
+    /// The API token that acted, where it was one.
+    api_token_id: Option<ApiTokenId>,
     /// What was done, by the operation's id.
     #[schema(example = "device_create")]
     action: String,
@@ -68,6 +70,7 @@ impl From<AuditEvent> for AuditEventView {
             at: event.at,
             actor_kind: event.actor_kind,
             actor_id: event.actor,
+            api_token_id: event.api_token,
             action: event.action,
             target_kind: event.target_kind,
             target_id: event.target,

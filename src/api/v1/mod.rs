@@ -4,6 +4,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::api::{Api, openapi};
 
+pub mod api_tokens;
 pub mod audit;
 pub mod configs;
 pub mod device_traffic;
@@ -29,6 +30,7 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .merge(device_traffic::routes())
         .merge(configs::routes())
         .merge(sessions::routes())
+        .merge(api_tokens::routes())
         .merge(me::routes())
         .merge(audit::routes())
         .merge(settings::routes())
