@@ -3,6 +3,7 @@
 #
 #   vm.sh           builds the package, then runs the proof
 #   vm.sh proof     runs the proof with the package in ./dist
+#   vm.sh base      makes the machine's disk and nothing else
 #
 # The machine is emulated where KVM is not to be had, so everything in it is some ten times slower. What it proves is in
 # packaging/vm/proof.sh; its lines are TAP. A boot that never comes to its last line is a failure.
@@ -21,13 +22,14 @@ main() {
 	packaging/scripts/setup.sh vm
 	have qemu-system-x86_64 || fail "qemu-system-x86_64 is not installed"
 	have debootstrap || fail "debootstrap is not installed"
-	if [[ ${1:-} != proof ]]; then packaging/scripts/package.sh; fi
-	local debs=(dist/*.deb)
-	[[ -f ${debs[0]} ]] || fail "there is no package in ./dist: run make package"
 	mkdir -p "$HOME_OF_VM"
 	local base scratch
 	base="$HOME_OF_VM/base-$(recipe | sha256sum | cut -c1-16)"
 	if [[ ! -e $base/done ]]; then make_base "$base"; fi
+	if [[ ${1:-} == base ]]; then return; fi
+	if [[ ${1:-} != proof ]]; then packaging/scripts/package.sh; fi
+	local debs=(dist/*.deb)
+	[[ -f ${debs[0]} ]] || fail "there is no package in ./dist: run make package"
 	scratch=$(mktemp -d "$HOME_OF_VM/run.XXXXXX")
 	# shellcheck disable=SC2064  # the folder is fixed now, on purpose
 	trap "rm -rf '$scratch'" EXIT
@@ -41,9 +43,9 @@ recipe() { cat packaging/vm/base.sh packaging/vm/proof.service && printf '%s\n' 
 
 # A disk with Debian on it, its kernel and its initial ramdisk. Needs root for debootstrap's chroot.
 make_base() {
-	[[ $(id -u) -eq 0 ]] || fail "making the virtual machine's disk needs root, once: sudo make test-vm"
+	[[ $(id -u) -eq 0 ]] || fail "making the virtual machine's disk needs root, once a month: sudo env CASPERVPN_CACHE=$CASPERVPN_CACHE packaging/scripts/vm.sh base"
 	say "making the virtual machine's disk (once a month, some minutes)"
-	rm -rf "$HOME_OF_VM"/base-*
+	rm -rf --one-file-system "$HOME_OF_VM"/base-*
 	mkdir -p "$1"
 	debootstrap --variant=minbase --include="$GUEST_PACKAGES" bookworm "$1/root" "$MIRROR" >"$1/debootstrap.log" 2>&1 ||
 		{ tail -n 20 "$1/debootstrap.log" >&2 && fail "debootstrap did not succeed; its log is $1/debootstrap.log"; }
@@ -52,7 +54,7 @@ make_base() {
 	cp "$1"/root/boot/vmlinuz-* "$1/vmlinuz"
 	cp "$1"/root/boot/initrd.img-* "$1/initrd"
 	mkfs.ext4 -q -F -L root -d "$1/root" "$1/disk.img" 2G
-	rm -rf "$1/root"
+	rm -rf --one-file-system "$1/root"
 	touch "$1/done"
 }
 
