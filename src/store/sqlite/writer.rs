@@ -25,6 +25,9 @@ const GROUP: usize = 256;
 /// Longest time a group collects before it commits, so that the first in it does not pay for the last.
 const GROUP_TIME: Duration = Duration::from_millis(20);
 
+/// Longest wait for callers who may be on their way, however slow the disk is.
+const LONGEST_WAIT: Duration = Duration::from_millis(2);
+
 /// Quiet time after which the log is emptied into the database file.
 const IDLE: Duration = Duration::from_secs(5);
 
@@ -45,6 +48,7 @@ pub(super) struct Writer {
     figures: Arc<Figures>,
     host: Host,
     limit: Duration,
+    last: LastGroup,
     // Last, so that the connection is closed before the directory is free.
     _directory: DataDirectory,
 }
@@ -67,7 +71,8 @@ impl Writer {
         migrate::sqlite(connection.raw(), &path)?;
         let wal_path = path.with_extension("db-wal");
         let tx = Tx::new(Conn::new(Driver::Sqlite(connection)));
-        Ok(Self { tx, path, wal_path, figures, host, limit, _directory: directory })
+        let last = LastGroup::default();
+        Ok(Self { tx, path, wal_path, figures, host, limit, last, _directory: directory })
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -104,9 +109,14 @@ impl Writer {
         let mut next = Some(first);
         while let Some(work) = next {
             self.run_one(work, &mut group);
-            let full = group.kept.len() + group.undone.len() >= GROUP || watch.elapsed() > GROUP_TIME;
-            next = if full || group.lost.is_some() { None } else { writes.pop_now() };
+            let full = group.len() >= GROUP || watch.elapsed() > GROUP_TIME;
+            next = if full || group.lost.is_some() {
+                None
+            } else {
+                writes.pop_now().or_else(|| self.last.wait_for_more(writes))
+            };
         }
+        self.last.callers = group.len();
         self.end_group(group);
     }
 
@@ -163,7 +173,10 @@ impl Writer {
     fn end_group(&mut self, group: Group) {
         let end = self.commit(&group);
         match &end {
-            Ok(took) if !group.kept.is_empty() => self.figures.committed(count(group.kept.len()), *took),
+            Ok(took) if !group.kept.is_empty() => {
+                self.last.commit = *took;
+                self.figures.committed(count(group.kept.len()), *took);
+            }
             Ok(_) => {}
             Err(_) => self.figures.undone(count(group.kept.len())),
         }
@@ -233,12 +246,39 @@ impl Writer {
     }
 }
 
+/// The group before this one, whose callers are likely to come again.
+#[derive(Default)]
+struct LastGroup {
+    callers: usize,
+    commit: Duration,
+}
+
+impl LastGroup {
+    /// Where callers share commits, those who were answered last may be on their way back: a short wait for them halves
+    /// the number of commits. It is short against a commit, and one caller alone never waits.
+    fn wait_for_more(&self, writes: &Queue<WriteWork>) -> Option<WriteWork> {
+        if self.callers < 2 {
+            return None;
+        }
+        match writes.pop((self.commit / 4).min(LONGEST_WAIT)) {
+            Popped::Work(work) => Some(work),
+            Popped::Idle | Popped::Closed => None,
+        }
+    }
+}
+
 #[derive(Default)]
 struct Group {
     kept: Vec<WriteWork>,
     undone: Vec<(WriteWork, Option<StoreError>)>,
     /// The error that ended the whole transaction.
     lost: Option<StoreError>,
+}
+
+impl Group {
+    fn len(&self) -> usize {
+        self.kept.len() + self.undone.len()
+    }
 }
 
 enum Verdict {
