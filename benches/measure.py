@@ -1,4 +1,4 @@
-"""Measures the release binary: what the issue asks under "Speed", each figure beside its bound and its peer.
+"""Measures the release binary, each figure beside its bound and its peer.
 
 Called by benches/run.sh. Everything happens in network namespaces and temporary directories of its own.
 """
@@ -191,7 +191,7 @@ def measure_start():
     middle = statistics.median(times)
     figure("exec to /readyz 200, initialised data, median of 15", f"{middle:.0f} ms", "150 ms", middle <= 150)
     beside("least and most (with `ip netns exec` before it)", f"{min(times):.0f} .. {max(times):.0f} ms")
-    beside("the old stack's services, idle, from the issue", "890 ms")
+    beside("postgres, redis, nginx, prometheus and its two companions, measured apart", "890 ms")
 
 
 def measure_memory():
@@ -221,7 +221,7 @@ def measure_memory():
         beside("the most seen during it", f"{most:.1f} MiB")
         beside("requests, 1 of 20 a change, 1 of 1,000 a creation; through the tunnel", f"{total}; {carried / 1e9:.1f} GB")
         beside("two minutes at full load stand in for an hour", f"{total / 3600:.0f} requests/s")
-        beside("the old stack's services, idle, from the issue", "126 MiB")
+        beside("postgres, redis, nginx, prometheus and its two companions, idle, measured apart", "126 MiB")
         server.stop()
 
 

@@ -10,7 +10,7 @@ use crate::namespaces::needs_root;
 use crate::service::{Service, eventually};
 use world::{INTERNET, NODE_UPLINK, World, device_name, owner, path, reveal};
 
-/// How soon a change has to be in force, by the issue.
+/// How soon a change has to be in force.
 const SOON: Duration = Duration::from_secs(2);
 
 /// A client's first packet waits for a handshake, and a lost first try is repeated after 5 s (WireGuard, §6.1).
