@@ -84,7 +84,7 @@ run_the_service() {
 
 set_up() {
 	cat >setup.toml <<-TOML
-		token_file = "owner.json"
+		token_file = "owner.token"
 		[owner]
 		login = "ada"
 		password = "correct horse battery"
@@ -114,7 +114,7 @@ backend_is() { [[ $(caspervpn --json node show local | json health.backend) == "
 
 # In the owner's own name. The server makes the keys, as none is said.
 make_phone() {
-	curl -sS --fail-with-body --max-time 20 -H "Authorization: Bearer $(json access_token <owner.json)" \
+	curl -sS --fail-with-body --max-time 20 -H "Authorization: Bearer $(<owner.token)" \
 		-H 'Content-Type: application/json' -d '{"name": "phone"}' http://127.0.0.1:8080/api/v1/devices
 }
 
