@@ -66,7 +66,9 @@ class Unix(http.client.HTTPConnection):
 class Server:
     """The built binary in the node's namespace, asked over its local socket as the host."""
 
-    def __init__(self, data, *settings, wrapper=(), network=True):
+    started = []
+
+    def __init__(self, data, *settings, wrapper=()):
         self.data = pathlib.Path(data)
         self.log = open(self.data.parent / "server.log", "ab")
         words = [BINARY, "serve", "--data-dir", str(data), "--set", "log.level=warn"]
@@ -76,6 +78,7 @@ class Server:
             words = [*wrapper, *words]
         self.began = time.perf_counter()
         self.process = subprocess.Popen(inside(*words), stdout=self.log, stderr=self.log)
+        self.started.append(self)
         self.ready_s = self._wait()
 
     def _wait(self):
@@ -351,11 +354,11 @@ def measure_create():
             token, owner = server.token(), server.owner()
             server.create("first")
             wrk("http://127.0.0.1:8080", 2, token, owner, 1, script="create.lua")
-            before, known = syncs(trace), server.metric("caspervpn_db_writes_total")
+            before = syncs(trace)
             requests, rate = wrk("http://127.0.0.1:8080", 10, token, owner, 2, script="create.lua")
             time.sleep(0.3)
             each = (syncs(trace) - before) / requests
-            alone_requests, alone = wrk("http://127.0.0.1:8080", 5, token, owner, 3, script="create.lua", connections=1)
+            _, alone = wrk("http://127.0.0.1:8080", 5, token, owner, 3, script="create.lua", connections=1)
             server.stop()
             injected = sum("(DELAYED)" in line or "INJECTED" in line for line in open(trace))
             loop_trace = data.parent / "loop-trace"
@@ -495,6 +498,10 @@ def main(wanted):
             say(f"\n{part}")
             PARTS[part]()
     finally:
+        # After an error a server may still run.
+        for server in Server.started:
+            if server.process.poll() is None:
+                os.kill(server.pid, 9)
         for namespace in (NODE, CLIENT):
             subprocess.run(["ip", "netns", "del", namespace])
 

@@ -198,42 +198,24 @@ impl ApiTokens<'_> {
     /// The token of a hash. Which token that is never changes, so what is known of it need not be forgotten.
     async fn of_hash(&self, hash: [u8; 32]) -> Result<Option<Arc<Bearer>>> {
         let core = &self.0.core;
-        if let Some(id) = core.token_ids.find(&hash) {
-            return self.of_id(id).await;
+        let read = core.store.read(async move |on: &mut Conn| {
+            Ok::<_, AppError>(api_tokens::find_by_hash(on, &hash).await?.map(|token| token.id))
+        });
+        match core.token_ids.find_or(hash, read).await? {
+            Some(id) => self.of_id(id).await,
+            None => Ok(None),
         }
-        let found = core
-            .store
-            .read(async move |on: &mut Conn| {
-                Ok::<_, AppError>(api_tokens::find_by_hash(on, &hash).await?.map(|token| token.id))
-            })
-            .await?;
-        let Some(id) = found else { return Ok(None) };
-        core.token_ids.keep(core.token_ids.moment(), hash, id);
-        self.of_id(id).await
     }
 
     async fn of_id(&self, id: ApiTokenId) -> Result<Option<Arc<Bearer>>> {
-        let known = &self.0.core.bearers;
-        if let Some(found) = known.find(&id) {
-            return Ok(Some(found));
-        }
-        let since = known.moment();
-        let found = self
-            .0
-            .core
-            .store
-            .read(async move |on: &mut Conn| {
-                let Some(token) = api_tokens::find(on, id).await? else { return Ok(None) };
-                let user = users::find(on, token.user).await?;
-                let used = LastUse::at(token.last_used_at);
-                Ok::<_, AppError>(user.map(|user| Bearer { user, token, used }))
-            })
-            .await?
-            .map(Arc::new);
-        if let Some(bearer) = &found {
-            known.keep(since, id, Arc::clone(bearer));
-        }
-        Ok(found)
+        let core = &self.0.core;
+        let read = core.store.read(async move |on: &mut Conn| {
+            let Some(token) = api_tokens::find(on, id).await? else { return Ok(None) };
+            let user = users::find(on, token.user).await?;
+            let used = LastUse::at(token.last_used_at);
+            Ok::<_, AppError>(user.map(|user| Arc::new(Bearer { user, token, used })))
+        });
+        core.bearers.find_or(id, read).await
     }
 
     fn item(&self, mut token: ApiToken) -> ApiTokenItem {

@@ -259,26 +259,13 @@ impl Sessions<'_> {
     }
 
     async fn authority(&self, id: SessionId) -> Result<Option<Arc<Authority>>> {
-        let known = &self.0.core.authorities;
-        if let Some(found) = known.find(&id) {
-            return Ok(Some(found));
-        }
-        let since = known.moment();
-        let found = self
-            .0
-            .core
-            .store
-            .read(async move |on: &mut Conn| {
-                let Some(session) = sessions::find(on, id).await? else { return Ok(None) };
-                let user = users::find(on, session.user).await?.filter(|user| user.deleted_at.is_none());
-                Ok::<_, AppError>(user.map(|user| Authority { user, session }))
-            })
-            .await?
-            .map(Arc::new);
-        if let Some(authority) = &found {
-            known.keep(since, id, Arc::clone(authority));
-        }
-        Ok(found)
+        let core = &self.0.core;
+        let read = core.store.read(async move |on: &mut Conn| {
+            let Some(session) = sessions::find(on, id).await? else { return Ok(None) };
+            let user = users::find(on, session.user).await?.filter(|user| user.deleted_at.is_none());
+            Ok::<_, AppError>(user.map(|user| Arc::new(Authority { user, session })))
+        });
+        core.authorities.find_or(id, read).await
     }
 
     async fn end_session(&self, ctx: &Ctx, id: SessionId, action: &str) -> Result<()> {

@@ -45,6 +45,26 @@ where
         }
     }
 
+    /// The value of a key: the one that is known, or what `read` finds, which is kept for the next time.
+    ///
+    /// # Errors
+    /// Those of `read`.
+    pub async fn find_or<E>(
+        &self,
+        key: K,
+        read: impl Future<Output = Result<Option<V>, E>>,
+    ) -> Result<Option<V>, E> {
+        if let Some(known) = self.find(&key) {
+            return Ok(Some(known));
+        }
+        let since = self.moment();
+        let found = read.await?;
+        if let Some(value) = &found {
+            self.keep(since, key, value.clone());
+        }
+        Ok(found)
+    }
+
     /// Forgets one key, after its row has changed.
     pub fn forget(&self, key: &K) {
         self.changes.fetch_add(1, Ordering::SeqCst);
