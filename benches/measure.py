@@ -251,21 +251,34 @@ def stock_client(server, directory):
     stripped = "\n".join(line for line in conf.splitlines() if not re.match("Address|DNS|MTU", line))
     file = directory / "client.conf"
     file.write_text(stripped)
-    environment = os.environ | {"WG_I_PREFER_BUGGY_USERSPACE_TO_POLISHED_KMOD": "1"}
-    go = subprocess.Popen(inside("wireguard-go", "-f", TUN, namespace=CLIENT), env=environment,
-                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        for _ in range(200):
-            if subprocess.run(inside("wg", "setconf", TUN, str(file), namespace=CLIENT), capture_output=True).returncode == 0:
-                break
-            time.sleep(0.05)
+    with wireguard_go(TUN, file):
         run("ip", "-n", CLIENT, "address", "add", f"{device['ipv4']}/32", "dev", TUN)
         run("ip", "-n", CLIENT, "link", "set", TUN, "mtu", "1420", "up")
         run("ip", "-n", CLIENT, "route", "add", "10.64.0.0/12", "dev", TUN)
         yield device
-    finally:
-        go.kill()
-        go.wait()
+
+
+@contextlib.contextmanager
+def wireguard_go(interface, file):
+    """A stock client with what `file` says. It may lose a race for its own socket at its start, so it gets five."""
+    environment = os.environ | {"WG_I_PREFER_BUGGY_USERSPACE_TO_POLISHED_KMOD": "1"}
+    for _ in range(5):
+        go = subprocess.Popen(inside("wireguard-go", "-f", interface, namespace=CLIENT), env=environment,
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            setconf = inside("wg", "setconf", interface, str(file), namespace=CLIENT)
+            for _ in range(200):
+                if subprocess.run(setconf, capture_output=True).returncode == 0:
+                    yield
+                    return
+                if go.poll() is not None:
+                    break
+                time.sleep(0.05)
+        finally:
+            go.kill()
+            go.wait()
+            pathlib.Path(f"/run/wireguard/{interface}.sock").unlink(missing_ok=True)
+    raise SystemExit(f"wireguard-go does not start for {interface}")
 
 
 def measure_get():
@@ -449,16 +462,8 @@ def device_is_served(server, directory, number):
     file = directory / "single.conf"
     file.write_text(f"[Interface]\nPrivateKey = {private}\n[Peer]\nPublicKey = {place['public_key']}\n"
                     "AllowedIPs = 10.64.0.0/12\nEndpoint = 192.0.2.1:51820\n")
-    environment = os.environ | {"WG_I_PREFER_BUGGY_USERSPACE_TO_POLISHED_KMOD": "1"}
-    go = subprocess.Popen(inside("wireguard-go", "-f", name, namespace=CLIENT), env=environment,
-                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        for _ in range(200):
-            if subprocess.run(inside("wg", "setconf", name, str(file), namespace=CLIENT), capture_output=True).returncode == 0:
-                break
-            time.sleep(0.05)
+    with wireguard_go(name, file):
         run("ip", "-n", CLIENT, "link", "set", name, "mtu", "1420", "up")
-        run("ip", "-n", CLIENT, "route", "add", "10.64.0.0/12", "dev", name)
         public = run("wg", "pubkey", input=private).strip()
         device = server.create(f"served{number}", public_key=public, preshared_key=False)
         answered = time.perf_counter()
@@ -466,9 +471,6 @@ def device_is_served(server, directory, number):
         time.sleep(max(0, answered + 0.095 - time.perf_counter()))
         ping = inside("ping", "-c", "1", "-W", "2", "10.64.0.1", namespace=CLIENT)
         return subprocess.run(ping, capture_output=True).returncode == 0
-    finally:
-        go.kill()
-        go.wait()
 
 
 PARTS = {

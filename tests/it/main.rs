@@ -36,3 +36,4 @@ mod store_fixtures;
 mod store_open;
 mod store_people;
 mod tunnel;
+mod wireguard_go;

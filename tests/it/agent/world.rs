@@ -1,6 +1,5 @@
 //! A node between a client and the internet, each in a network namespace.
 
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -20,6 +19,7 @@ use uuid::Uuid;
 
 use crate::agent::controller::Controller;
 use crate::namespaces::Namespace;
+use crate::wireguard_go::WireguardGo;
 
 pub(super) const INTERNET: &str = "198.51.100.2";
 pub(super) const INTERNET_V6: &str = "2001:db8:5::2";
@@ -27,10 +27,10 @@ pub(super) const INTERNET_V6: &str = "2001:db8:5::2";
 static CLIENTS: AtomicU32 = AtomicU32::new(0);
 
 pub(super) struct World {
+    clients: Vec<WireguardGo>,
     pub(super) node: Namespace,
-    internet: Namespace,
+    _internet: Namespace,
     client: Namespace,
-    clients: Vec<Child>,
 }
 
 impl World {
@@ -51,7 +51,7 @@ impl World {
              ip address add {INTERNET_V6}/64 dev eth0 nodad"
         ));
         client.shell("ip link set wire up; ip address add 192.0.2.2/24 dev wire");
-        Self { node, internet, client, clients: Vec::new() }
+        Self { clients: Vec::new(), node, _internet: internet, client }
     }
 
     /// Runs `scenario` on a runtime whose threads are all in the node's namespace.
@@ -66,14 +66,7 @@ impl World {
     /// Starts a stock client for device `host`, whose packets to the internet all go into the tunnel.
     pub(super) fn start_client(&mut self, host: u8) {
         let name = format!("w{}x{}", std::process::id(), CLIENTS.fetch_add(1, Ordering::Relaxed));
-        let child = Command::new("ip")
-            .args(["netns", "exec", self.client.name(), "wireguard-go", "-f", &name])
-            .env("WG_I_PREFER_BUGGY_USERSPACE_TO_POLISHED_KMOD", "1")
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        self.clients.push(child);
+        self.clients.push(WireguardGo::start(self.client.name(), &name));
         let config = tempfile::NamedTempFile::new().unwrap();
         let text = format!(
             "[Interface]\nPrivateKey = {}\n[Peer]\nPublicKey = {}\nAllowedIPs = 0.0.0.0/0, ::/0\nEndpoint = 192.0.2.1:51820\n",
@@ -81,9 +74,9 @@ impl World {
             server_key().public_key(),
         );
         std::fs::write(config.path(), text).unwrap();
-        let setconf = format!("wg setconf {name} {} 2>/dev/null", config.path().display());
+        let config = config.path().display();
         self.client.shell(&format!(
-            "for i in $(seq 200); do {setconf} && break; sleep 0.05; done
+            "wg setconf {name} {config}
              ip address add 10.77.0.{host}/32 dev {name}; ip address add fd77::{host}/128 dev {name} nodad
              ip link set {name} mtu 1420 up; ip route add 198.51.100.0/24 dev {name}
              ip route add 10.77.0.0/24 dev {name}; ip -6 route add 2001:db8:5::/64 dev {name}"
@@ -111,16 +104,6 @@ impl World {
 
     pub(super) fn links(&self) -> String {
         self.node.shell("ip -brief address show | grep ^cvpn || true")
-    }
-}
-
-impl Drop for World {
-    fn drop(&mut self) {
-        for child in &mut self.clients {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
-        let _ = &self.internet;
     }
 }
 

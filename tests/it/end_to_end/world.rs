@@ -14,6 +14,7 @@ use tempfile::TempDir;
 
 use crate::namespaces::Namespace;
 use crate::service::{Launch, Service, eventually};
+use crate::wireguard_go;
 
 /// What is said once the service is ready follows within moments.
 const SOON: Duration = Duration::from_secs(5);
@@ -123,8 +124,14 @@ impl World {
         std::fs::write(&file, conf).unwrap();
         let interface = file.file_stem().unwrap().to_str().unwrap().to_owned();
         self.up.push((client, interface));
-        let output = self.stock(client, &["wg-quick", "up", file.to_str().unwrap()]);
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        for start in 1.. {
+            let output = self.stock(client, &["wg-quick", "up", file.to_str().unwrap()]);
+            if output.status.success() {
+                break;
+            }
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert!(start < wireguard_go::STARTS && said.contains(wireguard_go::LOST_RACE), "{said}");
+        }
     }
 
     /// Runs a program in a client's namespace, which has a resolv.conf of its own.

@@ -13,7 +13,8 @@ use caspervpn::secrets::keypair::{KeyPair, generate_preshared_key};
 use zeroize::Zeroizing;
 
 use super::run;
-use crate::namespaces::needs_root;
+use crate::namespaces::{Namespace, needs_root};
+use crate::wireguard_go::WireguardGo;
 
 #[test]
 fn wg_quick_takes_the_file_and_strips_it_to_what_wg_reads() {
@@ -42,19 +43,14 @@ fn wg_sets_the_file_on_an_interface_and_shows_the_same() {
     let path = dir.path().join("laptop.conf");
     write(&path, &sample.text());
 
-    let script = r#"
-        set -eu
-        wireguard-go -f "$2" >"$1.log" 2>&1 & server=$!
-        trap 'kill $server' EXIT
-        for n in $(seq 100); do [ -S "/var/run/wireguard/$2.sock" ] && break; sleep 0.05; done
-        wg-quick strip "$1" >"$1.stripped"
-        wg setconf "$2" "$1.stripped"
-        wg showconf "$2"
-    "#;
+    let stripped = run("wg-quick", ["strip", path.to_str().unwrap()]).stdout;
+    fs::write(&path, stripped).unwrap();
+    let namespace = Namespace::create("conf");
     let interface = format!("cvt{}", std::process::id());
-    let shown = run("unshare", ["--net", "sh", "-c", script, "sh", path.to_str().unwrap(), &interface]);
+    let _client = WireguardGo::start(namespace.name(), &interface);
+    namespace.shell(&format!("wg setconf {interface} {}", path.display()));
+    let shown = namespace.shell(&format!("wg showconf {interface}"));
 
-    let shown = String::from_utf8(shown.stdout).unwrap();
     let lines: Vec<_> = shown
         .lines()
         .filter(|line| !line.is_empty() && !line.starts_with("ListenPort"))

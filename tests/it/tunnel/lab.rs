@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::Read;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsRawFd;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -19,6 +19,8 @@ use caspervpn::vpn::tunnel::userspace::UserspaceTunnel;
 use caspervpn::vpn::tunnel::{InterfaceChange, Tunnel};
 use socket2::{Domain, Protocol, Socket, Type};
 
+use crate::wireguard_go::WireguardGo;
+
 /// The server's addresses on the wire and in the tunnel, and the client's in the tunnel.
 pub(super) const SERVER_WIRE: &str = "192.0.2.1";
 pub(super) const SERVER_WIRE_V6: &str = "2001:db8::1";
@@ -31,7 +33,7 @@ static NEXT: AtomicU32 = AtomicU32::new(0);
 pub(super) struct Lab {
     pub(super) server: String,
     pub(super) client: String,
-    clients: Vec<Child>,
+    clients: Vec<WireguardGo>,
     number: u32,
 }
 
@@ -87,20 +89,11 @@ impl Lab {
     /// Starts a stock client with this configuration and gives its interface name.
     pub(super) fn start_client(&mut self, config: &str, addresses: &[&str]) -> String {
         let name = format!("w{}x{}x{}", std::process::id(), self.number, self.clients.len());
-        let child = Command::new("ip")
-            .args(["netns", "exec", &self.client, "wireguard-go", "-f", &name])
-            .env("WG_I_PREFER_BUGGY_USERSPACE_TO_POLISHED_KMOD", "1")
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        self.clients.push(child);
+        self.clients.push(WireguardGo::start(&self.client, &name));
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), config).unwrap();
         let path = file.path().to_str().unwrap();
-        eventually("the client's socket", || {
-            command(&["ip", "netns", "exec", &self.client, "wg", "setconf", &name, path]).status.success()
-        });
+        self.wg(&["setconf", &name, path]);
         for address in addresses {
             run(&["ip", "-n", &self.client, "addr", "add", address, "dev", &name]);
         }
@@ -171,10 +164,7 @@ fn echo(socket: &Socket, to: IpAddr, sequence: u16, bytes: usize) -> bool {
 
 impl Drop for Lab {
     fn drop(&mut self) {
-        for child in &mut self.clients {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
+        self.clients.clear();
         for namespace in [&self.server, &self.client] {
             let _ = Command::new("ip").args(["netns", "del", namespace]).status();
         }
