@@ -13,6 +13,7 @@ use crate::app::App;
 use crate::app::ctx::Ctx;
 use crate::app::error::{AppError, Result};
 use crate::app::login_limit::{Account as LimitedAccount, RetryAfter};
+use crate::app::users::require_rank_over;
 use crate::domain::access::{Action, Actor, Means};
 use crate::domain::id::{SessionId, UserId};
 use crate::domain::session::{IDLE_FOR, LIVE_PER_USER, Session};
@@ -132,14 +133,18 @@ impl Sessions<'_> {
 
     /// Ends a session.
     pub async fn delete(&self, ctx: &Ctx, id: SessionId) -> Result<()> {
-        let owner = ctx.scope(Action::SessionDelete)?.owner();
-        let found = self.0.core.store.read(async move |on: &mut Conn| sessions::find(on, id).await).await?;
-        match found {
-            Some(session) if owner.is_none_or(|owner| owner == session.user) => {
-                self.end_session(ctx, id, Action::SessionDelete.as_str()).await
-            }
-            Some(_) | None => Err(AppError::not_found("session")),
-        }
+        let (owner, actor) = (ctx.scope(Action::SessionDelete)?.owner(), ctx.actor);
+        self.0
+            .core
+            .store
+            .read(async move |on: &mut Conn| {
+                let found = sessions::find(on, id).await?;
+                let session = found.filter(|session| owner.is_none_or(|owner| owner == session.user));
+                let session = session.ok_or(AppError::not_found("session"))?;
+                require_rank_over(on, actor, Action::SessionDelete, session.user).await
+            })
+            .await?;
+        self.end_session(ctx, id, Action::SessionDelete.as_str()).await
     }
 
     async fn account(&self, login: &str) -> Result<Option<Credentials>> {

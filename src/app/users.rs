@@ -8,7 +8,7 @@ use crate::app::ctx::Ctx;
 use crate::app::error::{AppError, Result};
 use crate::app::jobs::restorable_since;
 use crate::app::{App, Created, Patch, Revision, expect_revision, idempotency, noun};
-use crate::domain::access::{Action, Role};
+use crate::domain::access::{Action, Actor, Role};
 use crate::domain::id::UserId;
 use crate::domain::name::{DisplayName, Login};
 use crate::domain::page::{Page, PageRequest};
@@ -107,7 +107,7 @@ impl Users<'_> {
         if request.password.is_some() {
             ctx.require_no_token(Action::UserCreate, NO_PASSWORD)?;
         }
-        require_rank(ctx, Action::UserCreate, request.role)?;
+        require_rank(ctx.actor, Action::UserCreate, request.role)?;
         let app = self.0;
         let now = app.now();
         let password_hash = match &request.password {
@@ -149,7 +149,7 @@ impl Users<'_> {
         ctx.require(Action::UserUpdate)?;
         if let Some(role) = request.role {
             ctx.require_no_token(Action::UserUpdate, NO_ROLE)?;
-            require_rank(ctx, Action::UserUpdate, role)?;
+            require_rank(ctx.actor, Action::UserUpdate, role)?;
         }
         self.change(ctx, Action::UserUpdate, id, move |user| {
             expect_revision("user", user.revision, revision)?;
@@ -191,7 +191,7 @@ impl Users<'_> {
             .store
             .write(async move |tx: &mut Tx| {
                 let user = live(tx, id).await?;
-                require_rank(&ctx, Action::UserSetPassword, user.role)?;
+                require_rank(ctx.actor, Action::UserSetPassword, user.role)?;
                 users::set_password(tx, id, &hash, now).await?;
                 sessions::revoke_of_user(tx, id, None, now).await?;
                 audit::insert(tx, &event).await?;
@@ -213,7 +213,7 @@ impl Users<'_> {
             .store
             .write(async move |tx: &mut Tx| {
                 let user = live(tx, id).await?;
-                require_rank(&ctx, Action::UserDelete, user.role)?;
+                require_rank(ctx.actor, Action::UserDelete, user.role)?;
                 expect_revision("user", user.revision, revision)?;
                 users::delete(tx, id, revision, now).await?;
                 keep_an_owner(tx, user.role).await?;
@@ -241,7 +241,7 @@ impl Users<'_> {
             .store
             .write(async move |tx: &mut Tx| {
                 let user = users::undelete(tx, id, restorable_since(now), now).await?;
-                require_rank(&ctx, Action::UserRestore, user.role)?;
+                require_rank(ctx.actor, Action::UserRestore, user.role)?;
                 peers::touch_user(tx, id).await?;
                 audit::insert(tx, &event.made(facts(&user))).await?;
                 Ok::<_, AppError>(user)
@@ -268,7 +268,7 @@ impl Users<'_> {
             .store
             .write(async move |tx: &mut Tx| {
                 let before = live(tx, id).await?;
-                require_rank(&ctx, action, before.role)?;
+                require_rank(ctx.actor, action, before.role)?;
                 let mut after = before.clone();
                 edit(&mut after)?;
                 if after.role != before.role || (after.disabled && !before.disabled) {
@@ -349,11 +349,25 @@ fn apply(user: &mut User, request: &UpdateUser) {
     }
 }
 
-fn require_rank(ctx: &Ctx, action: Action, role: Role) -> Result<()> {
-    if ctx.actor.manages(role) {
+fn require_rank(actor: Actor, action: Action, role: Role) -> Result<()> {
+    if actor.manages(role) {
         return Ok(());
     }
     Err(AppError::Forbidden { action, why: "your role may not manage an account of that role; ask an owner" })
+}
+
+/// Refuses to act on what belongs to somebody else of no less power: one's own is always one's own to end.
+pub(in crate::app) async fn require_rank_over(
+    conn: &mut Conn,
+    actor: Actor,
+    action: Action,
+    user: UserId,
+) -> Result<()> {
+    if actor.user() == Some(user) {
+        return Ok(());
+    }
+    let found = users::find(conn, user).await?.ok_or(AppError::not_found("user"))?;
+    require_rank(actor, action, found.role)
 }
 
 /// Refuses, inside the transaction that took one away, to be left without an owner who can sign in.

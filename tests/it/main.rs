@@ -13,6 +13,7 @@ mod api_fuzz;
 mod api_house;
 mod api_http;
 mod api_nouns;
+mod api_roles;
 mod api_sessions;
 mod api_tokens;
 mod appliance;
