@@ -1,5 +1,5 @@
 //! Requests that nobody would write: schemathesis makes them from the OpenAPI document and sends them to the running
-//! binary, as the owner, who may do nearly everything, and as a member, who may do little.
+//! binary as each role.
 //!
 //! No operation is left out. Those that may end the session they come with are asked in runs of their own.
 
@@ -54,16 +54,41 @@ fn openapi_fuzz_as_the_owner_on_postgres() {
 }
 
 #[test]
+fn openapi_fuzz_as_an_admin() {
+    openapi_fuzz_as("admin", PHASES_BELOW_THE_RULES, &["owners"]);
+}
+
+#[test]
+fn openapi_fuzz_as_an_operator() {
+    openapi_fuzz_as("operator", PHASES_BELOW_THE_RULES, &["owners", "networks", "settings"]);
+}
+
+#[test]
+fn openapi_fuzz_as_support() {
+    openapi_fuzz_as("support", PHASES_BELOW_THE_RULES, &["owners", "networks", "settings", "nodes", "users"]);
+}
+
+#[test]
+fn openapi_fuzz_as_an_auditor() {
+    openapi_fuzz_as("auditor", PHASES_BELOW_THE_RULES, &["owners", "networks", "settings", "nodes", "users"]);
+}
+
+#[test]
 fn openapi_fuzz_as_a_member() {
+    openapi_fuzz_as("member", PHASES, &["owners", "networks", "settings", "nodes", "users"]);
+}
+
+/// Asks for everything as a role, which must not change what is beyond it.
+fn openapi_fuzz_as(role: &str, phases: &str, beyond: &[&str]) {
     let served = Served::on(TestDatabase::sqlite());
-    served.user("mia", "member");
-    let before = served.beyond_a_member();
+    served.user("mia", role);
+    let before = served.revisions(beyond);
     let session = served.sign_in("mia");
 
-    session.ask_all(PHASES);
+    session.ask_all(phases);
 
     assert_eq!(session.status("/me"), 200, "the session lasted: not every answer was a 401");
-    assert_eq!(served.beyond_a_member(), before, "what is not a member's to change is as it was");
+    assert_eq!(served.revisions(beyond), before, "what is not for {role} to change is as it was");
 }
 
 #[test]
@@ -121,15 +146,21 @@ impl Served {
             .post("/api/v1/users", Some(json!({ "login": login, "role": role, "password": PASSWORD })));
     }
 
-    /// Everything that a member may at most read, with its revision.
-    fn beyond_a_member(&self) -> Vec<(Value, Value)> {
-        let mut things = Vec::new();
-        for noun in ["users", "networks", "nodes"] {
-            let page = self.service.get(&format!("/api/v1/{noun}?limit=200"));
-            things.extend(page["items"].as_array().unwrap().clone());
-        }
-        things.push(self.service.get("/api/v1/settings"));
-        things.iter().map(|thing| (thing["id"].clone(), thing["revision"].clone())).collect()
+    /// What there is of these nouns, each thing with its revision.
+    fn revisions(&self, nouns: &[&str]) -> Vec<(Value, Value)> {
+        let of = |path: &str| match self.service.get(path) {
+            Value::Object(page) if page.contains_key("items") => page["items"].as_array().unwrap().clone(),
+            thing => vec![thing],
+        };
+        let paths = nouns.iter().map(|noun| match *noun {
+            "owners" => "/api/v1/users?role=owner".to_owned(),
+            "settings" => "/api/v1/settings".to_owned(),
+            noun => format!("/api/v1/{noun}?limit=200"),
+        });
+        paths
+            .flat_map(|path| of(&path))
+            .map(|thing| (thing["id"].clone(), thing["revision"].clone()))
+            .collect()
     }
 }
 
