@@ -3,9 +3,10 @@
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use crate::api_house::{Answer, Client};
+use crate::api_house::{Answer, Client, PASSWORD, setup_request};
 use crate::databases::{TestDatabase, on_both};
-use crate::mfa::world::{World, texts};
+use crate::mfa::world::{World, base32, texts, totp_now};
+use crate::service::{Launch, Service};
 
 const ID: &str = "01983f6e-7b3a-7c00-8000-000000000000";
 
@@ -45,7 +46,7 @@ on_both! {
     async fn a_role_that_must_have_a_factor_does_nothing_before_it_is_enrolled(database) {
         let world = World::over(database).await;
         world.require_of(json!(["owner", "member"])).await;
-        let body = json!({ "login": "owner", "password": crate::api_house::PASSWORD });
+        let body = json!({ "login": "owner", "password": PASSWORD });
         let tokens = world.house.nobody().post("/sessions", body).await.expect(StatusCode::CREATED);
         let owner = world.house.bearer(tokens["access_token"].as_str().unwrap());
         let allowed = [
@@ -189,4 +190,42 @@ async fn passkeys_are_off_without_a_domain_and_say_why() {
     let asked = mia.act("/me/passkeys/begin").await.expect(StatusCode::CREATED);
     assert_eq!(asked["options"]["publicKey"]["rp"]["id"], "vpn.example.org");
     assert!(mia.get("/me/mfa").await.expect(StatusCode::OK)["passkeys_off"].is_null());
+}
+
+#[test]
+fn the_host_takes_factors_away_with_the_server_running_and_stopped() {
+    let directory = tempfile::tempdir().unwrap();
+    let launch = Launch::quiet(&directory.path().join("data"));
+    let enrol = |service: &Service| {
+        let body = json!({ "login": "owner", "password": PASSWORD });
+        let tokens = service.post("/api/v1/sessions", Some(body));
+        let bearer = format!("Bearer {}", tokens["access_token"].as_str().unwrap());
+        let post = |path: &str, body: Option<Value>| {
+            service.call("POST", path, &[("Authorization", &bearer)], body).ok()
+        };
+        let secret = base32(post("/api/v1/me/mfa/totp", None)["secret"].as_str().unwrap());
+        post("/api/v1/me/mfa/totp/confirm", Some(json!({ "code": totp_now(&secret) })));
+        service
+            .call("POST", "/api/v1/sessions", &[], Some(json!({ "login": "owner", "password": PASSWORD })))
+            .status
+    };
+    let service = launch.serve();
+    service.post("/api/v1/setup", Some(setup_request()));
+
+    assert_eq!(enrol(&service), 202);
+    assert_eq!(launch.ask(&["user", "show", "owner"])["has_mfa"], true);
+    launch.ask(&["user", "disable-mfa", "owner"]);
+    assert_eq!(enrol(&service), 202, "the owner could sign in by the password, and enrolled again");
+    service.stop();
+    launch.ask(&["user", "disable-mfa", "owner"]);
+    launch.ask(&["settings", "update", "--mfa-required-roles", "owner,admin"]);
+
+    let shown = launch.ask(&["user", "show", "owner"]);
+    assert_eq!(shown["has_mfa"], false);
+    assert_eq!(launch.ask(&["settings", "show"])["mfa_required_roles"], json!(["owner", "admin"]));
+    assert_eq!(enrol(&launch.serve()), 202, "a session without a factor enrols one");
+    let events = launch.ask(&["audit", "list", "--action", "user_disable_mfa"]);
+    let kinds: Vec<_> =
+        events["items"].as_array().unwrap().iter().map(|it| it["actor_kind"].clone()).collect();
+    assert_eq!(kinds, ["host", "host"]);
 }

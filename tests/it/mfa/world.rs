@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_lc_rs::hmac;
-use caspervpn::runtime::clock::{Clock, TestClock};
+use caspervpn::runtime::clock::{Clock, SystemClock, TestClock};
 use caspervpn::store::backend::Conn;
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -122,6 +122,11 @@ pub(crate) fn totp(secret: &[u8], step: i64) -> String {
     let at = usize::from(bytes[19] & 15);
     let number = u32::from_be_bytes(bytes[at..at + 4].try_into().unwrap()) & 0x7fff_ffff;
     format!("{:06}", number % 1_000_000)
+}
+
+/// What an app shows now, in the time of the machine.
+pub(crate) fn totp_now(secret: &[u8]) -> String {
+    totp(secret, SystemClock::new().now().as_seconds() / 30)
 }
 
 pub(crate) fn base32(text: &str) -> Vec<u8> {
