@@ -18,7 +18,7 @@ ALL_PACKAGES=(
 	musl-gcc:musl-tools file:file
 	nft:nftables wg:wireguard-tools wireguard-go:wireguard-go ip:iproute2 ping:iputils-ping iperf3:iperf3 tc:iproute2 wrk:wrk pgrep:procps
 	sysctl:procps mkfs.ext4:e2fsprogs mkfs.xfs:xfsprogs losetup:mount strace:strace dig:dnsutils
-	pgbouncer:pgbouncer promtool:prometheus zbarimg:zbar-tools chromium:chromium
+	pgbouncer:pgbouncer promtool:prometheus zbarimg:zbar-tools chromium:chromium oathtool:oathtool
 	shellcheck:shellcheck python3:python3 lintian:lintian
 )
 VM_PACKAGES=(qemu-system-x86_64:qemu-system-x86 debootstrap:debootstrap mkfs.ext4:e2fsprogs)

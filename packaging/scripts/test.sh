@@ -37,6 +37,7 @@ leave_out_what_cannot_run() {
 	have schemathesis || leave_out "because there is no schemathesis" 'test(/::openapi_fuzz_/)'
 	has_postgres || leave_out "because there is no PostgreSQL" 'test(/postgres|pooled::|pgbouncer::/)'
 	have pgbouncer || leave_out "because there is no PgBouncer" 'test(/pooled::|pgbouncer::/)'
+	have oathtool || leave_out "because there is no oathtool" 'test(/oathtool/)'
 	have strace || leave_out "because there is no strace" 'test(/the_log_is_synced/)'
 }
 

@@ -61,7 +61,8 @@ pub fn document() -> Value {
 const INTRODUCTION: &str = "\
 The API of a CasperVPN appliance.\n\n\
 **Signing in.** `POST /api/v1/sessions` gives an access token for `Authorization: Bearer …`, good for ten minutes, and a \
-refresh token for the next pair. Programs hold an API token instead, `cvpn_…`, which stands in the same header and does \
+refresh token for the next pair. An account with a second factor is asked for it first: the answer is 202 with a \
+challenge, which `POST /api/v1/sessions/second-factor` or `/sessions/passkey` answers. Programs hold an API token instead, `cvpn_…`, which stands in the same header and does \
 what both its scopes and its user's role allow. On the local socket root and the server's own account need no token.\n\n\
 **Changes.** Every thing that can be changed has a revision, which is its `ETag`. PATCH and DELETE need it in `If-Match`: 428 without, 412 \
 when somebody else was faster. Creates take an `Idempotency-Key`, so that they can be repeated without harm.\n\n\
@@ -99,7 +100,13 @@ const PROBLEMS: &[(u16, &str, &str, &str)] = &[
         "unauthenticated",
         "Nobody is signed in, or what was shown is not good or no longer so.",
     ),
-    (403, "Forbidden", "forbidden", "The caller's role does not allow it."),
+    (
+        403,
+        "Forbidden",
+        "forbidden",
+        "The caller's role does not allow it; or it has to be proved first that it is the caller (`step_up_required`), \
+         or a second factor has to be enrolled (`mfa_enrolment_required`): `code` says which.",
+    ),
     (404, "NotFound", "not_found", "There is no such thing, or it is not the caller's to see."),
     (408, "BodyTimeout", "body_timeout", "The request's body did not arrive in time."),
     (
@@ -134,13 +141,36 @@ const PROBLEMS: &[(u16, &str, &str, &str)] = &[
 ];
 
 /// Operations without an id in their path that look for something by another name.
-const AMONG_OTHERS: &[&str] = &["link_redeem", "me_get", "session_list", "api_token_list"];
+const AMONG_OTHERS: &[&str] = &[
+    "link_redeem",
+    "me_get",
+    "me_mfa_get",
+    "me_totp_create",
+    "me_totp_confirm",
+    "me_totp_delete",
+    "me_recovery_codes_create",
+    "me_passkey_begin",
+    "me_passkey_create",
+    "me_step_up",
+    "me_step_up_passkey_begin",
+    "session_list",
+    "api_token_list",
+];
 /// Operations where tries are counted: each takes a secret that could be guessed.
-const LIMITED: &[&str] = &["session_create", "me_set_password"];
+const LIMITED: &[&str] = &[
+    "session_create",
+    "session_second_factor",
+    "session_passkey_begin",
+    "session_passkey",
+    "me_set_password",
+    "me_step_up",
+    "me_step_up_passkey",
+];
 /// Public operations that take a proof, and so can find it wanting.
-const PROVEN: &[&str] = &["session_create", "session_refresh", "setup_run"];
+const PROVEN: &[&str] =
+    &["session_create", "session_second_factor", "session_passkey", "session_refresh", "setup_run"];
 /// Public operations that look for something, or change the state of things.
-const CONFLICTING: &[&str] = &["setup_run", "link_redeem"];
+const CONFLICTING: &[&str] = &["setup_run", "link_redeem", "session_passkey_begin", "session_passkey"];
 
 fn operations(mut paths: Value) -> Value {
     let mut whole = Map::new();
@@ -238,7 +268,7 @@ const REPEATABLE: &[&str] = &[
 ];
 
 /// Operations on things without revisions, whose names would have one think otherwise.
-const UNREVISED: &[&str] = &["system_get", "api_token_get", "api_token_create"];
+const UNREVISED: &[&str] = &["system_get", "api_token_get", "api_token_create", "me_mfa_get"];
 
 fn security_schemes() -> Value {
     json!({

@@ -18,15 +18,19 @@ use crate::domain::api_token::Scope;
 use crate::domain::audit::Outcome;
 use crate::domain::device::{DeviceReason, DeviceState};
 use crate::domain::id::{
-    ApiTokenId, AuditEventId, DeviceId, NetworkId, NodeId, NodeNetworkId, RequestId, SessionId, UserId,
+    ApiTokenId, AuditEventId, DeviceId, NetworkId, NodeId, NodeNetworkId, PasskeyId, RequestId, SessionId,
+    UserId,
 };
 use crate::domain::key::PublicKey;
+use crate::domain::mfa::Method;
 use crate::domain::name::{
-    ApiTokenName, DeviceName, DisplayName, Host, Location, Login, NetworkName, NodeName, Note, SearchText,
+    ApiTokenName, DeviceName, DisplayName, Host, Location, Login, NetworkName, NodeName, Note, PasskeyName,
+    SearchText,
 };
 use crate::domain::network::Mtu;
 use crate::domain::node::{InterfaceName, NodeState, Port};
 use crate::domain::page::{Cursor, Limit};
+use crate::domain::panel_url::PanelUrl;
 use crate::domain::pool::{Pool, Pressure};
 use crate::domain::settings::RetentionDays;
 use crate::domain::time::Timestamp;
@@ -107,6 +111,7 @@ texts! {
     DeviceId as "DeviceId": exactly(ID), 36, 36, Some("uuid"), AN_ID, "Names a device.";
     SessionId as "SessionId": exactly(ID), 36, 36, Some("uuid"), AN_ID, "Names a session.";
     ApiTokenId as "ApiTokenId": exactly(ID), 36, 36, Some("uuid"), AN_ID, "Names an API token.";
+    PasskeyId as "PasskeyId": exactly(ID), 36, 36, Some("uuid"), AN_ID, "Names a passkey.";
     AuditEventId as "AuditEventId": exactly(ID), 36, 36, Some("uuid"), AN_ID, "Names an event of the audit.";
     RequestId as "RequestId": exactly(ID), 36, 36, Some("uuid"), AN_ID, "Names a request, in the answer and in the log.";
     Login as "Login": exactly("^[A-Za-z0-9][A-Za-z0-9._@+-]{1,63}$"), 2, 64, None, "ada",
@@ -114,6 +119,7 @@ texts! {
     DisplayName as "DisplayName": free(), 1, DisplayName::MAX_CHARS, None, "Ada Lovelace", "How a user is shown.";
     DeviceName as "DeviceName": free(), 1, DeviceName::MAX_CHARS, None, "laptop", "What a device is called.";
     ApiTokenName as "ApiTokenName": free(), 1, ApiTokenName::MAX_CHARS, None, "backup", "What an API token is called.";
+    PasskeyName as "PasskeyName": free(), 1, PasskeyName::MAX_CHARS, None, "my telephone", "What a passkey is called.";
     NetworkName as "NetworkName": free(), 1, NetworkName::MAX_CHARS, None, "office", "What a network is called.";
     NodeName as "NodeName": free(), 1, NodeName::MAX_CHARS, None, "fra-1", "What a node is called.";
     Location as "Location": free_or_empty(), 0, Location::MAX_CHARS, None, "Frankfurt", "Where a node stands.";
@@ -121,6 +127,8 @@ texts! {
     SearchText as "SearchText": free(), 1, SearchText::MAX_CHARS, None, "lap",
         "Words to look for, in any order; capitals do not matter.";
     Host as "Host": exactly(HOST), 1, 253, None, "vpn.example.org", "A DNS name, or an IP address without brackets.";
+    PanelUrl as "PanelUrl": exactly(ORIGIN), 9, PanelUrl::MAX_CHARS, Some("uri"), "https://vpn.example.org",
+        "An origin: `https://` and a host with an optional port; `http://` for `localhost` alone.";
     InterfaceName as "InterfaceName": exactly("^[a-z][a-z0-9_-]{0,14}$"), 1, 15, None, "cvpn0",
         "The name of a network interface.";
     PublicKey as "PublicKey": exactly("^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$"), 44, 44, None,
@@ -145,6 +153,9 @@ texts! {
 
 const HOST: &str = "^([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\\.)*[A-Za-z]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$\
                     |^[0-9]{1,3}(\\.[0-9]{1,3}){3}$|^[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*$";
+const ORIGIN: &str = "^https://(([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\\.)*[A-Za-z]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\
+                      |[0-9]{1,3}(\\.[0-9]{1,3}){3}|\\[[0-9A-Fa-f:.]{2,45}\\])(:[1-9][0-9]{0,4})?/?$\
+                      |^http://localhost(:[1-9][0-9]{0,4})?/?$";
 const RANGE: &str = "^[0-9A-Fa-f:.]{2,39}/[0-9]{1,3}$";
 
 /// Numbers: least, most, an example, what it is.
@@ -218,6 +229,7 @@ words! {
     DeviceState: Active OnHold Limited Expired Disabled, "Whether a device may use the tunnel.";
     DeviceReason: DeviceDeleted UserDeleted DeviceDisabled UserDisabled DeviceExpired UserExpired DeviceDataLimit
         UserDataLimit AwaitingFirstUse, "Why a device is not active.";
+    Method: Totp RecoveryCode Passkey, "A way to prove a second factor.";
     Outcome: Done Refused, "How an act ended.";
 }
 
@@ -270,7 +282,8 @@ mod tests {
     fn every_example_and_every_bound_is_accepted_by_its_type() {
         for (word, value) in text_examples().into_iter().chain(number_examples()) {
             let ok = readers!(word, &value;
-                UserId NetworkId NodeId NodeNetworkId DeviceId SessionId ApiTokenId AuditEventId RequestId Login DisplayName
+                UserId NetworkId NodeId NodeNetworkId DeviceId SessionId ApiTokenId PasskeyId AuditEventId RequestId Login
+                DisplayName PasskeyName PanelUrl
                 ApiTokenName DeviceName NetworkName NodeName Location Note SearchText Host InterfaceName PublicKey Timestamp Cursor
                 Pool Day Word NewPassword Shown Mtu Port Limit ByteLimit UseSeconds DeviceLimit NodeCapacity
                 RetentionDays);

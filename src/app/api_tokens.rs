@@ -83,7 +83,9 @@ impl App {
     pub async fn confirm(&self, actor: Actor) -> Result<()> {
         match actor {
             Actor::User { by: Means::Token(token, _), .. } => self.api_tokens().confirm(actor, token).await,
-            Actor::User { by: Means::Session(session), .. } => self.sessions().confirm(actor, session).await,
+            Actor::User { by: Means::Session(session, _), .. } => {
+                self.sessions().confirm(actor, session).await
+            }
             Actor::Host | Actor::System | Actor::Anonymous => Ok(()),
         }
     }

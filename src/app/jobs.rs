@@ -12,7 +12,7 @@ use crate::domain::time::Timestamp;
 use crate::store::backend::Tx;
 use crate::store::error::StoreError;
 use crate::store::{
-    api_tokens, audit, devices, idempotency, links, networks, outbox, sessions, usage, users,
+    api_tokens, audit, challenges, devices, idempotency, links, networks, outbox, sessions, usage, users,
 };
 use crate::telemetry::names;
 
@@ -41,6 +41,7 @@ const BATCHES: u32 = 50;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Old {
     IdempotencyKeys,
+    Challenges,
     Links,
     Sessions,
     ApiTokens,
@@ -53,8 +54,9 @@ enum Old {
 }
 
 impl Old {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::IdempotencyKeys,
+        Self::Challenges,
         Self::Links,
         Self::Sessions,
         Self::ApiTokens,
@@ -70,6 +72,7 @@ impl Old {
     const fn as_str(self) -> &'static str {
         match self {
             Self::IdempotencyKeys => "idempotency_keys",
+            Self::Challenges => "challenges",
             Self::Links => "links",
             Self::Sessions => "sessions",
             Self::ApiTokens => "api_tokens",
@@ -85,6 +88,7 @@ impl Old {
     const fn kept(self, settings: &Settings) -> Duration {
         match self {
             Self::IdempotencyKeys => KEPT,
+            Self::Challenges => Duration::ZERO,
             Self::Links | Self::Sessions => ENDED_KEPT,
             Self::ApiTokens => EXPIRED_TOKENS_KEPT,
             Self::Outbox => OUTBOX_KEPT,
@@ -98,6 +102,7 @@ impl Old {
         match self {
             Self::Devices => DEVICES_AT_ONCE,
             Self::IdempotencyKeys
+            | Self::Challenges
             | Self::Links
             | Self::Sessions
             | Self::ApiTokens
@@ -113,6 +118,7 @@ impl Old {
         let limit = self.at_once();
         match self {
             Self::IdempotencyKeys => idempotency::purge(tx, before, limit).await,
+            Self::Challenges => challenges::purge(tx, before, limit).await,
             Self::Links => links::purge(tx, before, limit).await,
             Self::Sessions => sessions::purge(tx, before, limit).await,
             Self::ApiTokens => api_tokens::purge(tx, before, limit).await,

@@ -29,8 +29,10 @@ pub struct LoginLimit {
     key: hmac::Key,
     address: Rule,
     account: Rule,
+    second_factor: Rule,
     addresses: Mutex<Table>,
     accounts: Mutex<Table>,
+    second_factors: Mutex<Table>,
 }
 
 /// What an attempt is aimed at. The two never share a count: anybody may sign in with any text for a login, and must not
@@ -41,6 +43,8 @@ pub enum Account<'a> {
     Login(&'a str),
     /// The signed-in user's own account, whose password is asked for again.
     Own(UserId),
+    /// The second factor of an account whose first one was right.
+    SecondFactor(UserId),
 }
 
 /// Attempts a minute. Zero is no limit.
@@ -67,6 +71,8 @@ impl LoginLimit {
             account,
             addresses: Mutex::new(Table::new(address)),
             accounts: Mutex::new(Table::new(account)),
+            second_factor: SECOND_FACTOR,
+            second_factors: Mutex::new(Table::new(SECOND_FACTOR)),
         })
     }
 
@@ -88,35 +94,61 @@ impl LoginLimit {
         if let Some(from) = &from {
             from.admits(&self.address, now)?;
         }
-        let mut accounts = lock(&self.accounts);
+        let (rule, table) = self.of(account);
+        let mut accounts = lock(table);
         let to = accounts.entry(self.account_key(account), now);
-        to.admits(&self.account, now)?;
+        to.admits(rule, now)?;
         if let Some(from) = &mut from {
             from.charge(&self.address, now);
         }
-        to.charge(&self.account, now);
+        to.charge(rule, now);
         Ok(())
+    }
+
+    /// Admits an attempt that is aimed at no account yet, and charges it, or says how long to wait. It is followed by
+    /// [`LoginLimit::fail_address`] or [`LoginLimit::refund_address`], or stays charged until its period has passed.
+    ///
+    /// # Errors
+    /// [`RetryAfter`], which is a 429.
+    pub fn check_address(&self, address: Option<IpAddr>, now: Timestamp) -> Result<(), RetryAfter> {
+        let Some(key) = self.address_key(address) else { return Ok(()) };
+        let mut addresses = lock(&self.addresses);
+        let from = addresses.entry(key, now);
+        from.admits(&self.address, now)?;
+        from.charge(&self.address, now);
+        Ok(())
+    }
+
+    /// An attempt that was aimed at no account was wrong.
+    pub fn fail_address(&self, address: Option<IpAddr>, now: Timestamp) {
+        if let Some(key) = self.address_key(address) {
+            lock(&self.addresses).entry(key, now).fail(&self.address, now);
+        }
+    }
+
+    /// An attempt that was aimed at no account was right.
+    pub fn refund_address(&self, address: Option<IpAddr>, now: Timestamp) {
+        if let Some(key) = self.address_key(address) {
+            lock(&self.addresses).entry(key, now).refund(&self.address, now);
+        }
     }
 
     /// The password was wrong, or there is no such account.
     pub fn record_failure(&self, address: Option<IpAddr>, account: Account<'_>, now: Timestamp) {
-        if let Some(key) = self.address_key(address) {
-            lock(&self.addresses).entry(key, now).fail(&self.address, now);
-        }
-        lock(&self.accounts).entry(self.account_key(account), now).fail(&self.account, now);
+        self.fail_address(address, now);
+        let (rule, table) = self.of(account);
+        lock(table).entry(self.account_key(account), now).fail(rule, now);
     }
 
     /// The password was right. The account starts afresh; the address only gets its attempt back, or a guesser
     /// with an account of his own could wipe his traces with it.
     pub fn record_success(&self, address: Option<IpAddr>, account: Account<'_>, now: Timestamp) {
-        if let Some(key) = self.address_key(address) {
-            lock(&self.addresses).entry(key, now).refund(&self.address, now);
-        }
-        lock(&self.accounts).forget(self.account_key(account));
+        self.refund_address(address, now);
+        lock(self.of(account).1).forget(self.account_key(account));
     }
 
     /// Bytes held at most, whatever is recorded.
-    pub const MAX_BYTES: usize = 2 * Table::MAX_BYTES;
+    pub const MAX_BYTES: usize = 3 * Table::MAX_BYTES;
 
     /// IPv4 by address, IPv6 by /64: that much every customer of a provider has to himself. None where many may
     /// stand behind it.
@@ -134,6 +166,15 @@ impl LoginLimit {
         match account {
             Account::Login(login) => self.hashed(b"a", login.trim().to_ascii_lowercase().as_bytes()),
             Account::Own(id) => self.hashed(b"m", id.to_string().as_bytes()),
+            Account::SecondFactor(id) => self.hashed(b"s", id.to_string().as_bytes()),
+        }
+    }
+
+    /// The rule of an account, and where its attempts are counted.
+    const fn of(&self, account: Account<'_>) -> (&Rule, &Mutex<Table>) {
+        match account {
+            Account::Login(_) | Account::Own(_) => (&self.account, &self.accounts),
+            Account::SecondFactor(_) => (&self.second_factor, &self.second_factors),
         }
     }
 
@@ -179,6 +220,18 @@ const ACCOUNT: Rule = Rule {
     first_wait_ms: 1_000,
     longest_wait_ms: 60_000,
     forget_ms: 3_600_000,
+};
+
+/// Six digits are guessed in days where passwords take for ever, so the waits grow to an hour and are remembered for a
+/// day: some 25 guesses a day, of which one in 13,000 days would be right. It is not for an operator to turn off. Only
+/// who knows the password comes this far, so nobody else can make an account wait.
+const SECOND_FACTOR: Rule = Rule {
+    burst: 10,
+    period_ms: 6_000,
+    free_failures: 3,
+    first_wait_ms: 1_000,
+    longest_wait_ms: 3_600_000,
+    forget_ms: 86_400_000,
 };
 
 /// A panic of another holder leaves counters, not broken data.
@@ -381,7 +434,7 @@ mod tests {
         }
 
         assert!(held_bytes(&limit) <= LoginLimit::MAX_BYTES);
-        const { assert!(LoginLimit::MAX_BYTES < 3 * 1024 * 1024) };
+        const { assert!(LoginLimit::MAX_BYTES < 4 * 1024 * 1024) };
         assert!(limit.check(Some(address(2_000_000)), Account::Login("ada"), START).is_err());
         assert!(limit.check(Some(address(0)), Account::Login("grace"), START).is_err());
     }
@@ -393,7 +446,9 @@ mod tests {
     }
 
     fn held_bytes(limit: &LoginLimit) -> usize {
-        lock(&limit.addresses).held_bytes() + lock(&limit.accounts).held_bytes()
+        lock(&limit.addresses).held_bytes()
+            + lock(&limit.accounts).held_bytes()
+            + lock(&limit.second_factors).held_bytes()
     }
 
     fn address(n: u32) -> IpAddr {

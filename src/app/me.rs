@@ -6,7 +6,7 @@ use crate::app::error::{AppError, Result};
 use crate::app::login_limit::Account;
 use crate::app::sessions::{too_many, work_error};
 use crate::app::users::{UserItem, live};
-use crate::domain::access::{Action, Actor, Means};
+use crate::domain::access::{Action, Actor};
 use crate::domain::id::UserId;
 use crate::domain::time::Timestamp;
 use crate::secrets::password::{Password, PasswordHash, Verdict};
@@ -37,8 +37,9 @@ impl Me<'_> {
             .await?;
         let old = account.password_hash;
         let old = old.ok_or_else(|| AppError::conflict("no_password", "this account has no password"))?;
-        let current = Password::presented(current).map_err(|_| wrong())?;
-        self.judge(ctx, id, &current, &old).await?;
+        if !self.is_own_password(ctx, Action::MeSetPassword, id, current, &old).await? {
+            return Err(wrong());
+        }
         let hash = app.hash(&new).await?;
         let now = app.now();
         let event = app.event(ctx, Action::MeSetPassword.as_str(), ("user", id.to_string()));
@@ -58,22 +59,30 @@ impl Me<'_> {
         Ok(())
     }
 
-    /// Requires the account's password. A stolen session must not be a way to guess it.
-    async fn judge(&self, ctx: &Ctx, id: UserId, current: &Password, hash: &str) -> Result<()> {
+    /// Whether this is the account's password. A stolen session must not be a way to guess it.
+    pub(in crate::app) async fn is_own_password(
+        &self,
+        ctx: &Ctx,
+        action: Action,
+        id: UserId,
+        current: &str,
+        hash: &str,
+    ) -> Result<bool> {
+        let Ok(current) = Password::presented(current) else { return Ok(false) };
         let app = self.0;
         let now = app.now();
         let hash = PasswordHash::parse(hash).map_err(AppError::broken("reading a stored password hash"))?;
         let limit = &app.core.login_limit;
         limit.check(ctx.address, Account::Own(id), now).map_err(too_many)?;
-        match app.core.passwords.verify(current, Some(&hash)).await.map_err(work_error)? {
+        match app.core.passwords.verify(&current, Some(&hash)).await.map_err(work_error)? {
             Verdict::Right { .. } => {
                 limit.record_success(ctx.address, Account::Own(id), now);
-                Ok(())
+                Ok(true)
             }
             Verdict::Wrong => {
                 limit.record_failure(ctx.address, Account::Own(id), now);
-                app.refused(ctx, Action::MeSetPassword.as_str(), ("user", id.to_string())).await?;
-                Err(wrong())
+                app.refused(ctx, action.as_str(), ("user", id.to_string())).await?;
+                Ok(false)
             }
         }
     }
@@ -84,9 +93,9 @@ fn wrong() -> AppError {
 }
 
 /// Requires that the session which asks has not been ended meanwhile.
-async fn require_session(on: &mut Conn, actor: &Actor, now: Timestamp) -> Result<()> {
-    let Actor::User { by: Means::Session(session), .. } = actor else { return Ok(()) };
-    match sessions::find(on, *session).await? {
+pub(in crate::app) async fn require_session(on: &mut Conn, actor: &Actor, now: Timestamp) -> Result<()> {
+    let Some(session) = actor.session() else { return Ok(()) };
+    match sessions::find(on, session).await? {
         Some(session) if session.is_live(now) => Ok(()),
         Some(_) | None => Err(AppError::Unauthenticated { why: "the session has ended; sign in again" }),
     }

@@ -40,14 +40,18 @@ pub mod jobs;
 pub mod links;
 pub mod login_limit;
 pub mod me;
+pub mod mfa;
 pub mod networks;
 pub mod node_networks;
 pub mod nodes;
 pub mod open;
+pub mod passkeys;
 pub mod qr;
+pub mod second_factor;
 pub mod sessions;
 pub mod settings;
 pub mod setup;
+pub mod step_up;
 pub mod system;
 mod token_uses;
 pub mod usage;
@@ -173,6 +177,21 @@ impl App {
         me::Me(self)
     }
 
+    /// Second factors.
+    pub const fn mfa(&self) -> mfa::MfaAct<'_> {
+        mfa::MfaAct(self)
+    }
+
+    /// Passkeys.
+    pub const fn passkeys(&self) -> passkeys::Passkeys<'_> {
+        passkeys::Passkeys(self)
+    }
+
+    /// Fresh proofs.
+    pub const fn step_up(&self) -> step_up::StepUp<'_> {
+        step_up::StepUp(self)
+    }
+
     /// The audit.
     pub const fn audit(&self) -> audit::Audit<'_> {
         audit::Audit(self)
@@ -264,6 +283,7 @@ fn noun(noun: &'static str) -> impl Fn(AppError) -> AppError {
         other @ (AppError::NotFound { .. }
         | AppError::Stale { .. }
         | AppError::Forbidden { .. }
+        | AppError::Unproven { .. }
         | AppError::Unauthenticated { .. }
         | AppError::Invalid { .. }
         | AppError::Conflict { .. }

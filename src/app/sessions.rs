@@ -2,6 +2,8 @@
 //!
 //! Invariant: a wrong login and a wrong password get the same answer for the same work.
 
+mod answer;
+mod begin;
 mod refresh;
 
 use std::sync::Arc;
@@ -13,15 +15,18 @@ use crate::app::App;
 use crate::app::ctx::Ctx;
 use crate::app::error::{AppError, Result};
 use crate::app::login_limit::{Account as LimitedAccount, RetryAfter};
+use crate::app::second_factor::lacks_mfa;
+pub(in crate::app) use crate::app::sessions::begin::new_token;
+pub use crate::app::sessions::begin::{Question, SignIn};
 use crate::app::users::require_rank_over;
-use crate::domain::access::{Action, Actor, Means};
+use crate::domain::access::{Action, Actor, Means, Proof};
 use crate::domain::id::{SessionId, UserId};
-use crate::domain::session::{IDLE_FOR, LIVE_PER_USER, Session};
+use crate::domain::mfa::is_fresh;
+use crate::domain::session::Session;
 use crate::domain::time::Timestamp;
 use crate::domain::user::{User, UserState};
 use crate::secrets::jwt::{ACCESS_TTL, Grant, fingerprint};
 use crate::secrets::password::{Password, PasswordHash, Verdict, WorkError};
-use crate::secrets::token::RefreshToken;
 use crate::store::backend::{Conn, Tx};
 use crate::store::users::Credentials;
 use crate::store::{audit, sessions, users};
@@ -43,6 +48,8 @@ pub struct Tokens {
     pub refresh_token: Zeroizing<String>,
     /// When the session ends if nobody comes.
     pub refresh_expires_at: Timestamp,
+    /// Whether a second factor must be enrolled before the session is good for anything else.
+    pub lacks_mfa: bool,
 }
 
 /// A session with the account behind it, as long as neither changes.
@@ -50,10 +57,17 @@ pub struct Tokens {
 pub(in crate::app) struct Authority {
     user: User,
     session: Session,
+    lacks_mfa: bool,
 }
 
-/// Longest user agent that is kept.
-const USER_AGENT_CHARS: usize = 200;
+impl Authority {
+    /// Who acts by this session.
+    fn actor(&self, now: Timestamp) -> Actor {
+        let proof = Proof { is_fresh: is_fresh(self.session.proved_at, now), lacks_mfa: self.lacks_mfa };
+        let by = Means::Session(self.session.id, proof);
+        Actor::User { id: self.user.id, role: self.user.role, by }
+    }
+}
 
 /// The one answer to every sign-in that fails: it says nothing about the account.
 const WRONG: AppError = AppError::Unauthenticated { why: "the login or the password is wrong" };
@@ -63,8 +77,8 @@ const REFUSED: AppError =
     AppError::Unauthenticated { why: "the access token is not good, or no longer; refresh it or sign in" };
 
 impl Sessions<'_> {
-    /// Signs in.
-    pub async fn login(&self, ctx: &Ctx, login: &str, password: &str, user_agent: &str) -> Result<Tokens> {
+    /// Signs in, or asks for the second factor. What that costs is the same until the password is known to be right.
+    pub async fn login(&self, ctx: &Ctx, login: &str, password: &str, user_agent: &str) -> Result<SignIn> {
         let app = self.0;
         let now = app.now();
         let (limit, tried) = (&app.core.login_limit, LimitedAccount::Login(login));
@@ -77,9 +91,9 @@ impl Sessions<'_> {
             if needs_rehash {
                 self.rehash(account, password).await?;
             }
-            if let Some(tokens) = self.begin(ctx, &account.user, user_agent).await? {
+            if let Some(begun) = self.begin(ctx, &account.user, user_agent).await? {
                 limit.record_success(ctx.address, tried, now);
-                return Ok(tokens);
+                return Ok(begun);
             }
         }
         limit.record_failure(ctx.address, tried, now);
@@ -94,22 +108,25 @@ impl Sessions<'_> {
         let now = app.now();
         let grant = self.verify(access_token, now).ok_or(REFUSED)?;
         let authority = self.authority(grant.session).await?.ok_or(REFUSED)?;
-        let Authority { user, session } = authority.as_ref();
+        let Authority { user, session, .. } = authority.as_ref();
         let good =
             user.id == grant.user && user.epoch == grant.epoch && is_able(user, now) && session.is_live(now);
-        if good {
-            Ok(Actor::User { id: user.id, role: user.role, by: Means::Session(session.id) })
-        } else {
-            Err(REFUSED)
-        }
+        if good { Ok(authority.actor(now)) } else { Err(REFUSED) }
     }
 
     /// Refuses who was let in before and would not be now.
     pub(in crate::app) async fn confirm(&self, actor: Actor, session: SessionId) -> Result<()> {
         let now = self.0.now();
         let authority = self.authority(session).await?.ok_or(REFUSED)?;
-        let Authority { user, session } = authority.as_ref();
-        let same = actor == Actor::User { id: user.id, role: user.role, by: Means::Session(session.id) };
+        let Authority { user, session, .. } = authority.as_ref();
+        // A proof may have aged while the body came, and it was fresh when the request did.
+        let same = match (actor, authority.actor(now)) {
+            (
+                Actor::User { id, role, by: Means::Session(_, proof) },
+                Actor::User { id: same_id, role: same_role, by: Means::Session(_, proof_now) },
+            ) => (id, role, proof.lacks_mfa) == (same_id, same_role, proof_now.lacks_mfa),
+            (Actor::User { .. } | Actor::Host | Actor::System | Actor::Anonymous, _) => false,
+        };
         let good = same && is_able(user, now) && session.is_live(now);
         if good { Ok(()) } else { Err(REFUSED) }
     }
@@ -188,49 +205,6 @@ impl Sessions<'_> {
             .await
     }
 
-    /// Begins a session, unless the account is no longer as it was when its password was looked at: that takes long
-    /// enough for it to be disabled or to get another password, both of which raise the epoch. The hash is not compared,
-    /// because another sign-in may have made a stronger one of the same password.
-    async fn begin(&self, ctx: &Ctx, judged: &User, user_agent: &str) -> Result<Option<Tokens>> {
-        let app = self.0;
-        let now = app.now();
-        let refresh = RefreshToken::generate().map_err(AppError::broken("making a refresh token"))?;
-        let digest = *refresh.digest().as_bytes();
-        let (user, epoch) = (judged.id, judged.epoch);
-        let session = Session {
-            id: SessionId::new(app.core.clock.new_id()),
-            user,
-            user_agent: user_agent.chars().filter(|c| !c.is_control()).take(USER_AGENT_CHARS).collect(),
-            created_at: now,
-            last_used_at: now,
-            expires_at: now + IDLE_FOR,
-            revoked_at: None,
-        };
-        let (id, expires_at) = (session.id, session.expires_at);
-        let mut event = app.event(ctx, "session_create", ("user", user.to_string()));
-        event.actor = Some(user);
-        "user".clone_into(&mut event.actor_kind);
-        let begun = app
-            .core
-            .store
-            .write(async move |tx: &mut Tx| {
-                let found = users::find(tx, user).await?;
-                let Some(user) = found.filter(|user| is_able(user, now) && user.epoch == epoch) else {
-                    return Ok::<_, AppError>(None);
-                };
-                sessions::insert(tx, &session, &digest).await?;
-                let ended = sessions::revoke_all_but_latest(tx, user.id, LIVE_PER_USER, now).await?;
-                audit::insert(tx, &event).await?;
-                Ok(Some((user, ended)))
-            })
-            .await?;
-        let Some((user, ended)) = begun else { return Ok(None) };
-        for session in ended {
-            app.core.authorities.forget(&session.id);
-        }
-        self.tokens(id, &user, refresh.reveal(), expires_at).map(Some)
-    }
-
     fn tokens(
         &self,
         session: SessionId,
@@ -248,6 +222,7 @@ impl Sessions<'_> {
             access_expires_at: now + ACCESS_TTL,
             refresh_token,
             refresh_expires_at,
+            lacks_mfa: false,
         })
     }
 
@@ -268,7 +243,9 @@ impl Sessions<'_> {
         let read = core.store.read(async move |on: &mut Conn| {
             let Some(session) = sessions::find(on, id).await? else { return Ok(None) };
             let user = users::find(on, session.user).await?.filter(|user| user.deleted_at.is_none());
-            Ok::<_, AppError>(user.map(|user| Arc::new(Authority { user, session })))
+            let Some(user) = user else { return Ok(None) };
+            let lacks_mfa = lacks_mfa(on, &user).await?;
+            Ok::<_, AppError>(Some(Arc::new(Authority { user, session, lacks_mfa })))
         });
         core.authorities.find_or(id, read).await
     }

@@ -1,13 +1,16 @@
 //! Policy that operators change at run time: one row, one revision.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use crate::app::ctx::Ctx;
 use crate::app::error::{AppError, Result};
 use crate::app::networks::all_live;
 use crate::app::{App, Patch, Revision, noun};
-use crate::domain::access::Action;
+use crate::domain::access::{Action, Role};
 use crate::domain::name::Host;
+use crate::domain::panel_url::PanelUrl;
 use crate::domain::settings::{RetentionDays, Settings};
 use crate::store::backend::{Conn, Tx};
 use crate::store::{audit, networks, settings};
@@ -27,6 +30,10 @@ pub struct UpdateSettings {
     pub audit_retention_days: Option<RetentionDays>,
     /// Days that devices' usage by day is kept.
     pub usage_retention_days: Option<RetentionDays>,
+    /// Roles whose users must have a second factor.
+    pub mfa_required_roles: Option<BTreeSet<Role>>,
+    /// Where browsers find this service.
+    pub panel_url: Patch<PanelUrl>,
 }
 
 impl SettingsAct<'_> {
@@ -66,6 +73,8 @@ impl SettingsAct<'_> {
             .await
             .map_err(noun("settings"))?;
         app.core.devices.forget_all();
+        // Who must have a second factor is part of what is known of a session.
+        app.core.authorities.forget_all();
         Ok(updated)
     }
 }
@@ -96,6 +105,12 @@ fn changed(before: &Settings, request: &UpdateSettings) -> Settings {
     if let Some(days) = request.usage_retention_days {
         after.usage_retention_days = days;
     }
+    if let Some(roles) = &request.mfa_required_roles {
+        after.mfa_required_roles.clone_from(roles);
+    }
+    if let Some(url) = &request.panel_url {
+        after.panel_url.clone_from(url);
+    }
     after
 }
 
@@ -105,5 +120,6 @@ pub(in crate::app) fn facts(settings: &Settings) -> Value {
         "endpoint_host": settings.endpoint_host, "show_endpoints": settings.show_endpoints,
         "audit_retention_days": settings.audit_retention_days,
         "usage_retention_days": settings.usage_retention_days,
+        "mfa_required_roles": settings.mfa_required_roles, "panel_url": settings.panel_url,
     })
 }

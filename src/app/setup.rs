@@ -270,6 +270,7 @@ fn in_setup(error: AppError) -> AppError {
         AppError::Invalid { .. } => within("/network", error),
         AppError::NotFound { .. }
         | AppError::Forbidden { .. }
+        | AppError::Unproven { .. }
         | AppError::Unauthenticated { .. }
         | AppError::Conflict { .. }
         | AppError::Stale { .. }
@@ -290,6 +291,7 @@ fn within(prefix: &str, error: AppError) -> AppError {
         }
         AppError::NotFound { .. }
         | AppError::Forbidden { .. }
+        | AppError::Unproven { .. }
         | AppError::Unauthenticated { .. }
         | AppError::Conflict { .. }
         | AppError::Stale { .. }

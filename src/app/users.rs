@@ -108,6 +108,9 @@ impl Users<'_> {
             ctx.require_no_token(Action::UserCreate, NO_PASSWORD)?;
         }
         require_rank(ctx.actor, Action::UserCreate, request.role)?;
+        if request.role != Role::Member {
+            ctx.require_fresh_proof()?;
+        }
         let app = self.0;
         let now = app.now();
         let password_hash = match &request.password {
@@ -150,6 +153,7 @@ impl Users<'_> {
         if let Some(role) = request.role {
             ctx.require_no_token(Action::UserUpdate, NO_ROLE)?;
             require_rank(ctx.actor, Action::UserUpdate, role)?;
+            ctx.require_fresh_proof()?;
         }
         self.change(ctx, Action::UserUpdate, id, move |user| {
             expect_revision("user", user.revision, revision)?;
@@ -349,7 +353,7 @@ fn apply(user: &mut User, request: &UpdateUser) {
     }
 }
 
-fn require_rank(actor: Actor, action: Action, role: Role) -> Result<()> {
+pub(in crate::app) fn require_rank(actor: Actor, action: Action, role: Role) -> Result<()> {
     if actor.manages(role) {
         return Ok(());
     }

@@ -1,5 +1,8 @@
 //! `caspervpn settings …`: policy that is changed while the service runs. Boot settings are `caspervpn config`.
 
+use std::convert::Infallible;
+use std::str::FromStr;
+
 use clap::Subcommand;
 use serde::Serialize;
 use serde_json::Value;
@@ -40,6 +43,28 @@ pub(super) struct UpdateArgs {
     #[arg(long, value_name = "DAYS")]
     #[serde(skip_serializing_if = "Option::is_none")]
     usage_retention_days: Option<u16>,
+    /// Roles whose users must have a second factor, with commas between them, or `none`.
+    #[arg(long, value_name = "ROLES")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mfa_required_roles: Option<Roles>,
+    /// Where browsers find this service, such as https://vpn.example.org, or `none`. Passkeys need it.
+    #[arg(long, value_name = "URL")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    panel_url: Option<Change<String>>,
+}
+
+/// Roles as the API takes them; it judges their names.
+#[derive(Debug, Clone, Serialize)]
+#[serde(transparent)]
+struct Roles(Vec<String>);
+
+impl FromStr for Roles {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        let names = text.split(',').map(str::trim).filter(|name| !name.is_empty() && *name != "none");
+        Ok(Self(names.map(str::to_owned).collect()))
+    }
 }
 
 /// Where the settings are in the API.
@@ -50,6 +75,8 @@ const WHOLE: &[Column] = &[
     ("SHOW ENDPOINTS", "/show_endpoints"),
     ("AUDIT KEPT DAYS", "/audit_retention_days"),
     ("USAGE KEPT DAYS", "/usage_retention_days"),
+    ("MFA REQUIRED OF", "/mfa_required_roles"),
+    ("PANEL URL", "/panel_url"),
 ];
 
 impl SettingsVerb {

@@ -53,6 +53,9 @@ pub(super) enum UserVerb {
         #[command(flatten)]
         password: PasswordArgs,
     },
+    /// Take a user's second factors away, for one who has lost them all, and end the user's sessions.
+    #[command(after_help = "Example:\n  caspervpn user disable-mfa ada")]
+    DisableMfa(Named),
     /// Delete a user and the user's devices. `restore` undoes it.
     #[command(after_help = "Example:\n  caspervpn user delete ada")]
     Delete(Named),
@@ -158,6 +161,7 @@ const ROW: &[Column] = &[
     ("NAME", "/display_name"),
     ("ROLE", "/role"),
     ("STATE", "/state"),
+    ("MFA", "/has_mfa"),
     ("EXPIRES", "/expires_at"),
     ("ID", "/id"),
 ];
@@ -169,6 +173,7 @@ const WHOLE: &[Column] = &[
     ("ROLE", "/role"),
     ("STATE", "/state"),
     ("PASSWORD SET", "/has_password"),
+    ("SECOND FACTOR", "/has_mfa"),
     ("EXPIRES", "/expires_at"),
     ("DATA LIMIT", "/data_limit_bytes"),
     ("DEVICE LIMIT", "/device_limit"),
@@ -206,6 +211,12 @@ impl UserVerb {
                     .post(&format!("{path}/password"), Some(json!({ "password": *password })))
                     .await?;
                 on.form.done(&answer.body, &format!("{} has a new password", user.user))
+            }
+            Self::DisableMfa(user) => {
+                let path = user.path(on).await?;
+                let answer = on.client.post(&format!("{path}/disable-mfa"), None).await?;
+                let said = format!("{} signs in without a second factor; the sessions have ended", user.user);
+                on.form.done(&answer.body, &said)
             }
             Self::Delete(user) => {
                 let path = user.path(on).await?;

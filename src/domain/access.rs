@@ -133,6 +133,8 @@ access_table! {
     UserDisable = "user_disable":                   All All All None None None;
     /// Set another user's password.
     UserSetPassword = "user_set_password":          All All All None None None;
+    /// Take a user's second factors away, for one who has lost them all.
+    UserDisableMfa = "user_disable_mfa":            All All All None None None;
     /// Delete a user with the devices.
     UserDelete = "user_delete":                     All All All None None None;
     /// Undo a delete.
@@ -199,6 +201,32 @@ access_table! {
     MeGet = "me_get":                               Own Own Own Own Own Own;
     /// Change one's own password.
     MeSetPassword = "me_set_password":              Own Own Own Own Own Own;
+    /// Prove again that it is oneself, for what needs a fresh proof.
+    MeStepUp = "me_step_up":                         Own Own Own Own Own Own;
+    /// Ask for the question that a passkey answers in a fresh proof.
+    MeStepUpPasskeyBegin = "me_step_up_passkey_begin": Own Own Own Own Own Own;
+    /// Give a fresh proof by a passkey.
+    MeStepUpPasskey = "me_step_up_passkey":          Own Own Own Own Own Own;
+    /// See which second factors one has.
+    MeMfaGet = "me_mfa_get":                         Own Own Own Own Own Own;
+    /// Make the secret of an authenticator app.
+    MeTotpCreate = "me_totp_create":                 Own Own Own Own Own Own;
+    /// Enrol the authenticator app by a code of it.
+    MeTotpConfirm = "me_totp_confirm":               Own Own Own Own Own Own;
+    /// Give up the authenticator app.
+    MeTotpDelete = "me_totp_delete":                 Own Own Own Own Own Own;
+    /// Make new recovery codes.
+    MeRecoveryCodesCreate = "me_recovery_codes_create": Own Own Own Own Own Own;
+    /// List one's passkeys.
+    MePasskeyList = "me_passkey_list":               Own Own Own Own Own Own;
+    /// Ask for what a browser makes a passkey of.
+    MePasskeyBegin = "me_passkey_begin":             Own Own Own Own Own Own;
+    /// Add the passkey that a browser made.
+    MePasskeyCreate = "me_passkey_create":           Own Own Own Own Own Own;
+    /// Rename a passkey.
+    MePasskeyUpdate = "me_passkey_update":           Own Own Own Own Own Own;
+    /// Delete a passkey.
+    MePasskeyDelete = "me_passkey_delete":           Own Own Own Own Own Own;
 
     /// List sessions.
     SessionList = "session_list":                   All All Own Own All Own;
@@ -229,7 +257,21 @@ access_table! {
 /// token could otherwise make a wider one of it, or one that outlives it.
 pub const NEEDS_SESSION: &[Action] = &[
     Action::UserSetPassword,
+    Action::UserDisableMfa,
     Action::MeSetPassword,
+    Action::MeStepUp,
+    Action::MeStepUpPasskeyBegin,
+    Action::MeStepUpPasskey,
+    Action::MeMfaGet,
+    Action::MeTotpCreate,
+    Action::MeTotpConfirm,
+    Action::MeTotpDelete,
+    Action::MeRecoveryCodesCreate,
+    Action::MePasskeyList,
+    Action::MePasskeyBegin,
+    Action::MePasskeyCreate,
+    Action::MePasskeyUpdate,
+    Action::MePasskeyDelete,
     Action::SessionList,
     Action::SessionDelete,
     Action::ApiTokenList,
@@ -237,6 +279,40 @@ pub const NEEDS_SESSION: &[Action] = &[
     Action::ApiTokenCreate,
     Action::ApiTokenDelete,
     Action::SetupLinkCreate,
+];
+
+/// What a session may do while its user lacks the second factor that the role's policy asks for: see the account and
+/// enrol one. Signing out takes no account.
+pub const BEFORE_ENROLMENT: &[Action] = &[
+    Action::MeGet,
+    Action::MeMfaGet,
+    Action::MeStepUp,
+    Action::MeTotpCreate,
+    Action::MeTotpConfirm,
+    Action::MePasskeyBegin,
+    Action::MePasskeyCreate,
+];
+
+/// What a session may do only when its user has proved within minutes to be there: acts that let somebody in for good,
+/// or that cannot be taken back in time. To make a user of another role than member, or to give another role, counts
+/// among them too. A change of one's own password is not here, because it asks for the password itself. The machine's
+/// administrator and API tokens have nothing to prove again: what tokens may do at all is said by their scopes.
+pub const NEEDS_FRESH_PROOF: &[Action] = &[
+    Action::UserSetPassword,
+    Action::UserDisableMfa,
+    Action::UserDelete,
+    Action::NetworkDelete,
+    Action::NodeDelete,
+    Action::NodeNetworkDelete,
+    Action::MeTotpCreate,
+    Action::MeTotpConfirm,
+    Action::MeTotpDelete,
+    Action::MeRecoveryCodesCreate,
+    Action::MePasskeyBegin,
+    Action::MePasskeyCreate,
+    Action::MePasskeyDelete,
+    Action::ApiTokenCreate,
+    Action::SettingsUpdate,
 ];
 
 impl Action {
@@ -252,16 +328,40 @@ impl Action {
 }
 
 /// Operations that need no account: each proves itself by what it carries.
-pub const PUBLIC: &[&str] =
-    &["session_create", "session_refresh", "session_end", "setup_get", "setup_run", "link_redeem", "openapi"];
+pub const PUBLIC: &[&str] = &[
+    "session_create",
+    "session_second_factor",
+    "session_passkey_begin",
+    "session_passkey",
+    "session_refresh",
+    "session_end",
+    "setup_get",
+    "setup_run",
+    "link_redeem",
+    "openapi",
+];
 
 /// By what a user acts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Means {
-    /// A session, which may do whatever the role allows.
-    Session(SessionId),
+    /// A session, which may do whatever the role allows, as far as its user has proved to be there.
+    Session(SessionId, Proof),
     /// An API token, which may do what the role and its scopes allow both.
     Token(ApiTokenId, Scopes),
+}
+
+/// How well a session's user has proved to be there, as of one request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Proof {
+    /// Whether that was within the last minutes, with the second factor where there is one.
+    pub is_fresh: bool,
+    /// Whether the role's policy asks for a second factor that the user has not.
+    pub lacks_mfa: bool,
+}
+
+impl Proof {
+    /// Of somebody who has just signed in with all that is asked for.
+    pub const WHOLE: Self = Self { is_fresh: true, lacks_mfa: false };
 }
 
 /// Who acts.
@@ -289,9 +389,28 @@ impl Actor {
     pub fn reach(&self, action: Action) -> Reach {
         match self {
             Self::User { by: Means::Token(_, scopes), .. } if !scopes.allow(action) => Reach::None,
+            Self::User { .. } if self.lacks_mfa() && !BEFORE_ENROLMENT.contains(&action) => Reach::None,
             Self::User { role, .. } => action.reaches()[*role as usize],
             Self::Host | Self::System => Reach::All,
             Self::Anonymous => Reach::None,
+        }
+    }
+
+    /// Whether a second factor must be enrolled before anything else is done.
+    pub const fn lacks_mfa(&self) -> bool {
+        matches!(self, Self::User { by: Means::Session(_, Proof { lacks_mfa: true, .. }), .. })
+    }
+
+    /// Whether whoever acts has proved within minutes to be there, or has nothing to prove.
+    pub const fn is_fresh(&self) -> bool {
+        !matches!(self, Self::User { by: Means::Session(_, Proof { is_fresh: false, .. }), .. })
+    }
+
+    /// The session, where one acts.
+    pub const fn session(&self) -> Option<SessionId> {
+        match self {
+            Self::User { by: Means::Session(id, _), .. } => Some(*id),
+            Self::User { by: Means::Token(..), .. } | Self::Host | Self::System | Self::Anonymous => None,
         }
     }
 
@@ -307,7 +426,7 @@ impl Actor {
     pub const fn api_token(&self) -> Option<ApiTokenId> {
         match self {
             Self::User { by: Means::Token(id, _), .. } => Some(*id),
-            Self::User { by: Means::Session(_), .. } | Self::Host | Self::System | Self::Anonymous => None,
+            Self::User { by: Means::Session(..), .. } | Self::Host | Self::System | Self::Anonymous => None,
         }
     }
 
@@ -344,7 +463,7 @@ impl Actor {
     /// The kind of actor in the audit.
     pub const fn kind(&self) -> &'static str {
         match self {
-            Self::User { by: Means::Session(_), .. } => "user",
+            Self::User { by: Means::Session(..), .. } => "user",
             Self::User { by: Means::Token(..), .. } => "api_token",
             Self::Host => "host",
             Self::System => "system",
@@ -355,7 +474,9 @@ impl Actor {
 
 #[cfg(test)]
 mod tests {
-    use super::{Action, Actor, Means, NEEDS_SESSION, Reach, Role};
+    use super::{
+        Action, Actor, BEFORE_ENROLMENT, Means, NEEDS_FRESH_PROOF, NEEDS_SESSION, Proof, Reach, Role,
+    };
     use crate::domain::id::{ApiTokenId, SessionId, UserId};
     use std::fmt::Write;
     use uuid::Uuid;
@@ -386,15 +507,52 @@ mod tests {
     }
 
     fn signed_in(role: Role) -> Actor {
-        let by = Means::Session(SessionId::new(Uuid::nil()));
+        by_session(role, Proof::WHOLE)
+    }
+
+    fn by_session(role: Role, proof: Proof) -> Actor {
+        let by = Means::Session(SessionId::new(Uuid::nil()), proof);
         Actor::User { id: UserId::new(Uuid::nil()), role, by }
+    }
+
+    #[test]
+    fn a_session_without_the_second_factor_it_must_have_reaches_nothing_but_to_enrol_one() {
+        for role in Role::ALL {
+            let actor = by_session(role, Proof { is_fresh: true, lacks_mfa: true });
+            for action in Action::ALL {
+                let expected = if BEFORE_ENROLMENT.contains(action) { Reach::Own } else { Reach::None };
+                assert_eq!(actor.reach(*action), expected, "{role} {}", action.as_str());
+            }
+        }
+    }
+
+    #[test]
+    fn whatever_lets_somebody_in_for_good_needs_a_fresh_proof() {
+        for action in NEEDS_SESSION {
+            let name = action.as_str();
+            let makes =
+                ["create", "set_password", "mfa", "totp", "passkey"].iter().any(|word| name.contains(word));
+            let is_exempt = [
+                "me_set_password",
+                "setup_link_create",
+                "me_mfa_get",
+                "me_passkey_list",
+                "me_passkey_update",
+            ]
+            .contains(&name)
+                || name.starts_with("me_step_up");
+            assert_eq!(NEEDS_FRESH_PROOF.contains(action), makes && !is_exempt, "{name}");
+        }
     }
 
     #[test]
     fn whatever_lets_somebody_in_needs_a_session() {
         for action in Action::ALL {
             let name = action.as_str();
-            let lets_in = ["token", "session", "password", "setup"].iter().any(|word| name.contains(word));
+            let lets_in =
+                ["token", "session", "password", "setup", "mfa", "totp", "passkey", "recovery", "step_up"]
+                    .iter()
+                    .any(|word| name.contains(word));
             assert_eq!(NEEDS_SESSION.contains(action), lets_in, "{name}");
         }
     }

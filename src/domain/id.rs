@@ -73,6 +73,10 @@ ids! {
     SessionId,
     /// Names an API token.
     ApiTokenId,
+    /// Names a question that a sign-in or a new passkey has to answer.
+    ChallengeId,
+    /// Names a passkey.
+    PasskeyId,
     /// Names an audit event.
     AuditEventId,
     /// Names a one-time link.

@@ -107,6 +107,8 @@ texts! {
     NodeName, may be empty false, max 64;
     /// What an API token is called, 1 to 64 characters.
     ApiTokenName, may be empty false, max 64;
+    /// What a passkey is called by its owner.
+    PasskeyName, may be empty false, max 64;
     /// Where a node stands, in the operator's words, up to 64 characters.
     Location, may be empty true, max 64;
     /// An operator's remark, up to 500 characters.

@@ -1,8 +1,12 @@
 //! Policy that operators change at run time. Boot facts are in `config`.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
+use crate::domain::access::Role;
 use crate::domain::name::Host;
+use crate::domain::panel_url::PanelUrl;
 
 /// The settings of the service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,6 +21,10 @@ pub struct Settings {
     pub audit_retention_days: RetentionDays,
     /// Days that devices' usage by day is kept. Totals, from which limits are told, are kept with the device.
     pub usage_retention_days: RetentionDays,
+    /// Roles whose users must have a second factor. A session of one without may do nothing but enrol one.
+    pub mfa_required_roles: BTreeSet<Role>,
+    /// Where browsers find this service. Passkeys are bound to its domain, and off while there is none.
+    pub panel_url: Option<PanelUrl>,
 }
 
 impl Default for Settings {
@@ -26,6 +34,8 @@ impl Default for Settings {
             show_endpoints: false,
             audit_retention_days: RetentionDays::YEAR,
             usage_retention_days: RetentionDays::YEAR_AND_A_MONTH,
+            mfa_required_roles: BTreeSet::new(),
+            panel_url: None,
         }
     }
 }

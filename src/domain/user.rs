@@ -20,6 +20,8 @@ pub struct User {
     pub role: Role,
     /// Whether a password is set; without one nobody signs in as this user.
     pub has_password: bool,
+    /// Whether a second factor is enrolled; a sign-in then asks for it.
+    pub has_mfa: bool,
     /// Tokens made before the last change of epoch are dead.
     pub epoch: i64,
     /// Whether an operator stopped the account and its devices.

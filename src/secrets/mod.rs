@@ -10,6 +10,8 @@ pub mod keypair;
 pub mod master_key;
 pub mod password;
 pub mod random;
+pub mod recovery_code;
 pub mod reference;
 pub mod seal;
 pub mod token;
+pub mod totp;

@@ -29,6 +29,9 @@ pub struct OneTime;
 /// Renews a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Refresh;
+/// A question that a sign-in has to answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Challenge;
 /// The secret inside a [`JoinToken`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Join;
@@ -41,6 +44,9 @@ impl Kind for OneTime {
 }
 impl Kind for Refresh {
     const PREFIX: &'static str = "cvr_";
+}
+impl Kind for Challenge {
+    const PREFIX: &'static str = "cvc_";
 }
 impl Kind for Join {
     const PREFIX: &'static str = "cvj_";
@@ -60,6 +66,8 @@ pub type SetupToken = Token<Setup>;
 pub type OneTimeToken = Token<OneTime>;
 /// A refresh token.
 pub type RefreshToken = Token<Refresh>;
+/// The token of a question.
+pub type ChallengeToken = Token<Challenge>;
 /// The secret a joining node shows.
 pub type JoinSecret = Token<Join>;
 

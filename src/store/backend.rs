@@ -356,6 +356,8 @@ const CONSTRAINTS: &[Known] = &[
     Known(Constraint::DeviceIpv6, "devices.network_id, devices.ipv6_index", "devices_ipv6_key"),
     Known(Constraint::SessionToken, "sessions.refresh_hash", "sessions_refresh_hash_key"),
     Known(Constraint::ApiToken, "api_tokens.token_hash", "api_tokens_token_hash_key"),
+    Known(Constraint::PasskeyCredential, "passkeys.credential_id", "passkeys_credential_id_key"),
+    Known(Constraint::ChallengeToken, "challenges.token_hash", "challenges_token_hash_key"),
     Known(Constraint::LinkToken, "links.token_hash", "links_token_hash_key"),
     Known(Constraint::JoinToken, "join_tokens.token_hash", "join_tokens_token_hash_key"),
     Known(

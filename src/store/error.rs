@@ -135,6 +135,12 @@ pub enum Constraint {
     /// An API token is unique.
     #[error("the API token")]
     ApiToken,
+    /// A passkey belongs to one user.
+    #[error("the passkey")]
+    PasskeyCredential,
+    /// A challenge's token is unique.
+    #[error("the challenge's token")]
+    ChallengeToken,
     /// A link token is unique.
     #[error("the link's token")]
     LinkToken,

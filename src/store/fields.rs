@@ -9,12 +9,12 @@ use ipnet::IpNet;
 use crate::domain::access::Role;
 use crate::domain::api_token::{AllowList, Scopes};
 use crate::domain::id::{
-    ApiTokenId, AuditEventId, DeviceId, LinkId, NetworkId, NodeId, NodeNetworkId, RequestId, SessionId,
-    UserId,
+    ApiTokenId, AuditEventId, ChallengeId, DeviceId, LinkId, NetworkId, NodeId, NodeNetworkId, PasskeyId,
+    RequestId, SessionId, UserId,
 };
 use crate::domain::key::PublicKey;
 use crate::domain::name::{
-    ApiTokenName, DeviceName, DisplayName, Host, Location, Login, NetworkName, NodeName, Note,
+    ApiTokenName, DeviceName, DisplayName, Host, Location, Login, NetworkName, NodeName, Note, PasskeyName,
 };
 use crate::domain::network::Mtu;
 use crate::domain::node::{InterfaceName, Port};
@@ -58,6 +58,9 @@ texts! {
     ApiTokenId = "an API token id",
     ApiTokenName = "an API token's name",
     Scopes = "scopes",
+    ChallengeId = "a challenge's id",
+    PasskeyId = "a passkey's id",
+    PasskeyName = "a passkey's name",
     AuditEventId = "an audit event id",
     LinkId = "a link id",
     RequestId = "a request id",

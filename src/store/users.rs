@@ -280,6 +280,7 @@ impl FromRow for User {
             display_name: row.take("display_name")?,
             role: row.take("role")?,
             has_password: password.is_some(),
+            has_mfa: row.take("has_mfa")?,
             epoch: row.take("epoch")?,
             disabled: row.take("disabled")?,
             expires_at: row.take("expires_at")?,

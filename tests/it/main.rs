@@ -24,6 +24,7 @@ mod e2e;
 mod edge;
 mod end_to_end;
 mod lifecycle;
+mod mfa;
 mod namespaces;
 mod netlink;
 mod pgbouncer;

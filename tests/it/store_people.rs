@@ -174,6 +174,7 @@ on_all! {
             last_used_at: NOW,
             expires_at: later(1000),
             revoked_at: None,
+            proved_at: NOW,
         };
         let sid = session.id;
         store.write(async move |tx: &mut Tx| sessions::insert(tx, &session, b"one").await).await.unwrap();

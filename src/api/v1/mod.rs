@@ -10,12 +10,15 @@ pub mod configs;
 pub mod device_traffic;
 pub mod devices;
 pub mod me;
+pub mod mfa;
 pub mod networks;
 pub mod node_networks;
 pub mod nodes;
+pub mod passkeys;
 pub mod sessions;
 pub mod settings;
 pub mod setup;
+pub mod sign_in;
 pub mod system;
 pub mod users;
 
@@ -30,8 +33,11 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .merge(device_traffic::routes())
         .merge(configs::routes())
         .merge(sessions::routes())
+        .merge(sign_in::routes())
         .merge(api_tokens::routes())
         .merge(me::routes())
+        .merge(mfa::routes())
+        .merge(passkeys::routes())
         .merge(audit::routes())
         .merge(settings::routes())
         .merge(system::routes())

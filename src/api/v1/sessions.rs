@@ -2,8 +2,8 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, StatusCode, header};
+use axum::response::Response;
+use http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -16,6 +16,7 @@ use crate::api::number::{Once, Shown};
 use crate::api::path::Id;
 use crate::api::query::Query;
 use crate::api::reply::{self, Answer};
+use crate::api::v1::sign_in::{SecondFactorView, answer, user_agent};
 use crate::app::App;
 use crate::app::ctx::Ctx;
 use crate::app::sessions::Tokens;
@@ -111,6 +112,8 @@ pub struct TokensView {
     refresh_token: Once,
     /// When the session ends if nobody comes.
     refresh_expires_at: Timestamp,
+    /// Whether a second factor must be enrolled before the session is good for anything else.
+    mfa_enrolment_required: bool,
 }
 
 impl From<Tokens> for TokensView {
@@ -121,6 +124,7 @@ impl From<Tokens> for TokensView {
             access_expires_at: tokens.access_expires_at,
             refresh_token: Once(tokens.refresh_token),
             refresh_expires_at: tokens.refresh_expires_at,
+            mfa_enrolment_required: tokens.lacks_mfa,
         }
     }
 }
@@ -137,18 +141,19 @@ async fn list(State(app): State<App>, ctx: Ctx, Query(query): Query<ListSessions
 
 /// Sign in.
 ///
-/// Tries are limited for each address and each login.
+/// Where the account has a second factor, the answer is a question for it: 202. Tries are limited for each address and
+/// each login.
 #[utoipa::path(post, path = "/sessions", operation_id = "session_create", tag = "sessions", request_body = SignIn,
-    responses((status = 201, description = "Signed in.", body = TokensView)))]
+    responses((status = 201, description = "Signed in.", body = TokensView),
+        (status = 202, description = "The second factor is asked for.", body = SecondFactorView)))]
 async fn create(
     State(app): State<App>,
     Guest(ctx): Guest,
     headers: HeaderMap,
     Body(request): Body<SignIn>,
 ) -> Answer<Response> {
-    let agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or("");
-    let tokens = app.sessions().login(&ctx, request.login.reveal(), request.password.reveal(), agent).await?;
-    Ok((StatusCode::CREATED, Json(TokensView::from(tokens))).into_response())
+    let (login, password) = (request.login.reveal(), request.password.reveal());
+    Ok(answer(app.sessions().login(&ctx, login, password, user_agent(&headers)).await?))
 }
 
 /// End a session.

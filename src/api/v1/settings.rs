@@ -13,7 +13,9 @@ use crate::api::reply::{self, Answer, Revised};
 use crate::api::schema::{given, patch};
 use crate::app::ctx::Ctx;
 use crate::app::{App, Patch, Revision, settings};
+use crate::domain::access::Role;
 use crate::domain::name::Host;
+use crate::domain::panel_url::PanelUrl;
 use crate::domain::settings::{RetentionDays, Settings};
 
 /// The routes of policy.
@@ -32,6 +34,11 @@ pub struct SettingsView {
     audit_retention_days: RetentionDays,
     /// Days that devices' usage by day is kept. Their totals stay.
     usage_retention_days: RetentionDays,
+    /// Roles whose users must have a second factor. A session of one without may do nothing but enrol one.
+    #[schema(example = json!(["owner", "admin"]))]
+    mfa_required_roles: Vec<Role>,
+    /// Where browsers find this service. Passkeys are bound to its domain, and off while there is none.
+    panel_url: Option<PanelUrl>,
     /// Counts the changes: the ETag.
     #[schema(minimum = 0, example = 3)]
     revision: i64,
@@ -44,6 +51,8 @@ impl From<(Settings, Revision)> for SettingsView {
             show_endpoints: settings.show_endpoints,
             audit_retention_days: settings.audit_retention_days,
             usage_retention_days: settings.usage_retention_days,
+            mfa_required_roles: settings.mfa_required_roles.into_iter().collect(),
+            panel_url: settings.panel_url,
             revision,
         }
     }
@@ -79,6 +88,14 @@ pub struct UpdateSettings {
     #[serde(default, deserialize_with = "given")]
     #[schema(nullable = false)]
     usage_retention_days: Option<RetentionDays>,
+    /// Roles whose users must have a second factor. A session of one without may do nothing but enrol one.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(nullable = false, example = json!(["owner", "admin"]))]
+    mfa_required_roles: Option<Vec<Role>>,
+    /// Where browsers find this service. Passkeys that were made for another domain are of no use from then on.
+    #[serde(default, deserialize_with = "patch")]
+    #[schema(value_type = Option<PanelUrl>)]
+    panel_url: Patch<PanelUrl>,
 }
 
 impl From<UpdateSettings> for settings::UpdateSettings {
@@ -88,6 +105,8 @@ impl From<UpdateSettings> for settings::UpdateSettings {
             show_endpoints: request.show_endpoints,
             audit_retention_days: request.audit_retention_days,
             usage_retention_days: request.usage_retention_days,
+            mfa_required_roles: request.mfa_required_roles.map(|roles| roles.into_iter().collect()),
+            panel_url: request.panel_url,
         }
     }
 }

@@ -37,6 +37,7 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(disable))
         .routes(routes!(restore))
         .routes(routes!(set_password))
+        .routes(routes!(disable_mfa))
 }
 
 /// A user.
@@ -54,6 +55,8 @@ pub struct UserView {
     state: UserState,
     /// Whether a password is set; without one nobody signs in as this user.
     has_password: bool,
+    /// Whether a second factor is enrolled; a sign-in then asks for it.
+    has_mfa: bool,
     /// Whether an operator stopped the account and its devices.
     disabled: bool,
     /// When the account and its devices stop.
@@ -85,6 +88,7 @@ impl From<UserItem> for UserView {
             role: user.role,
             state,
             has_password: user.has_password,
+            has_mfa: user.has_mfa,
             disabled: user.disabled,
             expires_at: user.expires_at,
             data_limit_bytes: user.data_limit_bytes,
@@ -312,5 +316,15 @@ async fn set_password(
     Body(request): Body<SetPassword>,
 ) -> Answer<StatusCode> {
     app.users().set_password(&ctx, id, request.password.into()).await?;
+    reply::done()
+}
+
+/// Take a user's second factors away.
+///
+/// For one who has lost them all. Ends the user's sessions; the password stays.
+#[utoipa::path(post, path = "/users/{id}/disable-mfa", operation_id = "user_disable_mfa", tag = "users",
+    params(Id<UserId>), responses((status = 204, description = "The second factors are gone.")))]
+async fn disable_mfa(State(app): State<App>, ctx: Ctx, Id(id): Id<UserId>) -> Answer<StatusCode> {
+    app.mfa().disable(&ctx, id).await?;
     reply::done()
 }

@@ -1,0 +1,142 @@
+//! Answers to the questions of a sign-in: a code, a recovery code, or a passkey, also without a login before it.
+//!
+//! Invariants: an answer is limited by address and account before it is judged, takes one of the question's tries, and
+//! every wrong one is told alike.
+
+use crate::app::ctx::Ctx;
+use crate::app::error::{AppError, Result};
+use crate::app::login_limit::Account;
+use crate::app::second_factor::Proven;
+use crate::app::sessions::begin::{Answered, Question, WRONG_ANSWER, new_token};
+use crate::app::sessions::{Sessions, Tokens, too_many};
+use crate::directory::passkey::Shown;
+use crate::domain::id::{ChallengeId, UserId};
+use crate::domain::mfa::{CHALLENGE_FOR, Challenge, ChallengeKind, Method};
+use crate::secrets::token::ChallengeToken;
+use crate::store::backend::{Conn, Tx};
+use crate::store::{challenges, users};
+
+impl Sessions<'_> {
+    /// Finishes a sign-in by a code of an app, or a recovery code.
+    pub async fn second_factor(
+        &self,
+        ctx: &Ctx,
+        token: &str,
+        code: &str,
+        user_agent: &str,
+    ) -> Result<Tokens> {
+        let asked = self.asked(token).await?;
+        let (ChallengeKind::SignIn, Some(user)) = (asked.kind, asked.user) else { return Err(WRONG_ANSWER) };
+        self.try_once(ctx, &asked).await?;
+        let proven = self.0.judge_code(user, code).await?;
+        let found = proven.map(|proven| (user, asked.epoch, proven));
+        self.finish(ctx, "session_second_factor", &asked, found, user_agent).await
+    }
+
+    /// Asks for any passkey of this service: whoever has one signs in without a login and a password.
+    pub async fn begin_passkey(&self, ctx: &Ctx) -> Result<Question> {
+        let app = self.0;
+        let now = app.now();
+        // Everybody may ask, and each question is a row for some minutes.
+        app.core.login_limit.check_address(ctx.address, now).map_err(too_many)?;
+        let party = app.relying_party().await?;
+        let passkey = party.begin_sign_in().map_err(AppError::broken("asking for a passkey"))?;
+        let (token, digest) = new_token()?;
+        let asked = Challenge {
+            id: ChallengeId::new(app.core.clock.new_id()),
+            kind: ChallengeKind::Passkey,
+            user: None,
+            epoch: 0,
+            session: None,
+            state: Some(passkey.state),
+            expires_at: now + CHALLENGE_FOR,
+            created_at: now,
+        };
+        let expires_at = asked.expires_at;
+        app.core
+            .store
+            .write(async move |tx: &mut Tx| {
+                Ok::<_, AppError>(challenges::insert(tx, &asked, &digest, 1, 0).await?)
+            })
+            .await?;
+        let passkey_options = Some(passkey.options);
+        Ok(Question { token, expires_at, methods: vec![Method::Passkey], passkey_options })
+    }
+
+    /// Signs in by a passkey: as the second factor where a password was right before, else as both.
+    pub async fn passkey(&self, ctx: &Ctx, token: &str, shown: Shown, user_agent: &str) -> Result<Tokens> {
+        let asked = self.asked(token).await?;
+        if !matches!(asked.kind, ChallengeKind::SignIn | ChallengeKind::Passkey) {
+            return Err(WRONG_ANSWER);
+        }
+        self.try_once(ctx, &asked).await?;
+        let found = match self.0.judge_passkey(ctx, &asked, shown).await? {
+            Some((user, proven)) if asked.user.is_some() => Some((user, asked.epoch, proven)),
+            Some((user, proven)) => {
+                let read = async move |on: &mut Conn| users::find(on, user).await;
+                let now = self.0.core.store.read(read).await?;
+                now.map(|now| (user, now.epoch, proven))
+            }
+            None => None,
+        };
+        self.finish(ctx, "session_passkey", &asked, found, user_agent).await
+    }
+
+    /// The question of a text, while it may be answered.
+    async fn asked(&self, token: &str) -> Result<Challenge> {
+        let token = ChallengeToken::parse(token).map_err(|_| WRONG_ANSWER)?;
+        let (digest, now) = (*token.digest().as_bytes(), self.0.now());
+        let read = async move |on: &mut Conn| challenges::find(on, &digest, now).await;
+        self.0.core.store.read(read).await?.ok_or(WRONG_ANSWER)
+    }
+
+    /// Takes one try, of the limits and of the question.
+    async fn try_once(&self, ctx: &Ctx, asked: &Challenge) -> Result<()> {
+        let (limit, now, id) = (&self.0.core.login_limit, self.0.now(), asked.id);
+        match asked.user {
+            Some(user) => limit.check(ctx.address, Account::SecondFactor(user), now),
+            None => limit.check_address(ctx.address, now),
+        }
+        .map_err(too_many)?;
+        let take = async move |tx: &mut Tx| Ok::<_, AppError>(challenges::take_try(tx, id, now).await?);
+        if self.0.core.store.write(take).await? { Ok(()) } else { Err(WRONG_ANSWER) }
+    }
+
+    async fn finish(
+        &self,
+        ctx: &Ctx,
+        action: &'static str,
+        asked: &Challenge,
+        found: Option<(UserId, i64, Proven)>,
+        user_agent: &str,
+    ) -> Result<Tokens> {
+        let (app, question) = (self.0, asked.id);
+        let user = asked.user.or(found.as_ref().map(|(user, ..)| *user));
+        let opened = match found {
+            Some((user, epoch, proven)) => {
+                self.open(ctx, user, epoch, user_agent, Some(Answered { question, proven })).await
+            }
+            None => Ok(None),
+        };
+        let (limit, now) = (&app.core.login_limit, app.now());
+        match opened {
+            Ok(Some(tokens)) => {
+                match asked.user {
+                    Some(user) => limit.record_success(ctx.address, Account::SecondFactor(user), now),
+                    None => limit.refund_address(ctx.address, now),
+                }
+                Ok(tokens)
+            }
+            Ok(None) | Err(AppError::Unauthenticated { .. }) => {
+                match asked.user {
+                    Some(user) => limit.record_failure(ctx.address, Account::SecondFactor(user), now),
+                    None => limit.fail_address(ctx.address, now),
+                }
+                let target = user.map(|user| user.to_string()).unwrap_or_default();
+                app.refused(ctx, action, ("user", target)).await?;
+                Err(WRONG_ANSWER)
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
