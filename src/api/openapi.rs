@@ -79,6 +79,7 @@ const TAGS: &[(&str, &str)] = &[
     ("devices", "WireGuard peers: their state, their configuration, what they move."),
     ("sessions", "Signing in and out."),
     ("api-tokens", "What programs hold to speak for a user."),
+    ("identity-providers", "Where people are known already, and what they may do when they come from there."),
     ("me", "One's own account."),
     ("audit", "Who did what."),
     ("system", "The service itself."),
@@ -134,13 +135,14 @@ const PROBLEMS: &[(u16, &str, &str, &str)] = &[
 ];
 
 /// Operations without an id in their path that look for something by another name.
-const AMONG_OTHERS: &[&str] = &["link_redeem", "me_get", "session_list", "api_token_list"];
+const AMONG_OTHERS: &[&str] =
+    &["link_redeem", "me_get", "session_list", "api_token_list", "me_identity_create"];
 /// Operations where tries are counted: each takes a secret that could be guessed.
-const LIMITED: &[&str] = &["session_create", "me_set_password"];
+const LIMITED: &[&str] = &["session_create", "me_set_password", "sign_in_begin"];
 /// Public operations that take a proof, and so can find it wanting.
-const PROVEN: &[&str] = &["session_create", "session_refresh", "setup_run"];
+const PROVEN: &[&str] = &["session_create", "session_refresh", "setup_run", "sign_in_finish"];
 /// Public operations that look for something, or change the state of things.
-const CONFLICTING: &[&str] = &["setup_run", "link_redeem"];
+const CONFLICTING: &[&str] = &["setup_run", "link_redeem", "sign_in_begin"];
 
 fn operations(mut paths: Value) -> Value {
     let mut whole = Map::new();
@@ -235,6 +237,7 @@ const REPEATABLE: &[&str] = &[
     "node_network_create",
     "device_create",
     "api_token_create",
+    "identity_provider_create",
 ];
 
 /// Operations on things without revisions, whose names would have one think otherwise.

@@ -186,7 +186,12 @@ impl Sessions<'_> {
     /// Begins a session, unless the account is no longer as it was when its password was looked at: that takes long
     /// enough for it to be disabled or to get another password, both of which raise the epoch. The hash is not compared,
     /// because another sign-in may have made a stronger one of the same password.
-    async fn begin(&self, ctx: &Ctx, judged: &User, user_agent: &str) -> Result<Option<Tokens>> {
+    pub(in crate::app) async fn begin(
+        &self,
+        ctx: &Ctx,
+        judged: &User,
+        user_agent: &str,
+    ) -> Result<Option<Tokens>> {
         let app = self.0;
         let now = app.now();
         let refresh = RefreshToken::generate().map_err(AppError::broken("making a refresh token"))?;

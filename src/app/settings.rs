@@ -9,6 +9,7 @@ use crate::app::{App, Patch, Revision, noun};
 use crate::domain::access::Action;
 use crate::domain::name::Host;
 use crate::domain::outgoing::AllowedNets;
+use crate::domain::panel_url::PanelUrl;
 use crate::domain::settings::{RetentionDays, Settings};
 use crate::store::backend::{Conn, Tx};
 use crate::store::{audit, networks, settings};
@@ -30,6 +31,8 @@ pub struct UpdateSettings {
     pub usage_retention_days: Option<RetentionDays>,
     /// Networks that are not public and may be called all the same.
     pub outgoing_allowed: Option<AllowedNets>,
+    /// Where browsers find this service.
+    pub panel_url: Patch<PanelUrl>,
 }
 
 impl SettingsAct<'_> {
@@ -102,6 +105,9 @@ fn changed(before: &Settings, request: &UpdateSettings) -> Settings {
     if let Some(nets) = &request.outgoing_allowed {
         after.outgoing_allowed.clone_from(nets);
     }
+    if let Some(url) = &request.panel_url {
+        after.panel_url.clone_from(url);
+    }
     after
 }
 
@@ -111,6 +117,6 @@ pub(in crate::app) fn facts(settings: &Settings) -> Value {
         "endpoint_host": settings.endpoint_host, "show_endpoints": settings.show_endpoints,
         "audit_retention_days": settings.audit_retention_days,
         "usage_retention_days": settings.usage_retention_days,
-        "outgoing_allowed": settings.outgoing_allowed,
+        "outgoing_allowed": settings.outgoing_allowed, "panel_url": settings.panel_url,
     })
 }

@@ -47,6 +47,10 @@ pub(super) struct UpdateArgs {
     #[arg(long, value_name = "RANGES")]
     #[serde(skip_serializing_if = "Option::is_none")]
     outgoing_allowed: Option<Ranges>,
+    /// Where browsers find this service, as `https://vpn.example.org`, or `none`.
+    #[arg(long, value_name = "URL")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    panel_url: Option<Change<String>>,
 }
 
 /// Ranges of addresses with commas between them; `none` is no range.
@@ -74,6 +78,7 @@ const WHOLE: &[Column] = &[
     ("AUDIT KEPT DAYS", "/audit_retention_days"),
     ("USAGE KEPT DAYS", "/usage_retention_days"),
     ("OUTGOING ALLOWED", "/outgoing_allowed"),
+    ("PANEL URL", "/panel_url"),
 ];
 
 impl SettingsVerb {

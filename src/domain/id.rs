@@ -73,6 +73,10 @@ ids! {
     SessionId,
     /// Names an API token.
     ApiTokenId,
+    /// Names an identity provider.
+    IdentityProviderId,
+    /// Names an account's link to somebody at an identity provider.
+    ExternalIdentityId,
     /// Names an audit event.
     AuditEventId,
     /// Names a one-time link.

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::name::Host;
 use crate::domain::outgoing::AllowedNets;
+use crate::domain::panel_url::PanelUrl;
 
 /// The settings of the service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +22,8 @@ pub struct Settings {
     /// Networks that are not public and may be called all the same, without encryption too: where an identity provider,
     /// a webhook's receiver or a secret store is inside one's own network.
     pub outgoing_allowed: AllowedNets,
+    /// Where browsers find this service. Nobody signs in by an identity provider while there is none.
+    pub panel_url: Option<PanelUrl>,
 }
 
 impl Default for Settings {
@@ -31,6 +34,7 @@ impl Default for Settings {
             audit_retention_days: RetentionDays::YEAR,
             usage_retention_days: RetentionDays::YEAR_AND_A_MONTH,
             outgoing_allowed: AllowedNets::default(),
+            panel_url: None,
         }
     }
 }

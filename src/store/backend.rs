@@ -357,6 +357,17 @@ const CONSTRAINTS: &[Known] = &[
     Known(Constraint::SessionToken, "sessions.refresh_hash", "sessions_refresh_hash_key"),
     Known(Constraint::ApiToken, "api_tokens.token_hash", "api_tokens_token_hash_key"),
     Known(Constraint::LinkToken, "links.token_hash", "links_token_hash_key"),
+    Known(Constraint::ProviderName, "identity_providers.name", "identity_providers_name_key"),
+    Known(
+        Constraint::ExternalIdentity,
+        "external_identities.provider_id, external_identities.subject",
+        "external_identities_subject_key",
+    ),
+    Known(
+        Constraint::ProviderAccount,
+        "external_identities.provider_id, external_identities.user_id",
+        "external_identities_user_key",
+    ),
     Known(Constraint::JoinToken, "join_tokens.token_hash", "join_tokens_token_hash_key"),
     Known(
         Constraint::IdempotencyKey,

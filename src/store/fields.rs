@@ -9,12 +9,12 @@ use ipnet::IpNet;
 use crate::domain::access::Role;
 use crate::domain::api_token::{AllowList, Scopes};
 use crate::domain::id::{
-    ApiTokenId, AuditEventId, DeviceId, LinkId, NetworkId, NodeId, NodeNetworkId, RequestId, SessionId,
-    UserId,
+    ApiTokenId, AuditEventId, DeviceId, ExternalIdentityId, IdentityProviderId, LinkId, NetworkId, NodeId,
+    NodeNetworkId, RequestId, SessionId, UserId,
 };
 use crate::domain::key::PublicKey;
 use crate::domain::name::{
-    ApiTokenName, DeviceName, DisplayName, Host, Location, Login, NetworkName, NodeName, Note,
+    ApiTokenName, DeviceName, DisplayName, Host, Location, Login, NetworkName, NodeName, Note, ProviderName,
 };
 use crate::domain::network::Mtu;
 use crate::domain::node::{InterfaceName, Port};
@@ -57,6 +57,9 @@ texts! {
     SessionId = "a session id",
     ApiTokenId = "an API token id",
     ApiTokenName = "an API token's name",
+    IdentityProviderId = "an identity provider's id",
+    ExternalIdentityId = "an external identity's id",
+    ProviderName = "an identity provider's name",
     Scopes = "scopes",
     AuditEventId = "an audit event id",
     LinkId = "a link id",

@@ -9,13 +9,16 @@ pub mod audit;
 pub mod configs;
 pub mod device_traffic;
 pub mod devices;
+pub mod identity_providers;
 pub mod me;
+pub mod me_identities;
 pub mod networks;
 pub mod node_networks;
 pub mod nodes;
 pub mod sessions;
 pub mod settings;
 pub mod setup;
+pub mod sign_in;
 pub mod system;
 pub mod users;
 
@@ -30,8 +33,11 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .merge(device_traffic::routes())
         .merge(configs::routes())
         .merge(sessions::routes())
+        .merge(sign_in::routes())
         .merge(api_tokens::routes())
+        .merge(identity_providers::routes())
         .merge(me::routes())
+        .merge(me_identities::routes())
         .merge(audit::routes())
         .merge(settings::routes())
         .merge(system::routes())

@@ -15,6 +15,7 @@ use crate::app::ctx::Ctx;
 use crate::app::{App, Patch, Revision, settings};
 use crate::domain::name::Host;
 use crate::domain::outgoing::AllowedNets;
+use crate::domain::panel_url::PanelUrl;
 use crate::domain::settings::{RetentionDays, Settings};
 
 /// The routes of policy.
@@ -36,6 +37,8 @@ pub struct SettingsView {
     /// Networks that are not public and may be called all the same, without encryption too.
     #[schema(value_type = Vec<Range>, example = json!(["10.20.0.0/16"]))]
     outgoing_allowed: AllowedNets,
+    /// Where browsers find this service. Nobody signs in by an identity provider while there is none.
+    panel_url: Option<PanelUrl>,
     /// Counts the changes: the ETag.
     #[schema(minimum = 0, example = 3)]
     revision: i64,
@@ -49,6 +52,7 @@ impl From<(Settings, Revision)> for SettingsView {
             audit_retention_days: settings.audit_retention_days,
             usage_retention_days: settings.usage_retention_days,
             outgoing_allowed: settings.outgoing_allowed,
+            panel_url: settings.panel_url,
             revision,
         }
     }
@@ -89,6 +93,10 @@ pub struct UpdateSettings {
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<Vec<Range>>, nullable = false, max_items = 64, example = json!(["10.20.0.0/16"]))]
     outgoing_allowed: Option<AllowedNets>,
+    /// Where browsers find this service: `https://` and a host. Identity providers send people back there.
+    #[serde(default, deserialize_with = "patch")]
+    #[schema(value_type = Option<PanelUrl>)]
+    panel_url: Patch<PanelUrl>,
 }
 
 impl From<UpdateSettings> for settings::UpdateSettings {
@@ -99,6 +107,7 @@ impl From<UpdateSettings> for settings::UpdateSettings {
             audit_retention_days: request.audit_retention_days,
             usage_retention_days: request.usage_retention_days,
             outgoing_allowed: request.outgoing_allowed,
+            panel_url: request.panel_url,
         }
     }
 }

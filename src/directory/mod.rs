@@ -1,0 +1,3 @@
+//! Who people are elsewhere: what their devices and other directories say of them.
+
+pub mod oidc;
