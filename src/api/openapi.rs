@@ -80,6 +80,7 @@ const TAGS: &[(&str, &str)] = &[
     ("devices", "WireGuard peers: their state, their configuration, what they move."),
     ("sessions", "Signing in and out."),
     ("api-tokens", "What programs hold to speak for a user."),
+    ("identity-providers", "Where people are known already, and what they may do when they come from there."),
     ("me", "One's own account."),
     ("audit", "Who did what."),
     ("system", "The service itself."),
@@ -155,6 +156,7 @@ const AMONG_OTHERS: &[&str] = &[
     "me_step_up_passkey_begin",
     "session_list",
     "api_token_list",
+    "me_identity_create",
 ];
 /// Operations where tries are counted: each takes a secret that could be guessed.
 const LIMITED: &[&str] = &[
@@ -162,15 +164,23 @@ const LIMITED: &[&str] = &[
     "session_second_factor",
     "session_passkey_begin",
     "session_passkey",
+    "sign_in_begin",
     "me_set_password",
     "me_step_up",
     "me_step_up_passkey",
 ];
 /// Public operations that take a proof, and so can find it wanting.
-const PROVEN: &[&str] =
-    &["session_create", "session_second_factor", "session_passkey", "session_refresh", "setup_run"];
+const PROVEN: &[&str] = &[
+    "session_create",
+    "session_second_factor",
+    "session_passkey",
+    "session_refresh",
+    "setup_run",
+    "sign_in_finish",
+];
 /// Public operations that look for something, or change the state of things.
-const CONFLICTING: &[&str] = &["setup_run", "link_redeem", "session_passkey_begin", "session_passkey"];
+const CONFLICTING: &[&str] =
+    &["setup_run", "link_redeem", "session_passkey_begin", "session_passkey", "sign_in_begin"];
 
 fn operations(mut paths: Value) -> Value {
     let mut whole = Map::new();
@@ -265,6 +275,7 @@ const REPEATABLE: &[&str] = &[
     "node_network_create",
     "device_create",
     "api_token_create",
+    "identity_provider_create",
 ];
 
 /// Operations on things without revisions, whose names would have one think otherwise.

@@ -18,14 +18,15 @@ use crate::domain::api_token::Scope;
 use crate::domain::audit::Outcome;
 use crate::domain::device::{DeviceReason, DeviceState};
 use crate::domain::id::{
-    ApiTokenId, AuditEventId, DeviceId, NetworkId, NodeId, NodeNetworkId, PasskeyId, RequestId, SessionId,
-    UserId,
+    ApiTokenId, AuditEventId, DeviceId, ExternalIdentityId, IdentityProviderId, NetworkId, NodeId,
+    NodeNetworkId, PasskeyId, RequestId, SessionId, UserId,
 };
+use crate::domain::identity_provider::{Issuer, OidcScopes};
 use crate::domain::key::PublicKey;
 use crate::domain::mfa::Method;
 use crate::domain::name::{
-    ApiTokenName, DeviceName, DisplayName, Host, Location, Login, NetworkName, NodeName, Note, PasskeyName,
-    SearchText,
+    ApiTokenName, ClaimName, ClientId, DeviceName, DisplayName, GroupName, Host, Location, Login,
+    NetworkName, NodeName, Note, PasskeyName, ProviderName, SearchText,
 };
 use crate::domain::network::Mtu;
 use crate::domain::node::{InterfaceName, NodeState, Port};
@@ -112,6 +113,9 @@ texts! {
     SessionId as "SessionId": exactly(ID), 36, 36, Some("uuid"), AN_ID, "Names a session.";
     ApiTokenId as "ApiTokenId": exactly(ID), 36, 36, Some("uuid"), AN_ID, "Names an API token.";
     PasskeyId as "PasskeyId": exactly(ID), 36, 36, Some("uuid"), AN_ID, "Names a passkey.";
+    IdentityProviderId as "IdentityProviderId": exactly(ID), 36, 36, Some("uuid"), AN_ID, "Names an identity provider.";
+    ExternalIdentityId as "ExternalIdentityId": exactly(ID), 36, 36, Some("uuid"), AN_ID,
+        "Names an account's link to somebody at an identity provider.";
     AuditEventId as "AuditEventId": exactly(ID), 36, 36, Some("uuid"), AN_ID, "Names an event of the audit.";
     RequestId as "RequestId": exactly(ID), 36, 36, Some("uuid"), AN_ID, "Names a request, in the answer and in the log.";
     Login as "Login": exactly("^[A-Za-z0-9][A-Za-z0-9._@+-]{1,63}$"), 2, 64, None, "ada",
@@ -120,6 +124,16 @@ texts! {
     DeviceName as "DeviceName": free(), 1, DeviceName::MAX_CHARS, None, "laptop", "What a device is called.";
     ApiTokenName as "ApiTokenName": free(), 1, ApiTokenName::MAX_CHARS, None, "backup", "What an API token is called.";
     PasskeyName as "PasskeyName": free(), 1, PasskeyName::MAX_CHARS, None, "my telephone", "What a passkey is called.";
+    ProviderName as "ProviderName": free(), 1, ProviderName::MAX_CHARS, None, "Example Corp",
+        "What an identity provider is called on its button.";
+    ClientId as "ClientId": free(), 1, ClientId::MAX_CHARS, None, "casper-vpn", "Who this service is to an identity provider.";
+    ClaimName as "ClaimName": free(), 1, ClaimName::MAX_CHARS, None, "groups",
+        "The claim that lists somebody's groups; `/realm_access/roles` leads into an object.";
+    GroupName as "GroupName": free(), 1, GroupName::MAX_CHARS, None, "vpn-admins", "A group, as the identity provider writes it.";
+    Issuer as "Issuer": exactly("^[Hh][Tt][Tt][Pp][Ss]?://[^\\s?#@]+$"), 8, Issuer::MAX_CHARS, None, "https://id.example.org/realms/main",
+        "The URL by which an identity provider names itself, to the letter.";
+    OidcScopes as "OidcScopes": exactly("^[ !#-\\[\\]-~]*$"), 0, OidcScopes::MAX_CHARS, None, "profile email groups",
+        "What an identity provider is asked for beside `openid`, with blanks between.";
     NetworkName as "NetworkName": free(), 1, NetworkName::MAX_CHARS, None, "office", "What a network is called.";
     NodeName as "NodeName": free(), 1, NodeName::MAX_CHARS, None, "fra-1", "What a node is called.";
     Location as "Location": free_or_empty(), 0, Location::MAX_CHARS, None, "Frankfurt", "Where a node stands.";
@@ -282,8 +296,8 @@ mod tests {
     fn every_example_and_every_bound_is_accepted_by_its_type() {
         for (word, value) in text_examples().into_iter().chain(number_examples()) {
             let ok = readers!(word, &value;
-                UserId NetworkId NodeId NodeNetworkId DeviceId SessionId ApiTokenId PasskeyId AuditEventId RequestId Login
-                DisplayName PasskeyName PanelUrl
+                UserId NetworkId NodeId NodeNetworkId DeviceId SessionId ApiTokenId PasskeyId IdentityProviderId ExternalIdentityId
+                ProviderName ClientId ClaimName GroupName Issuer OidcScopes PanelUrl AuditEventId RequestId Login DisplayName PasskeyName
                 ApiTokenName DeviceName NetworkName NodeName Location Note SearchText Host InterfaceName PublicKey Timestamp Cursor
                 Pool Day Word NewPassword Shown Mtu Port Limit ByteLimit UseSeconds DeviceLimit NodeCapacity
                 RetentionDays);

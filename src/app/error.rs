@@ -189,6 +189,15 @@ fn conflict(constraint: Constraint, error: StoreError) -> AppError {
         Constraint::Reference => {
             AppError::conflict("in_use", "another thing refers to this one, or what it refers to is gone")
         }
+        Constraint::ProviderName => AppError::taken("/name", "another identity provider has this name"),
+        Constraint::ExternalIdentity => AppError::conflict(
+            "identity_taken",
+            "this person at the identity provider is linked to an account already",
+        ),
+        Constraint::ProviderAccount => AppError::conflict(
+            "identity_limit",
+            "this account is linked to somebody at this identity provider already; remove that link first",
+        ),
         Constraint::SessionToken
         | Constraint::ApiToken
         | Constraint::ChallengeToken

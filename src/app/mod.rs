@@ -16,14 +16,16 @@ use crate::app::error::{AppError, Result};
 use crate::app::login_limit::LoginLimit;
 use crate::app::token_uses::TokenUses;
 use crate::cache::memory::Memory;
+use crate::directory::oidc::Metadata;
 use crate::domain::audit::AuditEvent;
-use crate::domain::id::{ApiTokenId, AuditEventId, DeviceId, SessionId};
+use crate::domain::id::{ApiTokenId, AuditEventId, DeviceId, IdentityProviderId, SessionId};
 use crate::domain::time::Timestamp;
 use crate::runtime::clock::Clock;
 use crate::secrets::jwt::{AccessClaims, AccessTokens};
 use crate::secrets::password::PasswordWork;
 use crate::secrets::seal::Keyring;
 use crate::store::backend::Store;
+use crate::tls::outgoing::Client;
 
 pub mod api_tokens;
 pub mod audit;
@@ -36,6 +38,8 @@ pub mod devices;
 pub mod error;
 pub mod export;
 mod idempotency;
+pub mod identities;
+pub mod identity_providers;
 pub mod jobs;
 pub mod links;
 pub mod login_limit;
@@ -51,6 +55,7 @@ pub mod second_factor;
 pub mod sessions;
 pub mod settings;
 pub mod setup;
+pub mod sign_in;
 pub mod step_up;
 pub mod system;
 mod token_uses;
@@ -93,6 +98,10 @@ pub(in crate::app) struct Core {
     bearers: Memory<ApiTokenId, Arc<api_tokens::Bearer>>,
     /// Uses of API tokens that are not written down yet.
     token_uses: TokenUses,
+    /// What identity providers said of themselves lately.
+    providers: Memory<IdentityProviderId, Arc<Metadata>>,
+    /// The way out to web servers of others.
+    outgoing: Client,
     /// What is not in the database.
     facts: Facts,
     /// Where the pages are served, once they are.
@@ -117,6 +126,9 @@ pub struct Facts {
 const CACHED_DEVICES: u64 = 10_000;
 const CACHED_SESSIONS: u64 = 10_000;
 const CACHED_TOKENS: u64 = 10_000;
+const CACHED_PROVIDERS: u64 = 100;
+/// How long a provider's pages and keys are taken for the same. A key that is not among them is looked for at once.
+const PROVIDERS_KEPT_FOR: Duration = Duration::from_secs(600);
 /// The longest a replica may go on with a row that another one has changed.
 const CACHED_FOR: Duration = Duration::from_secs(30);
 
@@ -170,6 +182,21 @@ impl App {
     /// API tokens.
     pub const fn api_tokens(&self) -> api_tokens::ApiTokens<'_> {
         api_tokens::ApiTokens(self)
+    }
+
+    /// Identity providers.
+    pub const fn identity_providers(&self) -> identity_providers::IdentityProviders<'_> {
+        identity_providers::IdentityProviders(self)
+    }
+
+    /// Signing in by an identity provider.
+    pub const fn sign_in(&self) -> sign_in::SignIn<'_> {
+        sign_in::SignIn(self)
+    }
+
+    /// One's own links to identity providers.
+    pub const fn identities(&self) -> identities::Identities<'_> {
+        identities::Identities(self)
     }
 
     /// One's own account.

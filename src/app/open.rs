@@ -9,7 +9,10 @@ use zeroize::Zeroizing;
 
 use crate::app::login_limit::{LoginLimit, LoginRates};
 use crate::app::token_uses::TokenUses;
-use crate::app::{App, CACHED_DEVICES, CACHED_FOR, CACHED_SESSIONS, CACHED_TOKENS, Core, Facts, HostRanges};
+use crate::app::{
+    App, CACHED_DEVICES, CACHED_FOR, CACHED_PROVIDERS, CACHED_SESSIONS, CACHED_TOKENS, Core, Facts,
+    HostRanges, PROVIDERS_KEPT_FOR,
+};
 use crate::cache::memory::Memory;
 use crate::domain::id::NodeId;
 use crate::domain::node::NewNode;
@@ -22,6 +25,7 @@ use crate::secrets::seal::{Keyring, Place, Sealed};
 use crate::store::backend::{Conn, Store, Tx};
 use crate::store::error::StoreError;
 use crate::store::{nodes, settings};
+use crate::tls::outgoing::{Client, Limits};
 
 /// What the use cases are opened with.
 pub struct Parts {
@@ -109,6 +113,8 @@ impl App {
         }
         let login_limit = LoginLimit::new(parts.login_rates)
             .map_err(|e| OpenError::Make { name: "login limit", cause: e.into() })?;
+        let outgoing = Client::new(None, Limits::default())
+            .map_err(|e| OpenError::Make { name: "way out to others", cause: e.into() })?;
         let core = Core {
             store: parts.store,
             clock: parts.clock,
@@ -124,6 +130,8 @@ impl App {
             token_ids: Memory::new(CACHED_TOKENS, ACCESS_TTL),
             bearers: Memory::new(CACHED_TOKENS, CACHED_FOR),
             token_uses: TokenUses::default(),
+            providers: Memory::new(CACHED_PROVIDERS, PROVIDERS_KEPT_FOR),
+            outgoing,
             facts: parts.facts,
             pages: OnceLock::new(),
         };

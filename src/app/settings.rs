@@ -10,6 +10,7 @@ use crate::app::networks::all_live;
 use crate::app::{App, Patch, Revision, noun};
 use crate::domain::access::{Action, Role};
 use crate::domain::name::Host;
+use crate::domain::outgoing::AllowedNets;
 use crate::domain::panel_url::PanelUrl;
 use crate::domain::settings::{RetentionDays, Settings};
 use crate::store::backend::{Conn, Tx};
@@ -32,6 +33,8 @@ pub struct UpdateSettings {
     pub usage_retention_days: Option<RetentionDays>,
     /// Roles whose users must have a second factor.
     pub mfa_required_roles: Option<BTreeSet<Role>>,
+    /// Networks that are not public and may be called all the same.
+    pub outgoing_allowed: Option<AllowedNets>,
     /// Where browsers find this service.
     pub panel_url: Patch<PanelUrl>,
 }
@@ -108,6 +111,9 @@ fn changed(before: &Settings, request: &UpdateSettings) -> Settings {
     if let Some(roles) = &request.mfa_required_roles {
         after.mfa_required_roles.clone_from(roles);
     }
+    if let Some(nets) = &request.outgoing_allowed {
+        after.outgoing_allowed.clone_from(nets);
+    }
     if let Some(url) = &request.panel_url {
         after.panel_url.clone_from(url);
     }
@@ -121,5 +127,6 @@ pub(in crate::app) fn facts(settings: &Settings) -> Value {
         "audit_retention_days": settings.audit_retention_days,
         "usage_retention_days": settings.usage_retention_days,
         "mfa_required_roles": settings.mfa_required_roles, "panel_url": settings.panel_url,
+        "outgoing_allowed": settings.outgoing_allowed,
     })
 }

@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::str::FromStr;
 
 use clap::Subcommand;
+use ipnet::{AddrParseError, IpNet};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -47,7 +48,12 @@ pub(super) struct UpdateArgs {
     #[arg(long, value_name = "ROLES")]
     #[serde(skip_serializing_if = "Option::is_none")]
     mfa_required_roles: Option<Roles>,
-    /// Where browsers find this service, such as https://vpn.example.org, or `none`. Passkeys need it.
+    /// Networks that are not public and may be called all the same, with commas between them, or `none`.
+    #[arg(long, value_name = "RANGES")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outgoing_allowed: Option<Ranges>,
+    /// Where browsers find this service, such as https://vpn.example.org, or `none`. Passkeys and identity providers
+    /// need it.
     #[arg(long, value_name = "URL")]
     #[serde(skip_serializing_if = "Option::is_none")]
     panel_url: Option<Change<String>>,
@@ -67,6 +73,22 @@ impl FromStr for Roles {
     }
 }
 
+/// Ranges of addresses with commas between them; `none` is no range.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub(super) struct Ranges(Vec<IpNet>);
+
+impl FromStr for Ranges {
+    type Err = AddrParseError;
+
+    fn from_str(text: &str) -> Result<Self, AddrParseError> {
+        if text == "none" {
+            return Ok(Self(Vec::new()));
+        }
+        text.split(',').map(|range| range.trim().parse()).collect::<Result<_, _>>().map(Self)
+    }
+}
+
 /// Where the settings are in the API.
 pub(super) const SETTINGS: &str = "/api/v1/settings";
 
@@ -76,6 +98,7 @@ const WHOLE: &[Column] = &[
     ("AUDIT KEPT DAYS", "/audit_retention_days"),
     ("USAGE KEPT DAYS", "/usage_retention_days"),
     ("MFA REQUIRED OF", "/mfa_required_roles"),
+    ("OUTGOING ALLOWED", "/outgoing_allowed"),
     ("PANEL URL", "/panel_url"),
 ];
 
@@ -92,5 +115,20 @@ impl SettingsVerb {
                 Ok(())
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Ranges;
+    use serde_json::json;
+
+    #[test]
+    fn ranges_are_read_as_people_list_them() {
+        let two: Ranges = "10.0.0.0/8, fd00::/8".parse().unwrap();
+        let none: Ranges = "none".parse().unwrap();
+
+        assert_eq!(json!([two, none]), json!([["10.0.0.0/8", "fd00::/8"], []]));
+        assert!("10.0.0.0/8,".parse::<Ranges>().is_err());
     }
 }

@@ -241,6 +241,25 @@ access_table! {
     /// Delete an API token.
     ApiTokenDelete = "api_token_delete":            All All Own Own Own Own;
 
+    /// List identity providers.
+    IdentityProviderList = "identity_provider_list":     All All None None All None;
+    /// Read an identity provider; never its secret.
+    IdentityProviderGet = "identity_provider_get":       All All None None All None;
+    /// Make an identity provider.
+    IdentityProviderCreate = "identity_provider_create": All All None None None None;
+    /// Change an identity provider.
+    IdentityProviderUpdate = "identity_provider_update": All All None None None None;
+    /// Delete an identity provider with every account's link to it.
+    IdentityProviderDelete = "identity_provider_delete": All All None None None None;
+    /// Try whether an identity provider answers.
+    IdentityProviderTest = "identity_provider_test":     All All None None None None;
+    /// List one's own links to identity providers.
+    MeIdentityList = "me_identity_list":                 Own Own Own Own Own Own;
+    /// Link one's own account to somebody at an identity provider.
+    MeIdentityCreate = "me_identity_create":             Own Own Own Own Own Own;
+    /// Remove one of one's own links.
+    MeIdentityDelete = "me_identity_delete":             Own Own Own Own Own Own;
+
     /// Read the audit.
     AuditList = "audit_list":                       All All None None All None;
     /// Read the settings.
@@ -278,6 +297,15 @@ pub const NEEDS_SESSION: &[Action] = &[
     Action::ApiTokenGet,
     Action::ApiTokenCreate,
     Action::ApiTokenDelete,
+    Action::IdentityProviderList,
+    Action::IdentityProviderGet,
+    Action::IdentityProviderCreate,
+    Action::IdentityProviderUpdate,
+    Action::IdentityProviderDelete,
+    Action::IdentityProviderTest,
+    Action::MeIdentityList,
+    Action::MeIdentityCreate,
+    Action::MeIdentityDelete,
     Action::SetupLinkCreate,
 ];
 
@@ -338,6 +366,10 @@ pub const PUBLIC: &[&str] = &[
     "setup_get",
     "setup_run",
     "link_redeem",
+    "sign_in_provider_list",
+    "sign_in_begin",
+    "sign_in_callback",
+    "sign_in_finish",
     "openapi",
 ];
 
@@ -549,10 +581,12 @@ mod tests {
     fn whatever_lets_somebody_in_needs_a_session() {
         for action in Action::ALL {
             let name = action.as_str();
-            let lets_in =
-                ["token", "session", "password", "setup", "mfa", "totp", "passkey", "recovery", "step_up"]
-                    .iter()
-                    .any(|word| name.contains(word));
+            let lets_in = [
+                "token", "session", "password", "setup", "mfa", "totp", "passkey", "recovery", "step_up",
+                "identity",
+            ]
+            .iter()
+            .any(|word| name.contains(word));
             assert_eq!(NEEDS_SESSION.contains(action), lets_in, "{name}");
         }
     }

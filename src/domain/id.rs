@@ -77,6 +77,10 @@ ids! {
     ChallengeId,
     /// Names a passkey.
     PasskeyId,
+    /// Names an identity provider.
+    IdentityProviderId,
+    /// Names an account's link to somebody at an identity provider.
+    ExternalIdentityId,
     /// Names an audit event.
     AuditEventId,
     /// Names a one-time link.

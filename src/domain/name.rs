@@ -109,6 +109,14 @@ texts! {
     ApiTokenName, may be empty false, max 64;
     /// What a passkey is called by its owner.
     PasskeyName, may be empty false, max 64;
+    /// What an identity provider is called on its button, 1 to 64 characters.
+    ProviderName, may be empty false, max 64;
+    /// Who we are to an identity provider, 1 to 255 characters.
+    ClientId, may be empty false, max 255;
+    /// The claim that lists somebody's groups, 1 to 200 characters.
+    ClaimName, may be empty false, max 200;
+    /// A group at an identity provider, 1 to 256 characters.
+    GroupName, may be empty false, max 256;
     /// Where a node stands, in the operator's words, up to 64 characters.
     Location, may be empty true, max 64;
     /// An operator's remark, up to 500 characters.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::access::Role;
 use crate::domain::name::Host;
+use crate::domain::outgoing::AllowedNets;
 use crate::domain::panel_url::PanelUrl;
 
 /// The settings of the service.
@@ -23,7 +24,11 @@ pub struct Settings {
     pub usage_retention_days: RetentionDays,
     /// Roles whose users must have a second factor. A session of one without may do nothing but enrol one.
     pub mfa_required_roles: BTreeSet<Role>,
-    /// Where browsers find this service. Passkeys are bound to its domain, and off while there is none.
+    /// Networks that are not public and may be called all the same, without encryption too: where an identity provider,
+    /// a webhook's receiver or a secret store is inside one's own network.
+    pub outgoing_allowed: AllowedNets,
+    /// Where browsers find this service. Passkeys are bound to its domain, and people come back there from identity
+    /// providers; both are off while there is none.
     pub panel_url: Option<PanelUrl>,
 }
 
@@ -35,6 +40,7 @@ impl Default for Settings {
             audit_retention_days: RetentionDays::YEAR,
             usage_retention_days: RetentionDays::YEAR_AND_A_MONTH,
             mfa_required_roles: BTreeSet::new(),
+            outgoing_allowed: AllowedNets::default(),
             panel_url: None,
         }
     }

@@ -359,6 +359,17 @@ const CONSTRAINTS: &[Known] = &[
     Known(Constraint::PasskeyCredential, "passkeys.credential_id", "passkeys_credential_id_key"),
     Known(Constraint::ChallengeToken, "challenges.token_hash", "challenges_token_hash_key"),
     Known(Constraint::LinkToken, "links.token_hash", "links_token_hash_key"),
+    Known(Constraint::ProviderName, "identity_providers.name", "identity_providers_name_key"),
+    Known(
+        Constraint::ExternalIdentity,
+        "external_identities.provider_id, external_identities.subject",
+        "external_identities_subject_key",
+    ),
+    Known(
+        Constraint::ProviderAccount,
+        "external_identities.provider_id, external_identities.user_id",
+        "external_identities_user_key",
+    ),
     Known(Constraint::JoinToken, "join_tokens.token_hash", "join_tokens_token_hash_key"),
     Known(
         Constraint::IdempotencyKey,

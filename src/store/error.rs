@@ -144,6 +144,15 @@ pub enum Constraint {
     /// A link token is unique.
     #[error("the link's token")]
     LinkToken,
+    /// Identity providers have different names.
+    #[error("the identity provider's name")]
+    ProviderName,
+    /// Somebody at an identity provider has one account here.
+    #[error("the external identity")]
+    ExternalIdentity,
+    /// An account has one identity at an identity provider.
+    #[error("the account's identity at the provider")]
+    ProviderAccount,
     /// A join token is unique.
     #[error("the join token")]
     JoinToken,

@@ -9,12 +9,13 @@ use ipnet::IpNet;
 use crate::domain::access::Role;
 use crate::domain::api_token::{AllowList, Scopes};
 use crate::domain::id::{
-    ApiTokenId, AuditEventId, ChallengeId, DeviceId, LinkId, NetworkId, NodeId, NodeNetworkId, PasskeyId,
-    RequestId, SessionId, UserId,
+    ApiTokenId, AuditEventId, ChallengeId, DeviceId, ExternalIdentityId, IdentityProviderId, LinkId,
+    NetworkId, NodeId, NodeNetworkId, PasskeyId, RequestId, SessionId, UserId,
 };
 use crate::domain::key::PublicKey;
 use crate::domain::name::{
     ApiTokenName, DeviceName, DisplayName, Host, Location, Login, NetworkName, NodeName, Note, PasskeyName,
+    ProviderName,
 };
 use crate::domain::network::Mtu;
 use crate::domain::node::{InterfaceName, Port};
@@ -57,6 +58,9 @@ texts! {
     SessionId = "a session id",
     ApiTokenId = "an API token id",
     ApiTokenName = "an API token's name",
+    IdentityProviderId = "an identity provider's id",
+    ExternalIdentityId = "an external identity's id",
+    ProviderName = "an identity provider's name",
     Scopes = "scopes",
     ChallengeId = "a challenge's id",
     PasskeyId = "a passkey's id",

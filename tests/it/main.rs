@@ -31,6 +31,7 @@ mod pgbouncer;
 mod retention;
 mod secrets;
 mod service;
+mod sign_in;
 mod store_conformance;
 mod store_crash;
 mod store_devices;

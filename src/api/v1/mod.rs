@@ -9,12 +9,15 @@ pub mod audit;
 pub mod configs;
 pub mod device_traffic;
 pub mod devices;
+pub mod identity_providers;
 pub mod me;
+pub mod me_identities;
 pub mod mfa;
 pub mod networks;
 pub mod node_networks;
 pub mod nodes;
 pub mod passkeys;
+pub mod second_factor;
 pub mod sessions;
 pub mod settings;
 pub mod setup;
@@ -33,11 +36,14 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .merge(device_traffic::routes())
         .merge(configs::routes())
         .merge(sessions::routes())
+        .merge(second_factor::routes())
         .merge(sign_in::routes())
         .merge(api_tokens::routes())
+        .merge(identity_providers::routes())
         .merge(me::routes())
         .merge(mfa::routes())
         .merge(passkeys::routes())
+        .merge(me_identities::routes())
         .merge(audit::routes())
         .merge(settings::routes())
         .merge(system::routes())

@@ -16,7 +16,7 @@ use crate::api::number::{Once, Shown};
 use crate::api::path::Id;
 use crate::api::query::Query;
 use crate::api::reply::{self, Answer};
-use crate::api::v1::sign_in::{SecondFactorView, answer, user_agent};
+use crate::api::v1::second_factor::{SecondFactorView, answer, user_agent};
 use crate::app::App;
 use crate::app::ctx::Ctx;
 use crate::app::sessions::Tokens;

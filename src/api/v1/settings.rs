@@ -10,11 +10,12 @@ use crate::api::Api;
 use crate::api::body::Body;
 use crate::api::precondition::IfMatch;
 use crate::api::reply::{self, Answer, Revised};
-use crate::api::schema::{given, patch};
+use crate::api::schema::{Range, given, patch};
 use crate::app::ctx::Ctx;
 use crate::app::{App, Patch, Revision, settings};
 use crate::domain::access::Role;
 use crate::domain::name::Host;
+use crate::domain::outgoing::AllowedNets;
 use crate::domain::panel_url::PanelUrl;
 use crate::domain::settings::{RetentionDays, Settings};
 
@@ -37,7 +38,11 @@ pub struct SettingsView {
     /// Roles whose users must have a second factor. A session of one without may do nothing but enrol one.
     #[schema(example = json!(["owner", "admin"]))]
     mfa_required_roles: Vec<Role>,
-    /// Where browsers find this service. Passkeys are bound to its domain, and off while there is none.
+    /// Networks that are not public and may be called all the same, without encryption too.
+    #[schema(value_type = Vec<Range>, example = json!(["10.20.0.0/16"]))]
+    outgoing_allowed: AllowedNets,
+    /// Where browsers find this service. Passkeys are bound to its domain, and people come back there from identity
+    /// providers; both are off while there is none.
     panel_url: Option<PanelUrl>,
     /// Counts the changes: the ETag.
     #[schema(minimum = 0, example = 3)]
@@ -52,6 +57,7 @@ impl From<(Settings, Revision)> for SettingsView {
             audit_retention_days: settings.audit_retention_days,
             usage_retention_days: settings.usage_retention_days,
             mfa_required_roles: settings.mfa_required_roles.into_iter().collect(),
+            outgoing_allowed: settings.outgoing_allowed,
             panel_url: settings.panel_url,
             revision,
         }
@@ -92,7 +98,13 @@ pub struct UpdateSettings {
     #[serde(default, deserialize_with = "given")]
     #[schema(nullable = false, example = json!(["owner", "admin"]))]
     mfa_required_roles: Option<Vec<Role>>,
-    /// Where browsers find this service. Passkeys that were made for another domain are of no use from then on.
+    /// Networks that are not public and may be called all the same: by default, webhooks, identity providers and the
+    /// like are reached at public addresses only, and encrypted.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<Vec<Range>>, nullable = false, max_items = 64, example = json!(["10.20.0.0/16"]))]
+    outgoing_allowed: Option<AllowedNets>,
+    /// Where browsers find this service: a scheme and a host. Identity providers send people back there, and passkeys
+    /// that were made for another domain are of no use from then on.
     #[serde(default, deserialize_with = "patch")]
     #[schema(value_type = Option<PanelUrl>)]
     panel_url: Patch<PanelUrl>,
@@ -106,6 +118,7 @@ impl From<UpdateSettings> for settings::UpdateSettings {
             audit_retention_days: request.audit_retention_days,
             usage_retention_days: request.usage_retention_days,
             mfa_required_roles: request.mfa_required_roles.map(|roles| roles.into_iter().collect()),
+            outgoing_allowed: request.outgoing_allowed,
             panel_url: request.panel_url,
         }
     }
