@@ -91,6 +91,15 @@ pub async fn note_answered(tx: &mut Tx, challenge: &Challenge) -> Result<bool, S
     Ok(tx.execute(SQL, params).await? == 1)
 }
 
+/// Whether a question was answered which its asker held whole.
+///
+/// # Errors
+/// The store's.
+pub async fn was_answered(conn: &mut Conn, id: ChallengeId) -> Result<bool, StoreError> {
+    let found: Option<String> = conn.find("SELECT id FROM challenges WHERE id = ?1", params![id]).await?;
+    Ok(found.is_some())
+}
+
 /// Removes a user's questions: what they were asked about has changed.
 ///
 /// # Errors

@@ -96,7 +96,12 @@ impl Sessions<'_> {
     /// The question of a text, while it may be answered.
     async fn asked(&self, token: &str) -> Result<Challenge> {
         if let Some(sealed) = token.strip_prefix(CARRIED_PREFIX) {
-            return self.carried(sealed).ok_or(WRONG_ANSWER);
+            let carried = self.carried(sealed).ok_or(WRONG_ANSWER)?;
+            // An answer that is shown again is no sign of a copied passkey, so it is not judged at all.
+            let id = carried.id;
+            let read = async move |on: &mut Conn| challenges::was_answered(on, id).await;
+            let is_spent = self.0.core.store.read(read).await?;
+            return if is_spent { Err(WRONG_ANSWER) } else { Ok(carried) };
         }
         let token = ChallengeToken::parse(token).map_err(|_| WRONG_ANSWER)?;
         let (digest, now) = (*token.digest().as_bytes(), self.0.now());
@@ -110,7 +115,7 @@ impl Sessions<'_> {
         let sealed = Sealed::parse(URL_SAFE_NO_PAD.decode(sealed).ok()?).ok()?;
         let text = self.0.core.keyring.open(CARRIED_PLACE, &sealed).ok()?;
         let Carried { id, state, expires_at } = serde_json::from_slice(&text).ok()?;
-        (now < expires_at).then(|| Challenge {
+        (now < expires_at).then_some(Challenge {
             id,
             kind: ChallengeKind::Passkey,
             user: None,
