@@ -105,8 +105,9 @@ pub struct Shown(Zeroizing<String>);
 pub struct ShownError;
 
 impl Shown {
-    /// Longest text. Our tokens have under 100 characters.
-    pub const MAX_CHARS: usize = 256;
+    /// Longest text. Our tokens have under 100 characters, but for the challenge of a sign-in by passkey, which carries
+    /// what was asked.
+    pub const MAX_CHARS: usize = 512;
 
     /// The text.
     pub fn reveal(&self) -> &str {

@@ -1,7 +1,8 @@
 //! Questions that were asked of whoever signs in, known by the hashes of the texts that the askers hold.
 //!
 //! Invariant: each try is taken by one conditional statement before it is judged, and a right answer removes the
-//! question, so it is answered once however many try.
+//! question, so it is answered once however many try. A question that is of nobody yet is no row until it is answered:
+//! everybody may ask it.
 
 use crate::domain::id::{ChallengeId, UserId};
 use crate::domain::mfa::{Challenge, ChallengeKind};
@@ -74,6 +75,29 @@ pub async fn take_try(tx: &mut Tx, id: ChallengeId, now: Timestamp) -> Result<bo
 /// The store's.
 pub async fn spend(tx: &mut Tx, id: ChallengeId) -> Result<bool, StoreError> {
     Ok(tx.execute("DELETE FROM challenges WHERE id = ?1", params![id]).await? == 1)
+}
+
+/// Notes that a question was answered which its asker held whole; false when it had been before.
+///
+/// # Errors
+/// The store's.
+pub async fn note_answered(tx: &mut Tx, challenge: &Challenge) -> Result<bool, StoreError> {
+    const SQL: &str = "INSERT INTO challenges (id, kind, token_hash, epoch, tries_left, expires_at, created_at) \
+        VALUES (?1, ?2, ?3, 0, 0, ?4, ?5) ON CONFLICT (id) DO NOTHING";
+    let it = challenge;
+    // No question is found by this: the hash of a text is longer.
+    let id = it.id.as_uuid();
+    let params = params![it.id, it.kind.as_str(), &id.as_bytes()[..], it.expires_at, it.created_at];
+    Ok(tx.execute(SQL, params).await? == 1)
+}
+
+/// Whether a question was answered which its asker held whole.
+///
+/// # Errors
+/// The store's.
+pub async fn was_answered(conn: &mut Conn, id: ChallengeId) -> Result<bool, StoreError> {
+    let found: Option<String> = conn.find("SELECT id FROM challenges WHERE id = ?1", params![id]).await?;
+    Ok(found.is_some())
 }
 
 /// Removes a user's questions: what they were asked about has changed.

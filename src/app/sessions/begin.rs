@@ -47,8 +47,20 @@ pub struct Question {
 
 /// A second factor that was proved, with the question it answers.
 pub(super) struct Answered {
-    pub(super) question: ChallengeId,
+    pub(super) question: Challenge,
     pub(super) proven: Proven,
+}
+
+impl Answered {
+    /// Uses both up; false where one was used before.
+    async fn spend(&self, tx: &mut Tx, user: UserId, now: Timestamp) -> Result<bool> {
+        let is_first = match self.question.user {
+            Some(_) => challenges::spend(tx, self.question.id).await?,
+            // Its asker held all of it, so what is kept is that it was answered.
+            None => challenges::note_answered(tx, &self.question).await?,
+        };
+        Ok(is_first && second_factor::spend(tx, user, &self.proven, now).await?)
+    }
 }
 
 /// Longest user agent that is kept.
@@ -107,15 +119,9 @@ impl Sessions<'_> {
                     return Ok::<_, AppError>(None);
                 };
                 match &answered {
-                    Some(Answered { question, proven }) => {
-                        let is_first = second_factor::spend(tx, user.id, proven, now).await?
-                            && challenges::spend(tx, *question).await?;
-                        if !is_first {
-                            return Err(WRONG_ANSWER);
-                        }
-                    }
+                    Some(answered) if !answered.spend(tx, user.id, now).await? => return Err(WRONG_ANSWER),
                     None if user.has_mfa => return Ok(None),
-                    None => {}
+                    Some(_) | None => {}
                 }
                 sessions::insert(tx, &session, &digest).await?;
                 let ended = sessions::revoke_all_but_latest(tx, user.id, LIVE_PER_USER, now).await?;

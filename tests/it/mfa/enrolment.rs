@@ -229,3 +229,30 @@ fn the_host_takes_factors_away_with_the_server_running_and_stopped() {
         events["items"].as_array().unwrap().iter().map(|it| it["actor_kind"].clone()).collect();
     assert_eq!(kinds, ["host", "host"]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_asks_to_sign_in_by_passkey_makes_no_row_and_cannot_change_the_question() {
+    let world = World::over(TestDatabase::sqlite()).await;
+    world.set(json!({ "panel_url": "https://vpn.example.org" })).await;
+    let nobody = world.house.nobody();
+    let mut challenge = String::new();
+    for _ in 0..20 {
+        let asked = nobody.act("/sessions/passkey/begin").await.expect(StatusCode::CREATED);
+        challenge = asked["challenge"].as_str().unwrap().to_owned();
+    }
+    let answer = async |challenge: &str| {
+        let credential = json!({ "id": "AAAA" });
+        nobody.post("/sessions/passkey", json!({ "challenge": challenge, "credential": credential })).await
+    };
+
+    assert_eq!(world.count("SELECT COUNT(*) FROM challenges").await, 0);
+    assert_eq!(answer(&challenge).await.problem(422), "invalid", "the question is good, the answer is none");
+    for at in [10, 60, challenge.len() - 2] {
+        let mut changed = challenge.clone().into_bytes();
+        changed[at] = if changed[at] == b'A' { b'B' } else { b'A' };
+        let changed = String::from_utf8(changed).unwrap();
+        assert_eq!(answer(&changed).await.problem(401), "unauthenticated", "changed at {at}");
+    }
+    world.clock.advance(std::time::Duration::from_secs(300));
+    assert_eq!(answer(&challenge).await.problem(401), "unauthenticated", "it is over");
+}
