@@ -9,6 +9,7 @@ pub mod config;
 pub mod daemon;
 pub mod domain;
 pub mod edge;
+pub mod notify;
 pub mod panel;
 pub mod runtime;
 pub mod secrets;

@@ -74,6 +74,7 @@ Bodies have at most 64 KiB. Nothing may be cached. There is no CORS: pages of ot
 
 const TAGS: &[(&str, &str)] = &[
     ("users", "Accounts that own devices."),
+    ("invites", "Links by which people make their own accounts."),
     ("networks", "Address pools, and what clients are told about them."),
     ("nodes", "The servers that carry tunnels, and their places in networks."),
     ("devices", "WireGuard peers: their state, their configuration, what they move."),
@@ -134,13 +135,13 @@ const PROBLEMS: &[(u16, &str, &str, &str)] = &[
 ];
 
 /// Operations without an id in their path that look for something by another name.
-const AMONG_OTHERS: &[&str] = &["link_redeem", "me_get", "session_list", "api_token_list"];
+const AMONG_OTHERS: &[&str] = &["link_redeem", "me_get", "me_update", "session_list", "api_token_list"];
 /// Operations where tries are counted: each takes a secret that could be guessed.
-const LIMITED: &[&str] = &["session_create", "me_set_password"];
+const LIMITED: &[&str] = &["session_create", "me_set_password", "me_update", "password_reset_create"];
 /// Public operations that take a proof, and so can find it wanting.
 const PROVEN: &[&str] = &["session_create", "session_refresh", "setup_run"];
 /// Public operations that look for something, or change the state of things.
-const CONFLICTING: &[&str] = &["setup_run", "link_redeem"];
+const CONFLICTING: &[&str] = &["setup_run", "link_redeem", "password_reset_redeem", "invite_redeem"];
 
 fn operations(mut paths: Value) -> Value {
     let mut whole = Map::new();
@@ -235,10 +236,12 @@ const REPEATABLE: &[&str] = &[
     "node_network_create",
     "device_create",
     "api_token_create",
+    "invite_create",
 ];
 
 /// Operations on things without revisions, whose names would have one think otherwise.
-const UNREVISED: &[&str] = &["system_get", "api_token_get", "api_token_create"];
+const UNREVISED: &[&str] =
+    &["system_get", "api_token_get", "api_token_create", "invite_get", "invite_create"];
 
 fn security_schemes() -> Value {
     json!({

@@ -11,16 +11,22 @@ use utoipa::openapi::{ObjectBuilder, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::api::number::{
-    ByteLimit, Day, DeviceLimit, NewPassword, NodeCapacity, Once, Shown, UseSeconds, Word,
+    ByteLimit, Day, DeviceLimit, MailUsername, NewPassword, NodeCapacity, Once, Pem, Shown, TcpPort,
+    UseSeconds, Word,
 };
 use crate::domain::access::Role;
 use crate::domain::api_token::Scope;
 use crate::domain::audit::Outcome;
+use crate::domain::contact::{Email, PublicUrl};
 use crate::domain::device::{DeviceReason, DeviceState};
 use crate::domain::id::{
-    ApiTokenId, AuditEventId, DeviceId, NetworkId, NodeId, NodeNetworkId, RequestId, SessionId, UserId,
+    ApiTokenId, AuditEventId, DeviceId, InviteId, NetworkId, NodeId, NodeNetworkId, RequestId, SessionId,
+    UserId,
 };
+use crate::domain::invite::InviteState;
 use crate::domain::key::PublicKey;
+use crate::domain::language::Language;
+use crate::domain::mail::MailSecurity;
 use crate::domain::name::{
     ApiTokenName, DeviceName, DisplayName, Host, Location, Login, NetworkName, NodeName, Note, SearchText,
 };
@@ -109,6 +115,16 @@ texts! {
     ApiTokenId as "ApiTokenId": exactly(ID), 36, 36, Some("uuid"), AN_ID, "Names an API token.";
     AuditEventId as "AuditEventId": exactly(ID), 36, 36, Some("uuid"), AN_ID, "Names an event of the audit.";
     RequestId as "RequestId": exactly(ID), 36, 36, Some("uuid"), AN_ID, "Names a request, in the answer and in the log.";
+    InviteId as "InviteId": exactly(ID), 36, 36, Some("uuid"), AN_ID, "Names an invite.";
+    Email as "Email": exactly(EMAIL), 6, Email::MAX_CHARS, None, "ada@example.org",
+        "An e-mail address, at most 64 characters before the `@`; kept in lower case.";
+    PublicUrl as "PublicUrl": exactly(PUBLIC_URL), 9, 270, None, "https://vpn.example.org",
+        "Where browsers reach the pages: https, a host, perhaps a port, and no path.";
+    MailUsername as "MailUsername": exactly("^[^\\u0000-\\u001f\\u007f-\\u009f]+$"), 1, MailUsername::MAX_CHARS, None,
+        "vpn@example.org", "The name by which a mail server knows us.";
+    Pem as "Pem": exactly("^-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\\r\\n -]+-----END CERTIFICATE-----\\s*$"), 60,
+        Pem::MAX_BYTES, None, "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n",
+        "One or more certificates in PEM.";
     Login as "Login": exactly("^[A-Za-z0-9][A-Za-z0-9._@+-]{1,63}$"), 2, 64, None, "ada",
         "What a user signs in with; kept in lower case.";
     DisplayName as "DisplayName": free(), 1, DisplayName::MAX_CHARS, None, "Ada Lovelace", "How a user is shown.";
@@ -145,6 +161,11 @@ texts! {
 
 const HOST: &str = "^([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\\.)*[A-Za-z]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$\
                     |^[0-9]{1,3}(\\.[0-9]{1,3}){3}$|^[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*$";
+/// Shorter parts than are accepted, so that what this describes stays below the longest address.
+const EMAIL: &str = "^[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]{1,31}(\\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]{1,32})?\
+                     @([A-Za-z0-9]([A-Za-z0-9-]{0,30}[A-Za-z0-9])?\\.){1,4}[A-Za-z]{2,24}$";
+const PUBLIC_URL: &str = "^https://([A-Za-z0-9]([A-Za-z0-9-]{0,30}[A-Za-z0-9])?\\.){1,4}[A-Za-z]{2,24}(:[1-9][0-9]{0,3})?$\
+                          |^http://(localhost|127\\.0\\.0\\.1)(:[1-9][0-9]{0,3})?$";
 const RANGE: &str = "^[0-9A-Fa-f:.]{2,39}/[0-9]{1,3}$";
 
 /// Numbers: least, most, an example, what it is.
@@ -187,6 +208,7 @@ numbers! {
     UseSeconds as "UseSeconds": UseSeconds::LEAST, UseSeconds::MOST, 2_592_000, "Seconds, up to ten years.";
     DeviceLimit as "DeviceLimit": DeviceLimit::LEAST, DeviceLimit::MOST, 5, "Devices that a user may have.";
     NodeCapacity as "NodeCapacity": NodeCapacity::LEAST, NodeCapacity::MOST, 500, "Devices that a node should carry.";
+    TcpPort as "TcpPort": TcpPort::LEAST, TcpPort::MOST, 587, "A TCP port.";
     RetentionDays as "RetentionDays": RetentionDays::LEAST, RetentionDays::MOST, 365, "Days that something is kept.";
 }
 
@@ -218,6 +240,9 @@ words! {
     DeviceState: Active OnHold Limited Expired Disabled, "Whether a device may use the tunnel.";
     DeviceReason: DeviceDeleted UserDeleted DeviceDisabled UserDisabled DeviceExpired UserExpired DeviceDataLimit
         UserDataLimit AwaitingFirstUse, "Why a device is not active.";
+    InviteState: Open Used Expired, "Whether an invite can be used.";
+    Language: En De Ru Zh, "A language: English, German, Russian, Chinese in simplified characters.";
+    MailSecurity: Starttls Tls Plain, "How a mail server is spoken to; `plain` only on this machine.";
     Outcome: Done Refused, "How an act ended.";
 }
 
@@ -273,7 +298,7 @@ mod tests {
                 UserId NetworkId NodeId NodeNetworkId DeviceId SessionId ApiTokenId AuditEventId RequestId Login DisplayName
                 ApiTokenName DeviceName NetworkName NodeName Location Note SearchText Host InterfaceName PublicKey Timestamp Cursor
                 Pool Day Word NewPassword Shown Mtu Port Limit ByteLimit UseSeconds DeviceLimit NodeCapacity
-                RetentionDays);
+                RetentionDays InviteId Email PublicUrl MailUsername Pem TcpPort);
 
             assert!(ok, "{word} refuses {value}");
         }

@@ -41,6 +41,8 @@ pub enum Account<'a> {
     Login(&'a str),
     /// The signed-in user's own account, whose password is asked for again.
     Own(UserId),
+    /// Whoever is said to have forgotten a password. Apart from signing in: asking must not lock anybody out.
+    Forgotten(&'a str),
 }
 
 /// Attempts a minute. Zero is no limit.
@@ -133,6 +135,7 @@ impl LoginLimit {
     fn account_key(&self, account: Account<'_>) -> Key {
         match account {
             Account::Login(login) => self.hashed(b"a", login.trim().to_ascii_lowercase().as_bytes()),
+            Account::Forgotten(name) => self.hashed(b"f", name.trim().to_ascii_lowercase().as_bytes()),
             Account::Own(id) => self.hashed(b"m", id.to_string().as_bytes()),
         }
     }

@@ -36,14 +36,17 @@ pub mod devices;
 pub mod error;
 pub mod export;
 mod idempotency;
+pub mod invites;
 pub mod jobs;
 pub mod links;
 pub mod login_limit;
+pub mod mail;
 pub mod me;
 pub mod networks;
 pub mod node_networks;
 pub mod nodes;
 pub mod open;
+pub mod password_resets;
 pub mod qr;
 pub mod sessions;
 pub mod settings;
@@ -52,6 +55,7 @@ pub mod system;
 mod token_uses;
 pub mod usage;
 pub mod users;
+pub mod work;
 
 /// The use cases of the service. Cheap to clone.
 #[derive(Clone)]

@@ -4,9 +4,13 @@ use serde_json::{Value, json};
 
 use crate::app::ctx::Ctx;
 use crate::app::error::{AppError, Result};
+use crate::app::mail::{self, MailPassword};
 use crate::app::networks::all_live;
 use crate::app::{App, Patch, Revision, noun};
 use crate::domain::access::Action;
+use crate::domain::contact::PublicUrl;
+use crate::domain::language::Language;
+use crate::domain::mail::MailServer;
 use crate::domain::name::Host;
 use crate::domain::settings::{RetentionDays, Settings};
 use crate::store::backend::{Conn, Tx};
@@ -27,6 +31,14 @@ pub struct UpdateSettings {
     pub audit_retention_days: Option<RetentionDays>,
     /// Days that devices' usage by day is kept.
     pub usage_retention_days: Option<RetentionDays>,
+    /// Where browsers reach the pages.
+    pub public_url: Patch<PublicUrl>,
+    /// The server that takes our mail.
+    pub smtp: Patch<MailServer>,
+    /// The password for that server.
+    pub smtp_password: Option<MailPassword>,
+    /// The language of letters to users who chose none.
+    pub language: Option<Language>,
 }
 
 impl SettingsAct<'_> {
@@ -47,12 +59,17 @@ impl SettingsAct<'_> {
         let app = self.0;
         let now = app.now();
         let event = app.event(ctx, Action::SettingsUpdate.as_str(), ("settings", "service".to_owned()));
+        let keeper = app.clone();
         let updated = app
             .core
             .store
             .write(async move |tx: &mut Tx| {
                 let before = settings::service(tx).await?.value;
                 let after = changed(&before, &request);
+                if request.public_url.is_some() || request.smtp.is_some() {
+                    mail::check(&after)?;
+                    keeper.keep_mail_password(tx, &before, &after, request.smtp_password.as_ref()).await?;
+                }
                 let revision = settings::set_service(tx, &after, revision, now).await?;
                 if after.endpoint_host != before.endpoint_host {
                     for mut network in all_live(tx).await? {
@@ -96,6 +113,15 @@ fn changed(before: &Settings, request: &UpdateSettings) -> Settings {
     if let Some(days) = request.usage_retention_days {
         after.usage_retention_days = days;
     }
+    if let Some(url) = &request.public_url {
+        after.public_url.clone_from(url);
+    }
+    if let Some(server) = &request.smtp {
+        after.smtp.clone_from(server);
+    }
+    if let Some(language) = request.language {
+        after.language = language;
+    }
     after
 }
 
@@ -104,6 +130,7 @@ pub(in crate::app) fn facts(settings: &Settings) -> Value {
     json!({
         "endpoint_host": settings.endpoint_host, "show_endpoints": settings.show_endpoints,
         "audit_retention_days": settings.audit_retention_days,
-        "usage_retention_days": settings.usage_retention_days,
+        "usage_retention_days": settings.usage_retention_days, "public_url": settings.public_url,
+        "smtp": settings.smtp, "language": settings.language,
     })
 }

@@ -133,10 +133,21 @@ access_table! {
     UserDisable = "user_disable":                   All All All None None None;
     /// Set another user's password.
     UserSetPassword = "user_set_password":          All All All None None None;
+    /// Make a one-time link that sets a user's password.
+    UserResetLinkCreate = "user_reset_link_create": All All All None None None;
     /// Delete a user with the devices.
     UserDelete = "user_delete":                     All All All None None None;
     /// Undo a delete.
     UserRestore = "user_restore":                   All All All None None None;
+
+    /// List invites.
+    InviteList = "invite_list":                     All All All None None None;
+    /// Read an invite; never its token.
+    InviteGet = "invite_get":                       All All All None None None;
+    /// Invite somebody to make an account.
+    InviteCreate = "invite_create":                 All All All None None None;
+    /// Take an invite back.
+    InviteDelete = "invite_delete":                 All All All None None None;
 
     /// List networks.
     NetworkList = "network_list":                   All All All All All All;
@@ -197,6 +208,8 @@ access_table! {
 
     /// Read one's own account.
     MeGet = "me_get":                               Own Own Own Own Own Own;
+    /// Change one's own name, e-mail address and language.
+    MeUpdate = "me_update":                         Own Own Own Own Own Own;
     /// Change one's own password.
     MeSetPassword = "me_set_password":              Own Own Own Own Own Own;
 
@@ -219,6 +232,8 @@ access_table! {
     SettingsGet = "settings_get":                   All All All All All None;
     /// Change the settings.
     SettingsUpdate = "settings_update":             All All None None None None;
+    /// Send a test letter.
+    SettingsMailTest = "settings_mail_test":        All All None None None None;
     /// Read the state of the service.
     SystemGet = "system_get":                       All All All All All None;
     /// Make a new setup link; only the host may.
@@ -229,6 +244,9 @@ access_table! {
 /// token could otherwise make a wider one of it, or one that outlives it.
 pub const NEEDS_SESSION: &[Action] = &[
     Action::UserSetPassword,
+    Action::UserResetLinkCreate,
+    Action::InviteCreate,
+    Action::MeUpdate,
     Action::MeSetPassword,
     Action::SessionList,
     Action::SessionDelete,
@@ -252,8 +270,18 @@ impl Action {
 }
 
 /// Operations that need no account: each proves itself by what it carries.
-pub const PUBLIC: &[&str] =
-    &["session_create", "session_refresh", "session_end", "setup_get", "setup_run", "link_redeem", "openapi"];
+pub const PUBLIC: &[&str] = &[
+    "session_create",
+    "session_refresh",
+    "session_end",
+    "setup_get",
+    "setup_run",
+    "link_redeem",
+    "openapi",
+    "password_reset_create",
+    "password_reset_redeem",
+    "invite_redeem",
+];
 
 /// By what a user acts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -394,7 +422,8 @@ mod tests {
     fn whatever_lets_somebody_in_needs_a_session() {
         for action in Action::ALL {
             let name = action.as_str();
-            let lets_in = ["token", "session", "password", "setup"].iter().any(|word| name.contains(word));
+            let words = ["token", "session", "password", "setup", "reset_link", "invite_create", "me_update"];
+            let lets_in = words.iter().any(|word| name.contains(word));
             assert_eq!(NEEDS_SESSION.contains(action), lets_in, "{name}");
         }
     }

@@ -77,6 +77,10 @@ ids! {
     AuditEventId,
     /// Names a one-time link.
     LinkId,
+    /// Names a job of the queue.
+    JobId,
+    /// Names an invite.
+    InviteId,
     /// Names one request, from the log to the error body.
     RequestId,
 }

@@ -5,12 +5,17 @@
 pub mod access;
 pub mod api_token;
 pub mod audit;
+pub mod contact;
 pub mod desired;
 pub mod device;
 pub mod export;
 pub mod firewall;
 pub mod id;
+pub mod invite;
+pub mod job;
 pub mod key;
+pub mod language;
+pub mod mail;
 pub mod message;
 pub mod name;
 pub mod network;

@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::contact::PublicUrl;
+use crate::domain::language::Language;
+use crate::domain::mail::MailServer;
 use crate::domain::name::Host;
 
 /// The settings of the service.
@@ -17,6 +20,12 @@ pub struct Settings {
     pub audit_retention_days: RetentionDays,
     /// Days that devices' usage by day is kept. Totals, from which limits are told, are kept with the device.
     pub usage_retention_days: RetentionDays,
+    /// Where browsers reach the pages. Letters carry links to it.
+    pub public_url: Option<PublicUrl>,
+    /// The server that takes our mail. None is sent without it.
+    pub smtp: Option<MailServer>,
+    /// The language of letters to users who chose none.
+    pub language: Language,
 }
 
 impl Default for Settings {
@@ -26,6 +35,9 @@ impl Default for Settings {
             show_endpoints: false,
             audit_retention_days: RetentionDays::YEAR,
             usage_retention_days: RetentionDays::YEAR_AND_A_MONTH,
+            public_url: None,
+            smtp: None,
+            language: Language::En,
         }
     }
 }

@@ -8,11 +8,13 @@ use ipnet::IpNet;
 
 use crate::domain::access::Role;
 use crate::domain::api_token::{AllowList, Scopes};
+use crate::domain::contact::Email;
 use crate::domain::id::{
-    ApiTokenId, AuditEventId, DeviceId, LinkId, NetworkId, NodeId, NodeNetworkId, RequestId, SessionId,
-    UserId,
+    ApiTokenId, AuditEventId, DeviceId, InviteId, JobId, LinkId, NetworkId, NodeId, NodeNetworkId, RequestId,
+    SessionId, UserId,
 };
 use crate::domain::key::PublicKey;
+use crate::domain::language::Language;
 use crate::domain::name::{
     ApiTokenName, DeviceName, DisplayName, Host, Location, Login, NetworkName, NodeName, Note,
 };
@@ -60,6 +62,9 @@ texts! {
     Scopes = "scopes",
     AuditEventId = "an audit event id",
     LinkId = "a link id",
+    JobId = "a job id",
+    InviteId = "an invite id",
+    Email = "an e-mail address",
     RequestId = "a request id",
     Login = "a login",
     DisplayName = "a display name",
@@ -86,6 +91,20 @@ impl Bind for Role {
 impl Column for Role {
     fn column(value: Value) -> Result<Self, Unfit> {
         Self::parse(&String::column(value)?).ok_or(Unfit::new("a role"))
+    }
+}
+
+impl Bind for Language {
+    const KIND: Kind = Kind::Text;
+
+    fn bind(self) -> Value {
+        self.as_str().bind()
+    }
+}
+
+impl Column for Language {
+    fn column(value: Value) -> Result<Self, Unfit> {
+        Self::parse(&String::column(value)?).ok_or(Unfit::new("a language"))
     }
 }
 

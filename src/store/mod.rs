@@ -12,6 +12,8 @@ pub mod error;
 pub mod figures;
 pub mod idempotency;
 pub mod inspect;
+pub mod invites;
+pub mod jobs;
 pub mod links;
 pub mod list;
 pub mod networks;

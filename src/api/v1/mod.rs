@@ -9,10 +9,13 @@ pub mod audit;
 pub mod configs;
 pub mod device_traffic;
 pub mod devices;
+pub mod invites;
+pub mod mail;
 pub mod me;
 pub mod networks;
 pub mod node_networks;
 pub mod nodes;
+pub mod password_resets;
 pub mod sessions;
 pub mod settings;
 pub mod setup;
@@ -23,6 +26,8 @@ pub mod users;
 pub(super) fn routes() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
         .merge(users::routes())
+        .merge(password_resets::routes())
+        .merge(invites::routes())
         .merge(networks::routes())
         .merge(nodes::routes())
         .merge(node_networks::routes())
@@ -34,6 +39,7 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .merge(me::routes())
         .merge(audit::routes())
         .merge(settings::routes())
+        .merge(mail::routes())
         .merge(system::routes())
         .merge(setup::routes())
         .merge(openapi::routes())

@@ -11,8 +11,11 @@ use crate::api::body::Body;
 use crate::api::precondition::IfMatch;
 use crate::api::reply::{self, Answer, Revised};
 use crate::api::schema::{given, patch};
+use crate::api::v1::mail::{MailServerView, SetMailServer};
 use crate::app::ctx::Ctx;
 use crate::app::{App, Patch, Revision, settings};
+use crate::domain::contact::PublicUrl;
+use crate::domain::language::Language;
 use crate::domain::name::Host;
 use crate::domain::settings::{RetentionDays, Settings};
 
@@ -32,6 +35,12 @@ pub struct SettingsView {
     audit_retention_days: RetentionDays,
     /// Days that devices' usage by day is kept. Their totals stay.
     usage_retention_days: RetentionDays,
+    /// Where browsers reach the pages; letters carry links to it.
+    public_url: Option<PublicUrl>,
+    /// The server that takes our mail; none is sent without it.
+    smtp: Option<MailServerView>,
+    /// The language of letters to users who chose none.
+    language: Language,
     /// Counts the changes: the ETag.
     #[schema(minimum = 0, example = 3)]
     revision: i64,
@@ -44,6 +53,9 @@ impl From<(Settings, Revision)> for SettingsView {
             show_endpoints: settings.show_endpoints,
             audit_retention_days: settings.audit_retention_days,
             usage_retention_days: settings.usage_retention_days,
+            public_url: settings.public_url,
+            smtp: settings.smtp.map(Into::into),
+            language: settings.language,
             revision,
         }
     }
@@ -79,11 +91,35 @@ pub struct UpdateSettings {
     #[serde(default, deserialize_with = "given")]
     #[schema(nullable = false)]
     usage_retention_days: Option<RetentionDays>,
+    /// Where browsers reach the pages. Letters carry links to it, so mail wants one.
+    #[serde(default, deserialize_with = "patch")]
+    #[schema(value_type = Option<PublicUrl>)]
+    public_url: Patch<PublicUrl>,
+    /// The server that takes our mail, as a whole; null turns mail off.
+    #[serde(default, deserialize_with = "patch")]
+    #[schema(value_type = Option<SetMailServer>)]
+    smtp: Patch<SetMailServer>,
+    /// The language of letters to users who chose none.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(nullable = false)]
+    language: Option<Language>,
 }
 
 impl From<UpdateSettings> for settings::UpdateSettings {
     fn from(request: UpdateSettings) -> Self {
+        let (smtp, smtp_password) = match request.smtp {
+            None => (None, None),
+            Some(None) => (Some(None), None),
+            Some(Some(server)) => {
+                let (server, password) = server.parts();
+                (Some(Some(server)), password)
+            }
+        };
         Self {
+            public_url: request.public_url,
+            smtp,
+            smtp_password,
+            language: request.language,
             endpoint_host: request.endpoint_host,
             show_endpoints: request.show_endpoints,
             audit_retention_days: request.audit_retention_days,
