@@ -12,6 +12,7 @@ use crate::domain::contact::PublicUrl;
 use crate::domain::language::Language;
 use crate::domain::mail::MailServer;
 use crate::domain::name::Host;
+use crate::domain::outgoing::AllowedNets;
 use crate::domain::settings::{RetentionDays, Settings};
 use crate::store::backend::{Conn, Tx};
 use crate::store::{audit, networks, settings};
@@ -39,6 +40,8 @@ pub struct UpdateSettings {
     pub smtp_password: Option<MailPassword>,
     /// The language of letters to users who chose none.
     pub language: Option<Language>,
+    /// Networks that are not public and may be called all the same.
+    pub outgoing_allowed: Option<AllowedNets>,
 }
 
 impl SettingsAct<'_> {
@@ -122,6 +125,9 @@ fn changed(before: &Settings, request: &UpdateSettings) -> Settings {
     if let Some(language) = request.language {
         after.language = language;
     }
+    if let Some(nets) = &request.outgoing_allowed {
+        after.outgoing_allowed.clone_from(nets);
+    }
     after
 }
 
@@ -132,5 +138,6 @@ pub(in crate::app) fn facts(settings: &Settings) -> Value {
         "audit_retention_days": settings.audit_retention_days,
         "usage_retention_days": settings.usage_retention_days, "public_url": settings.public_url,
         "smtp": settings.smtp, "language": settings.language,
+        "outgoing_allowed": settings.outgoing_allowed,
     })
 }

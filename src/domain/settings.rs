@@ -6,6 +6,7 @@ use crate::domain::contact::PublicUrl;
 use crate::domain::language::Language;
 use crate::domain::mail::MailServer;
 use crate::domain::name::Host;
+use crate::domain::outgoing::AllowedNets;
 
 /// The settings of the service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +27,9 @@ pub struct Settings {
     pub smtp: Option<MailServer>,
     /// The language of letters to users who chose none.
     pub language: Language,
+    /// Networks that are not public and may be called all the same, without encryption too: where an identity provider,
+    /// a webhook's receiver or a secret store is inside one's own network.
+    pub outgoing_allowed: AllowedNets,
 }
 
 impl Default for Settings {
@@ -38,6 +42,7 @@ impl Default for Settings {
             public_url: None,
             smtp: None,
             language: Language::En,
+            outgoing_allowed: AllowedNets::default(),
         }
     }
 }

@@ -10,13 +10,14 @@ use crate::api::Api;
 use crate::api::body::Body;
 use crate::api::precondition::IfMatch;
 use crate::api::reply::{self, Answer, Revised};
-use crate::api::schema::{given, patch};
 use crate::api::v1::mail::{MailServerView, SetMailServer};
+use crate::api::schema::{Range, given, patch};
 use crate::app::ctx::Ctx;
 use crate::app::{App, Patch, Revision, settings};
 use crate::domain::contact::PublicUrl;
 use crate::domain::language::Language;
 use crate::domain::name::Host;
+use crate::domain::outgoing::AllowedNets;
 use crate::domain::settings::{RetentionDays, Settings};
 
 /// The routes of policy.
@@ -41,6 +42,9 @@ pub struct SettingsView {
     smtp: Option<MailServerView>,
     /// The language of letters to users who chose none.
     language: Language,
+    /// Networks that are not public and may be called all the same, without encryption too.
+    #[schema(value_type = Vec<Range>, example = json!(["10.20.0.0/16"]))]
+    outgoing_allowed: AllowedNets,
     /// Counts the changes: the ETag.
     #[schema(minimum = 0, example = 3)]
     revision: i64,
@@ -56,6 +60,7 @@ impl From<(Settings, Revision)> for SettingsView {
             public_url: settings.public_url,
             smtp: settings.smtp.map(Into::into),
             language: settings.language,
+            outgoing_allowed: settings.outgoing_allowed,
             revision,
         }
     }
@@ -103,6 +108,11 @@ pub struct UpdateSettings {
     #[serde(default, deserialize_with = "given")]
     #[schema(nullable = false)]
     language: Option<Language>,
+    /// Networks that are not public and may be called all the same: by default, webhooks, identity providers and the
+    /// like are reached at public addresses only, and encrypted.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<Vec<Range>>, nullable = false, max_items = 64, example = json!(["10.20.0.0/16"]))]
+    outgoing_allowed: Option<AllowedNets>,
 }
 
 impl From<UpdateSettings> for settings::UpdateSettings {
@@ -124,6 +134,7 @@ impl From<UpdateSettings> for settings::UpdateSettings {
             show_endpoints: request.show_endpoints,
             audit_retention_days: request.audit_retention_days,
             usage_retention_days: request.usage_retention_days,
+            outgoing_allowed: request.outgoing_allowed,
         }
     }
 }
