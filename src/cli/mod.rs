@@ -13,6 +13,9 @@ mod device_config;
 mod doctor;
 mod failure;
 mod healthcheck;
+mod invite;
+mod link;
+mod mail;
 mod network;
 mod node;
 mod node_network;
@@ -119,6 +122,9 @@ enum ApiVerb {
     /// Users: accounts that own devices.
     #[command(subcommand)]
     User(user::UserVerb),
+    /// Invites: links by which people make their own accounts.
+    #[command(subcommand)]
+    Invite(invite::InviteVerb),
     /// Networks: address pools and what their clients are told.
     #[command(subcommand)]
     Network(network::NetworkVerb),
@@ -235,6 +241,7 @@ impl ApiVerb {
             Self::SetupLink => setup::link(settings, on).await,
             Self::Setup(args) => setup::run(&args, on).await,
             Self::User(verb) => verb.run(on).await,
+            Self::Invite(verb) => verb.run(on).await,
             Self::Network(verb) => verb.run(on).await,
             Self::Node(verb) => verb.run(on).await,
             Self::Device(verb) => verb.run(on).await,

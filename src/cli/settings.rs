@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::cli::Asked;
 use crate::cli::failure::Failure;
+use crate::cli::mail::MailVerb;
 use crate::cli::output::Column;
 use crate::cli::reach::note_endpoint;
 use crate::cli::value::Change;
@@ -22,6 +23,9 @@ pub(super) enum SettingsVerb {
     /// Change the settings. Another endpoint makes every configuration handed out so far outdated.
     #[command(after_help = "Example:\n  caspervpn settings update --endpoint-host vpn.example.org")]
     Update(UpdateArgs),
+    /// The server that takes our mail.
+    #[command(subcommand)]
+    Mail(MailVerb),
 }
 
 /// Changes of the settings.
@@ -31,6 +35,14 @@ pub(super) struct UpdateArgs {
     #[arg(long, value_name = "HOST")]
     #[serde(skip_serializing_if = "Option::is_none")]
     endpoint_host: Option<Change<String>>,
+    /// Where browsers reach the pages, such as https://vpn.example.org, or `none`. Letters carry links to it.
+    #[arg(long, value_name = "URL")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    public_url: Option<Change<String>>,
+    /// The language of letters to users who chose none: en, de, ru or zh.
+    #[arg(long, value_name = "LANGUAGE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    language: Option<String>,
     /// Whether a device's last network address may be kept and shown: true or false.
     #[arg(long, value_name = "BOOL")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -70,6 +82,10 @@ pub(super) const SETTINGS: &str = "/api/v1/settings";
 
 const WHOLE: &[Column] = &[
     ("ENDPOINT HOST", "/endpoint_host"),
+    ("PUBLIC URL", "/public_url"),
+    ("MAIL SERVER", "/smtp/host"),
+    ("MAIL FROM", "/smtp/from"),
+    ("LANGUAGE", "/language"),
     ("SHOW ENDPOINTS", "/show_endpoints"),
     ("AUDIT KEPT DAYS", "/audit_retention_days"),
     ("USAGE KEPT DAYS", "/usage_retention_days"),
@@ -81,6 +97,7 @@ impl SettingsVerb {
     pub(super) async fn run(self, on: &Asked) -> Result<(), Failure> {
         match self {
             Self::Show => on.form.one(&on.client.get(SETTINGS).await?.body, WHOLE),
+            Self::Mail(verb) => verb.run(on).await,
             Self::Update(args) => {
                 let body = on.body(&args)?;
                 let settings = on.client.patch(SETTINGS, body).await?.body;
