@@ -51,3 +51,47 @@ CREATE TABLE invites (
 );
 CREATE INDEX invites_created_idx ON invites (created_at, id);
 CREATE INDEX invites_expires_idx ON invites (expires_at, id);
+
+CREATE TABLE webhooks (
+    id TEXT COLLATE "C" NOT NULL,
+    url TEXT COLLATE "C" NOT NULL,
+    -- Sealed: what signs is read again for each call.
+    secret BYTEA NOT NULL,
+    -- Words with blanks between them; empty for every kind.
+    kinds TEXT COLLATE "C" NOT NULL,
+    active BOOLEAN NOT NULL,
+    failing_since BIGINT,
+    revision BIGINT NOT NULL,
+    created_at BIGINT NOT NULL,
+    updated_at BIGINT NOT NULL,
+    search TEXT COLLATE "C" NOT NULL,
+    CONSTRAINT webhooks_pkey PRIMARY KEY (id)
+);
+
+-- What is still to be told, written with the act.
+CREATE TABLE webhook_events (
+    id TEXT COLLATE "C" NOT NULL,
+    kind TEXT COLLATE "C" NOT NULL,
+    body TEXT COLLATE "C" NOT NULL,
+    CONSTRAINT webhook_events_pkey PRIMARY KEY (id)
+);
+
+CREATE TABLE webhook_deliveries (
+    id TEXT COLLATE "C" NOT NULL,
+    webhook_id TEXT COLLATE "C" NOT NULL,
+    event_id TEXT COLLATE "C" NOT NULL,
+    kind TEXT COLLATE "C" NOT NULL,
+    body TEXT COLLATE "C" NOT NULL,
+    delivered BOOLEAN NOT NULL,
+    attempts BIGINT NOT NULL,
+    status BIGINT,
+    took_ms BIGINT,
+    error TEXT COLLATE "C",
+    created_at BIGINT NOT NULL,
+    attempted_at BIGINT,
+    search TEXT COLLATE "C" NOT NULL,
+    CONSTRAINT webhook_deliveries_pkey PRIMARY KEY (id),
+    CONSTRAINT webhook_deliveries_webhook_fkey FOREIGN KEY (webhook_id) REFERENCES webhooks (id)
+);
+CREATE INDEX webhook_deliveries_webhook_idx ON webhook_deliveries (webhook_id, created_at, id);
+CREATE INDEX webhook_deliveries_created_idx ON webhook_deliveries (created_at, id);

@@ -51,3 +51,47 @@ CREATE TABLE invites (
 ) STRICT;
 CREATE INDEX invites_created_idx ON invites (created_at, id);
 CREATE INDEX invites_expires_idx ON invites (expires_at, id);
+
+CREATE TABLE webhooks (
+    id TEXT NOT NULL,
+    url TEXT NOT NULL,
+    -- Sealed: what signs is read again for each call.
+    secret BLOB NOT NULL,
+    -- Words with blanks between them; empty for every kind.
+    kinds TEXT NOT NULL,
+    active INTEGER NOT NULL CONSTRAINT webhooks_active_check CHECK (active IN (0, 1)),
+    failing_since INTEGER,
+    revision INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    search TEXT NOT NULL,
+    CONSTRAINT webhooks_pkey PRIMARY KEY (id)
+) STRICT;
+
+-- What is still to be told, written with the act.
+CREATE TABLE webhook_events (
+    id TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    body TEXT NOT NULL,
+    CONSTRAINT webhook_events_pkey PRIMARY KEY (id)
+) STRICT;
+
+CREATE TABLE webhook_deliveries (
+    id TEXT NOT NULL,
+    webhook_id TEXT NOT NULL,
+    event_id TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    body TEXT NOT NULL,
+    delivered INTEGER NOT NULL CONSTRAINT webhook_deliveries_delivered_check CHECK (delivered IN (0, 1)),
+    attempts INTEGER NOT NULL,
+    status INTEGER,
+    took_ms INTEGER,
+    error TEXT,
+    created_at INTEGER NOT NULL,
+    attempted_at INTEGER,
+    search TEXT NOT NULL,
+    CONSTRAINT webhook_deliveries_pkey PRIMARY KEY (id),
+    CONSTRAINT webhook_deliveries_webhook_fkey FOREIGN KEY (webhook_id) REFERENCES webhooks (id)
+) STRICT;
+CREATE INDEX webhook_deliveries_webhook_idx ON webhook_deliveries (webhook_id, created_at, id);
+CREATE INDEX webhook_deliveries_created_idx ON webhook_deliveries (created_at, id);

@@ -81,6 +81,7 @@ const TAGS: &[(&str, &str)] = &[
     ("sessions", "Signing in and out."),
     ("api-tokens", "What programs hold to speak for a user."),
     ("me", "One's own account."),
+    ("webhooks", "Programs elsewhere that are told of what happens."),
     ("audit", "Who did what."),
     ("system", "The service itself."),
     ("setup", "The first run."),
@@ -237,6 +238,7 @@ const REPEATABLE: &[&str] = &[
     "device_create",
     "api_token_create",
     "invite_create",
+    "webhook_create",
 ];
 
 /// Operations on things without revisions, whose names would have one think otherwise.

@@ -20,8 +20,8 @@ use crate::domain::audit::Outcome;
 use crate::domain::contact::{Email, PublicUrl};
 use crate::domain::device::{DeviceReason, DeviceState};
 use crate::domain::id::{
-    ApiTokenId, AuditEventId, DeviceId, InviteId, NetworkId, NodeId, NodeNetworkId, RequestId, SessionId,
-    UserId,
+    ApiTokenId, AuditEventId, DeliveryId, DeviceId, InviteId, NetworkId, NodeId, NodeNetworkId, RequestId,
+    SessionId, UserId, WebhookId,
 };
 use crate::domain::invite::InviteState;
 use crate::domain::key::PublicKey;
@@ -37,6 +37,7 @@ use crate::domain::pool::{Pool, Pressure};
 use crate::domain::settings::RetentionDays;
 use crate::domain::time::Timestamp;
 use crate::domain::user::UserState;
+use crate::domain::webhook::{EventKind, WebhookUrl};
 
 /// An IP address, described.
 #[derive(Debug)]
@@ -116,6 +117,10 @@ texts! {
     AuditEventId as "AuditEventId": exactly(ID), 36, 36, Some("uuid"), AN_ID, "Names an event of the audit.";
     RequestId as "RequestId": exactly(ID), 36, 36, Some("uuid"), AN_ID, "Names a request, in the answer and in the log.";
     InviteId as "InviteId": exactly(ID), 36, 36, Some("uuid"), AN_ID, "Names an invite.";
+    WebhookId as "WebhookId": exactly(ID), 36, 36, Some("uuid"), AN_ID, "Names a webhook.";
+    DeliveryId as "DeliveryId": exactly(ID), 36, 36, Some("uuid"), AN_ID, "Names a delivery of a webhook.";
+    WebhookUrl as "WebhookUrl": exactly(WEBHOOK_URL), 8, WebhookUrl::MAX_CHARS, None, "https://example.org/hook",
+        "Where a webhook's receiver is: http or https, without user, password or fragment.";
     Email as "Email": exactly(EMAIL), 6, Email::MAX_CHARS, None, "ada@example.org",
         "An e-mail address, at most 64 characters before the `@`; kept in lower case.";
     PublicUrl as "PublicUrl": exactly(PUBLIC_URL), 9, 270, None, "https://vpn.example.org",
@@ -166,6 +171,8 @@ const EMAIL: &str = "^[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]{1,31}(\\.[A-Za-z0-9!#$%&'*+
                      @([A-Za-z0-9]([A-Za-z0-9-]{0,30}[A-Za-z0-9])?\\.){1,4}[A-Za-z]{2,24}$";
 const PUBLIC_URL: &str = "^https://([A-Za-z0-9]([A-Za-z0-9-]{0,30}[A-Za-z0-9])?\\.){1,4}[A-Za-z]{2,24}(:[1-9][0-9]{0,3})?$\
                           |^http://(localhost|127\\.0\\.0\\.1)(:[1-9][0-9]{0,3})?$";
+const WEBHOOK_URL: &str = "^https?://([A-Za-z0-9]([A-Za-z0-9-]{0,30}[A-Za-z0-9])?\\.){0,4}[A-Za-z][A-Za-z0-9]{1,24}(:[1-9][0-9]{0,3})?\
+                           (/[A-Za-z0-9._~%/-]*)?(\\?[A-Za-z0-9._~&=-]*)?$";
 const RANGE: &str = "^[0-9A-Fa-f:.]{2,39}/[0-9]{1,3}$";
 
 /// Numbers: least, most, an example, what it is.
@@ -246,6 +253,19 @@ words! {
     Outcome: Done Refused, "How an act ended.";
 }
 
+impl PartialSchema for EventKind {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .enum_values(Some(Self::ALL.iter().map(|kind| kind.as_str())))
+            .examples([json!("user.created")])
+            .description(Some("What a webhook tells of."))
+            .into()
+    }
+}
+
+impl ToSchema for EventKind {}
+
 impl PartialSchema for Scope {
     fn schema() -> RefOr<Schema> {
         ObjectBuilder::new()
@@ -298,7 +318,7 @@ mod tests {
                 UserId NetworkId NodeId NodeNetworkId DeviceId SessionId ApiTokenId AuditEventId RequestId Login DisplayName
                 ApiTokenName DeviceName NetworkName NodeName Location Note SearchText Host InterfaceName PublicKey Timestamp Cursor
                 Pool Day Word NewPassword Shown Mtu Port Limit ByteLimit UseSeconds DeviceLimit NodeCapacity
-                RetentionDays InviteId Email PublicUrl MailUsername Pem TcpPort);
+                RetentionDays InviteId Email PublicUrl MailUsername Pem TcpPort WebhookId DeliveryId WebhookUrl);
 
             assert!(ok, "{word} refuses {value}");
         }

@@ -13,6 +13,7 @@ use crate::store::backend::Tx;
 use crate::store::error::StoreError;
 use crate::store::{
     api_tokens, audit, devices, idempotency, invites, jobs, links, networks, outbox, sessions, usage, users,
+    webhooks,
 };
 use crate::telemetry::names;
 
@@ -25,7 +26,7 @@ const EXPIRED_TOKENS_KEPT: Duration = days(30);
 /// How long an invite that is over is listed, so that its maker sees what became of it.
 const INVITES_KEPT: Duration = days(30);
 
-/// How long an ended job can be looked at, without what it worked on.
+/// How long an ended job can be looked at, without what it worked on, and a delivery of a webhook with it.
 const ENDED_JOBS_KEPT: Duration = days(7);
 
 /// How long a delete can be undone: a month of absence, after which names, keys, addresses and ports are free again.
@@ -52,6 +53,7 @@ enum Old {
     ApiTokens,
     Invites,
     Jobs,
+    WebhookDeliveries,
     Outbox,
     AuditEvents,
     DailyUsage,
@@ -61,13 +63,14 @@ enum Old {
 }
 
 impl Old {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 13] = [
         Self::IdempotencyKeys,
         Self::Links,
         Self::Sessions,
         Self::ApiTokens,
         Self::Invites,
         Self::Jobs,
+        Self::WebhookDeliveries,
         Self::Outbox,
         Self::AuditEvents,
         Self::DailyUsage,
@@ -85,6 +88,7 @@ impl Old {
             Self::ApiTokens => "api_tokens",
             Self::Invites => "invites",
             Self::Jobs => "jobs",
+            Self::WebhookDeliveries => "webhook_deliveries",
             Self::Outbox => "outbox",
             Self::AuditEvents => "audit_events",
             Self::DailyUsage => "usage_daily",
@@ -100,7 +104,7 @@ impl Old {
             Self::Links | Self::Sessions => ENDED_KEPT,
             Self::ApiTokens => EXPIRED_TOKENS_KEPT,
             Self::Invites => INVITES_KEPT,
-            Self::Jobs => ENDED_JOBS_KEPT,
+            Self::Jobs | Self::WebhookDeliveries => ENDED_JOBS_KEPT,
             Self::Outbox => OUTBOX_KEPT,
             Self::AuditEvents => retention(settings.audit_retention_days),
             Self::DailyUsage => retention(settings.usage_retention_days),
@@ -117,6 +121,7 @@ impl Old {
             | Self::ApiTokens
             | Self::Invites
             | Self::Jobs
+            | Self::WebhookDeliveries
             | Self::Outbox
             | Self::AuditEvents
             | Self::DailyUsage
@@ -134,6 +139,7 @@ impl Old {
             Self::ApiTokens => api_tokens::purge(tx, before, limit).await,
             Self::Invites => invites::purge(tx, before, limit).await,
             Self::Jobs => jobs::purge(tx, before, limit).await,
+            Self::WebhookDeliveries => webhooks::purge(tx, before, limit).await,
             Self::Outbox => outbox::purge(tx, before, limit).await,
             Self::AuditEvents => audit::purge(tx, before, limit).await,
             Self::DailyUsage => usage::purge_daily(tx, before, limit).await,

@@ -24,10 +24,12 @@ use crate::secrets::jwt::{AccessClaims, AccessTokens};
 use crate::secrets::password::PasswordWork;
 use crate::secrets::seal::Keyring;
 use crate::store::backend::Store;
+use crate::tls::outgoing::Client;
 
 pub mod api_tokens;
 pub mod audit;
 pub mod ctx;
+mod deliveries;
 pub mod desired;
 pub mod device_create;
 mod device_room;
@@ -55,6 +57,7 @@ pub mod system;
 mod token_uses;
 pub mod usage;
 pub mod users;
+pub mod webhooks;
 pub mod work;
 
 /// The use cases of the service. Cheap to clone.
@@ -93,6 +96,8 @@ pub(in crate::app) struct Core {
     bearers: Memory<ApiTokenId, Arc<api_tokens::Bearer>>,
     /// Uses of API tokens that are not written down yet.
     token_uses: TokenUses,
+    /// The way out to web servers of others.
+    outgoing: Client,
     /// What is not in the database.
     facts: Facts,
     /// Where the pages are served, once they are.

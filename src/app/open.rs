@@ -22,6 +22,7 @@ use crate::secrets::seal::{Keyring, Place, Sealed};
 use crate::store::backend::{Conn, Store, Tx};
 use crate::store::error::StoreError;
 use crate::store::{nodes, settings};
+use crate::tls::outgoing::{Client, Limits};
 
 /// What the use cases are opened with.
 pub struct Parts {
@@ -109,6 +110,8 @@ impl App {
         }
         let login_limit = LoginLimit::new(parts.login_rates)
             .map_err(|e| OpenError::Make { name: "login limit", cause: e.into() })?;
+        let outgoing = Client::new(None, Limits::default())
+            .map_err(|e| OpenError::Make { name: "way out to others", cause: e.into() })?;
         let core = Core {
             store: parts.store,
             clock: parts.clock,
@@ -124,6 +127,7 @@ impl App {
             token_ids: Memory::new(CACHED_TOKENS, ACCESS_TTL),
             bearers: Memory::new(CACHED_TOKENS, CACHED_FOR),
             token_uses: TokenUses::default(),
+            outgoing,
             facts: parts.facts,
             pages: OnceLock::new(),
         };

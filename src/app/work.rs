@@ -31,8 +31,9 @@ const AT_ONCE: u32 = 8;
 const ROUNDS: u32 = 16;
 
 impl App {
-    /// Does the jobs that are due.
+    /// Does the jobs that are due, those among them that what just happened makes.
     pub async fn work_step(&self) -> Result<()> {
+        self.hand_out().await?;
         let worker = self.core.clock.new_id().to_string();
         for _ in 0..ROUNDS {
             let taken = self.take_jobs(&worker).await?;
@@ -110,6 +111,7 @@ impl App {
         let ended = match job.kind {
             JobKind::Mail => self.send_mail(job).await,
             JobKind::PasswordReset => self.answer_reset(job).await,
+            JobKind::Webhook => self.deliver(job).await,
         };
         ended.unwrap_or_else(|cause| {
             warn!(job.id = %job.id, error = %chain(&cause), "job {} could not be worked on", job.id);

@@ -31,6 +31,7 @@ mod support_bundle;
 mod tar;
 mod user;
 mod value;
+mod webhook;
 
 use std::path::PathBuf;
 
@@ -140,6 +141,9 @@ enum ApiVerb {
     /// API tokens: what programs hold to speak for a user.
     #[command(subcommand)]
     ApiToken(api_token::ApiTokenVerb),
+    /// Webhooks: programs elsewhere that are told of what happens here.
+    #[command(subcommand)]
+    Webhook(webhook::WebhookVerb),
     /// The audit: who did what.
     #[command(subcommand)]
     Audit(audit::AuditVerb),
@@ -247,6 +251,7 @@ impl ApiVerb {
             Self::Device(verb) => verb.run(on).await,
             Self::Session(verb) => verb.run(on).await,
             Self::ApiToken(verb) => verb.run(on).await,
+            Self::Webhook(verb) => verb.run(on).await,
             Self::Audit(verb) => verb.run(on).await,
             Self::Settings(verb) => verb.run(on).await,
         }

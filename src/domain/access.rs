@@ -226,6 +226,23 @@ access_table! {
     /// Delete an API token.
     ApiTokenDelete = "api_token_delete":            All All Own Own Own Own;
 
+    /// List webhooks.
+    WebhookList = "webhook_list":                   All All None None None None;
+    /// Read a webhook; never its secret.
+    WebhookGet = "webhook_get":                     All All None None None None;
+    /// Make a webhook.
+    WebhookCreate = "webhook_create":               All All None None None None;
+    /// Change a webhook.
+    WebhookUpdate = "webhook_update":               All All None None None None;
+    /// Delete a webhook with its log.
+    WebhookDelete = "webhook_delete":               All All None None None None;
+    /// Send a test event.
+    WebhookTest = "webhook_test":                   All All None None None None;
+    /// Read the log of deliveries.
+    WebhookDeliveryList = "webhook_delivery_list":  All All None None None None;
+    /// Deliver an event once more.
+    WebhookRedeliver = "webhook_redeliver":         All All None None None None;
+
     /// Read the audit.
     AuditList = "audit_list":                       All All None None All None;
     /// Read the settings.

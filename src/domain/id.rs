@@ -81,6 +81,10 @@ ids! {
     JobId,
     /// Names an invite.
     InviteId,
+    /// Names a webhook.
+    WebhookId,
+    /// Names one event on its way to one webhook's receiver.
+    DeliveryId,
     /// Names one request, from the log to the error body.
     RequestId,
 }

@@ -12,17 +12,20 @@ pub enum JobKind {
     Mail,
     /// Find out whose password somebody has forgotten, and mail them a link.
     PasswordReset,
+    /// Tell a webhook's receiver of an event.
+    Webhook,
 }
 
 impl JobKind {
     /// Every kind.
-    pub const ALL: [Self; 2] = [Self::Mail, Self::PasswordReset];
+    pub const ALL: [Self; 3] = [Self::Mail, Self::PasswordReset, Self::Webhook];
 
     /// The name in the database and in the metrics.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Mail => "mail",
             Self::PasswordReset => "password_reset",
+            Self::Webhook => "webhook",
         }
     }
 
@@ -36,6 +39,8 @@ impl JobKind {
         match self {
             Self::Mail => 12,
             Self::PasswordReset => 5,
+            // The waits between them add up to a day.
+            Self::Webhook => 20,
         }
     }
 }

@@ -30,3 +30,4 @@ mod text;
 pub mod time;
 pub mod usage;
 pub mod user;
+pub mod webhook;

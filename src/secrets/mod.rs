@@ -12,4 +12,5 @@ pub mod password;
 pub mod random;
 pub mod reference;
 pub mod seal;
+pub mod signature;
 pub mod token;

@@ -32,6 +32,9 @@ pub struct Reset;
 /// A link that makes an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Invite;
+/// What signs the calls of a webhook.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Webhook;
 /// Renews a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Refresh;
@@ -50,6 +53,9 @@ impl Kind for Reset {
 }
 impl Kind for Invite {
     const PREFIX: &'static str = "cvi_";
+}
+impl Kind for Webhook {
+    const PREFIX: &'static str = "cvh_";
 }
 impl Kind for Refresh {
     const PREFIX: &'static str = "cvr_";
@@ -74,6 +80,8 @@ pub type OneTimeToken = Token<OneTime>;
 pub type ResetToken = Token<Reset>;
 /// The token of an invite.
 pub type InviteToken = Token<Invite>;
+/// What signs the calls of a webhook.
+pub type WebhookSecret = Token<Webhook>;
 /// A refresh token.
 pub type RefreshToken = Token<Refresh>;
 /// The secret a joining node shows.

@@ -10,8 +10,8 @@ use crate::domain::access::Role;
 use crate::domain::api_token::{AllowList, Scopes};
 use crate::domain::contact::Email;
 use crate::domain::id::{
-    ApiTokenId, AuditEventId, DeviceId, InviteId, JobId, LinkId, NetworkId, NodeId, NodeNetworkId, RequestId,
-    SessionId, UserId,
+    ApiTokenId, AuditEventId, DeliveryId, DeviceId, InviteId, JobId, LinkId, NetworkId, NodeId,
+    NodeNetworkId, RequestId, SessionId, UserId, WebhookId,
 };
 use crate::domain::key::PublicKey;
 use crate::domain::language::Language;
@@ -22,6 +22,7 @@ use crate::domain::network::Mtu;
 use crate::domain::node::{InterfaceName, Port};
 use crate::domain::pool::Pool;
 use crate::domain::time::Timestamp;
+use crate::domain::webhook::WebhookUrl;
 use crate::store::value::{Bind, Column, Kind, Unfit, Value};
 
 macro_rules! texts {
@@ -65,6 +66,9 @@ texts! {
     JobId = "a job id",
     InviteId = "an invite id",
     Email = "an e-mail address",
+    WebhookId = "a webhook id",
+    DeliveryId = "a delivery id",
+    WebhookUrl = "a webhook's URL",
     RequestId = "a request id",
     Login = "a login",
     DisplayName = "a display name",

@@ -29,6 +29,7 @@ pub mod states;
 pub mod usage;
 pub mod users;
 pub mod value;
+pub mod webhooks;
 
 mod fields;
 mod host;

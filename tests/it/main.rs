@@ -41,4 +41,5 @@ mod store_jobs;
 mod store_open;
 mod store_people;
 mod tunnel;
+mod webhooks;
 mod wireguard_go;

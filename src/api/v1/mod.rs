@@ -21,6 +21,7 @@ pub mod settings;
 pub mod setup;
 pub mod system;
 pub mod users;
+pub mod webhooks;
 
 /// Every route, under `/api/v1`.
 pub(super) fn routes() -> OpenApiRouter<Api> {
@@ -40,6 +41,7 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .merge(audit::routes())
         .merge(settings::routes())
         .merge(mail::routes())
+        .merge(webhooks::routes())
         .merge(system::routes())
         .merge(setup::routes())
         .merge(openapi::routes())
