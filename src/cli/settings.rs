@@ -35,7 +35,7 @@ pub(super) struct UpdateArgs {
     #[arg(long, value_name = "HOST")]
     #[serde(skip_serializing_if = "Option::is_none")]
     endpoint_host: Option<Change<String>>,
-    /// Where browsers reach the pages, such as https://vpn.example.org, or `none`. Letters carry links to it.
+    /// Where browsers reach the pages: https, a host, perhaps a port; or `none`. Letters carry links to it.
     #[arg(long, value_name = "URL")]
     #[serde(skip_serializing_if = "Option::is_none")]
     public_url: Option<Change<String>>,
