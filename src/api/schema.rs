@@ -11,18 +11,23 @@ use utoipa::openapi::{ObjectBuilder, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::api::number::{
-    ByteLimit, Day, DeviceLimit, NewPassword, NodeCapacity, Once, Shown, UseSeconds, Word,
+    ByteLimit, Day, DeviceLimit, MailUsername, NewPassword, NodeCapacity, Once, Pem, Shown, TcpPort,
+    UseSeconds, Word,
 };
 use crate::domain::access::Role;
 use crate::domain::api_token::Scope;
 use crate::domain::audit::Outcome;
+use crate::domain::contact::Email;
 use crate::domain::device::{DeviceReason, DeviceState};
 use crate::domain::id::{
-    ApiTokenId, AuditEventId, DeviceId, ExternalIdentityId, IdentityProviderId, NetworkId, NodeId,
-    NodeNetworkId, PasskeyId, RequestId, SessionId, UserId,
+    ApiTokenId, AuditEventId, DeliveryId, DeviceId, ExternalIdentityId, IdentityProviderId, InviteId,
+    NetworkId, NodeId, NodeNetworkId, PasskeyId, RequestId, SessionId, UserId, WebhookId,
 };
 use crate::domain::identity_provider::{Issuer, OidcScopes};
+use crate::domain::invite::InviteState;
 use crate::domain::key::PublicKey;
+use crate::domain::language::Language;
+use crate::domain::mail::MailSecurity;
 use crate::domain::mfa::Method;
 use crate::domain::name::{
     ApiTokenName, ClaimName, ClientId, DeviceName, DisplayName, GroupName, Host, Location, Login,
@@ -36,6 +41,7 @@ use crate::domain::pool::{Pool, Pressure};
 use crate::domain::settings::RetentionDays;
 use crate::domain::time::Timestamp;
 use crate::domain::user::UserState;
+use crate::domain::webhook::{EventKind, WebhookUrl};
 
 /// An IP address, described.
 #[derive(Debug)]
@@ -118,6 +124,18 @@ texts! {
         "Names an account's link to somebody at an identity provider.";
     AuditEventId as "AuditEventId": exactly(ID), 36, 36, Some("uuid"), AN_ID, "Names an event of the audit.";
     RequestId as "RequestId": exactly(ID), 36, 36, Some("uuid"), AN_ID, "Names a request, in the answer and in the log.";
+    InviteId as "InviteId": exactly(ID), 36, 36, Some("uuid"), AN_ID, "Names an invite.";
+    WebhookId as "WebhookId": exactly(ID), 36, 36, Some("uuid"), AN_ID, "Names a webhook.";
+    DeliveryId as "DeliveryId": exactly(ID), 36, 36, Some("uuid"), AN_ID, "Names a delivery of a webhook.";
+    WebhookUrl as "WebhookUrl": exactly(WEBHOOK_URL), 8, WebhookUrl::MAX_CHARS, None, "https://example.org/hook",
+        "Where a webhook's receiver is: http or https, without user, password or fragment.";
+    Email as "Email": exactly(EMAIL), 6, Email::MAX_CHARS, None, "ada@example.org",
+        "An e-mail address, at most 64 characters before the `@`; kept in lower case.";
+    MailUsername as "MailUsername": exactly("^[^\\u0000-\\u001f\\u007f-\\u009f]+$"), 1, MailUsername::MAX_CHARS, None,
+        "vpn@example.org", "The name by which a mail server knows us.";
+    Pem as "Pem": exactly("^-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\\r\\n -]+-----END CERTIFICATE-----\\s*$"), 60,
+        Pem::MAX_BYTES, None, "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n",
+        "One or more certificates in PEM.";
     Login as "Login": exactly("^[A-Za-z0-9][A-Za-z0-9._@+-]{1,63}$"), 2, 64, None, "ada",
         "What a user signs in with; kept in lower case.";
     DisplayName as "DisplayName": free(), 1, DisplayName::MAX_CHARS, None, "Ada Lovelace", "How a user is shown.";
@@ -170,6 +188,11 @@ const HOST: &str = "^([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\\.)*[A-Za-z]([
 const ORIGIN: &str = "^https://(([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\\.)*[A-Za-z]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\
                       |[0-9]{1,3}(\\.[0-9]{1,3}){3}|\\[[0-9A-Fa-f:.]{2,45}\\])(:[1-9][0-9]{0,4})?/?$\
                       |^http://localhost(:[1-9][0-9]{0,4})?/?$";
+/// Shorter parts than are accepted, so that what this describes stays below the longest address.
+const EMAIL: &str = "^[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]{1,31}(\\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]{1,32})?\
+                     @([A-Za-z0-9]([A-Za-z0-9-]{0,30}[A-Za-z0-9])?\\.){1,4}[A-Za-z]{2,24}$";
+const WEBHOOK_URL: &str = "^https?://([A-Za-z0-9]([A-Za-z0-9-]{0,30}[A-Za-z0-9])?\\.){0,4}[A-Za-z][A-Za-z0-9]{1,24}(:[1-9][0-9]{0,3})?\
+                           (/[A-Za-z0-9._~%/-]*)?(\\?[A-Za-z0-9._~&=-]*)?$";
 const RANGE: &str = "^[0-9A-Fa-f:.]{2,39}/[0-9]{1,3}$";
 
 /// Numbers: least, most, an example, what it is.
@@ -212,6 +235,7 @@ numbers! {
     UseSeconds as "UseSeconds": UseSeconds::LEAST, UseSeconds::MOST, 2_592_000, "Seconds, up to ten years.";
     DeviceLimit as "DeviceLimit": DeviceLimit::LEAST, DeviceLimit::MOST, 5, "Devices that a user may have.";
     NodeCapacity as "NodeCapacity": NodeCapacity::LEAST, NodeCapacity::MOST, 500, "Devices that a node should carry.";
+    TcpPort as "TcpPort": TcpPort::LEAST, TcpPort::MOST, 587, "A TCP port.";
     RetentionDays as "RetentionDays": RetentionDays::LEAST, RetentionDays::MOST, 365, "Days that something is kept.";
 }
 
@@ -244,8 +268,24 @@ words! {
     DeviceReason: DeviceDeleted UserDeleted DeviceDisabled UserDisabled DeviceExpired UserExpired DeviceDataLimit
         UserDataLimit AwaitingFirstUse, "Why a device is not active.";
     Method: Totp RecoveryCode Passkey, "A way to prove a second factor.";
+    InviteState: Open Used Expired, "Whether an invite can be used.";
+    Language: En De Ru Zh, "A language: English, German, Russian, Chinese in simplified characters.";
+    MailSecurity: Starttls Tls Plain, "How a mail server is spoken to; `plain` only on this machine.";
     Outcome: Done Refused, "How an act ended.";
 }
+
+impl PartialSchema for EventKind {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .enum_values(Some(Self::ALL.iter().map(|kind| kind.as_str())))
+            .examples([json!("user.created")])
+            .description(Some("What a webhook tells of."))
+            .into()
+    }
+}
+
+impl ToSchema for EventKind {}
 
 impl PartialSchema for Scope {
     fn schema() -> RefOr<Schema> {
@@ -300,7 +340,7 @@ mod tests {
                 ProviderName ClientId ClaimName GroupName Issuer OidcScopes PanelUrl AuditEventId RequestId Login DisplayName PasskeyName
                 ApiTokenName DeviceName NetworkName NodeName Location Note SearchText Host InterfaceName PublicKey Timestamp Cursor
                 Pool Day Word NewPassword Shown Mtu Port Limit ByteLimit UseSeconds DeviceLimit NodeCapacity
-                RetentionDays);
+                RetentionDays InviteId Email MailUsername Pem TcpPort WebhookId DeliveryId WebhookUrl);
 
             assert!(ok, "{word} refuses {value}");
         }

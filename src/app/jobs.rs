@@ -12,7 +12,8 @@ use crate::domain::time::Timestamp;
 use crate::store::backend::Tx;
 use crate::store::error::StoreError;
 use crate::store::{
-    api_tokens, audit, challenges, devices, idempotency, links, networks, outbox, sessions, usage, users,
+    api_tokens, audit, challenges, devices, idempotency, invites, jobs, links, networks, outbox, sessions,
+    usage, users, webhooks,
 };
 use crate::telemetry::names;
 
@@ -21,6 +22,12 @@ const ENDED_KEPT: Duration = days(7);
 
 /// How long an expired API token is listed, so that whoever wonders why a program stopped finds the reason.
 const EXPIRED_TOKENS_KEPT: Duration = days(30);
+
+/// How long an invite that is over is listed, so that its maker sees what became of it.
+const INVITES_KEPT: Duration = days(30);
+
+/// How long an ended job can be looked at, without what it worked on, and a delivery of a webhook with it.
+const ENDED_JOBS_KEPT: Duration = days(7);
 
 /// How long a delete can be undone: a month of absence, after which names, keys, addresses and ports are free again.
 const DELETED_KEPT: Duration = days(30);
@@ -45,6 +52,9 @@ enum Old {
     Links,
     Sessions,
     ApiTokens,
+    Invites,
+    Jobs,
+    WebhookDeliveries,
     Outbox,
     AuditEvents,
     DailyUsage,
@@ -54,12 +64,15 @@ enum Old {
 }
 
 impl Old {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 14] = [
         Self::IdempotencyKeys,
         Self::Challenges,
         Self::Links,
         Self::Sessions,
         Self::ApiTokens,
+        Self::Invites,
+        Self::Jobs,
+        Self::WebhookDeliveries,
         Self::Outbox,
         Self::AuditEvents,
         Self::DailyUsage,
@@ -76,6 +89,9 @@ impl Old {
             Self::Links => "links",
             Self::Sessions => "sessions",
             Self::ApiTokens => "api_tokens",
+            Self::Invites => "invites",
+            Self::Jobs => "jobs",
+            Self::WebhookDeliveries => "webhook_deliveries",
             Self::Outbox => "outbox",
             Self::AuditEvents => "audit_events",
             Self::DailyUsage => "usage_daily",
@@ -91,6 +107,8 @@ impl Old {
             Self::Challenges => Duration::ZERO,
             Self::Links | Self::Sessions => ENDED_KEPT,
             Self::ApiTokens => EXPIRED_TOKENS_KEPT,
+            Self::Invites => INVITES_KEPT,
+            Self::Jobs | Self::WebhookDeliveries => ENDED_JOBS_KEPT,
             Self::Outbox => OUTBOX_KEPT,
             Self::AuditEvents => retention(settings.audit_retention_days),
             Self::DailyUsage => retention(settings.usage_retention_days),
@@ -106,6 +124,9 @@ impl Old {
             | Self::Links
             | Self::Sessions
             | Self::ApiTokens
+            | Self::Invites
+            | Self::Jobs
+            | Self::WebhookDeliveries
             | Self::Outbox
             | Self::AuditEvents
             | Self::DailyUsage
@@ -122,6 +143,9 @@ impl Old {
             Self::Links => links::purge(tx, before, limit).await,
             Self::Sessions => sessions::purge(tx, before, limit).await,
             Self::ApiTokens => api_tokens::purge(tx, before, limit).await,
+            Self::Invites => invites::purge(tx, before, limit).await,
+            Self::Jobs => jobs::purge(tx, before, limit).await,
+            Self::WebhookDeliveries => webhooks::purge(tx, before, limit).await,
             Self::Outbox => outbox::purge(tx, before, limit).await,
             Self::AuditEvents => audit::purge(tx, before, limit).await,
             Self::DailyUsage => usage::purge_daily(tx, before, limit).await,

@@ -45,6 +45,8 @@ pub enum Account<'a> {
     Own(UserId),
     /// The second factor of an account whose first one was right.
     SecondFactor(UserId),
+    /// Whoever is said to have forgotten a password. Apart from signing in: asking must not lock anybody out.
+    Forgotten(&'a str),
 }
 
 /// Attempts a minute. Zero is no limit.
@@ -165,6 +167,7 @@ impl LoginLimit {
     fn account_key(&self, account: Account<'_>) -> Key {
         match account {
             Account::Login(login) => self.hashed(b"a", login.trim().to_ascii_lowercase().as_bytes()),
+            Account::Forgotten(name) => self.hashed(b"f", name.trim().to_ascii_lowercase().as_bytes()),
             Account::Own(id) => self.hashed(b"m", id.to_string().as_bytes()),
             Account::SecondFactor(id) => self.hashed(b"s", id.to_string().as_bytes()),
         }
@@ -173,7 +176,7 @@ impl LoginLimit {
     /// The rule of an account, and where its attempts are counted.
     const fn of(&self, account: Account<'_>) -> (&Rule, &Mutex<Table>) {
         match account {
-            Account::Login(_) | Account::Own(_) => (&self.account, &self.accounts),
+            Account::Login(_) | Account::Own(_) | Account::Forgotten(_) => (&self.account, &self.accounts),
             Account::SecondFactor(_) => (&self.second_factor, &self.second_factors),
         }
     }

@@ -30,6 +30,7 @@ use crate::tls::outgoing::Client;
 pub mod api_tokens;
 pub mod audit;
 pub mod ctx;
+mod deliveries;
 pub mod desired;
 pub mod device_create;
 mod device_room;
@@ -40,9 +41,11 @@ pub mod export;
 mod idempotency;
 pub mod identities;
 pub mod identity_providers;
+pub mod invites;
 pub mod jobs;
 pub mod links;
 pub mod login_limit;
+pub mod mail;
 pub mod me;
 pub mod mfa;
 pub mod networks;
@@ -50,6 +53,7 @@ pub mod node_networks;
 pub mod nodes;
 pub mod open;
 pub mod passkeys;
+pub mod password_resets;
 pub mod qr;
 pub mod second_factor;
 pub mod sessions;
@@ -61,6 +65,8 @@ pub mod system;
 mod token_uses;
 pub mod usage;
 pub mod users;
+pub mod webhooks;
+pub mod work;
 
 /// The use cases of the service. Cheap to clone.
 #[derive(Clone)]

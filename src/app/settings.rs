@@ -6,9 +6,12 @@ use serde_json::{Value, json};
 
 use crate::app::ctx::Ctx;
 use crate::app::error::{AppError, Result};
+use crate::app::mail::{self, MailPassword};
 use crate::app::networks::all_live;
 use crate::app::{App, Patch, Revision, noun};
 use crate::domain::access::{Action, Role};
+use crate::domain::language::Language;
+use crate::domain::mail::MailServer;
 use crate::domain::name::Host;
 use crate::domain::outgoing::AllowedNets;
 use crate::domain::panel_url::PanelUrl;
@@ -37,6 +40,12 @@ pub struct UpdateSettings {
     pub outgoing_allowed: Option<AllowedNets>,
     /// Where browsers find this service.
     pub panel_url: Patch<PanelUrl>,
+    /// The server that takes our mail.
+    pub smtp: Patch<MailServer>,
+    /// The password for that server.
+    pub smtp_password: Option<MailPassword>,
+    /// The language of letters to users who chose none.
+    pub language: Option<Language>,
 }
 
 impl SettingsAct<'_> {
@@ -57,12 +66,17 @@ impl SettingsAct<'_> {
         let app = self.0;
         let now = app.now();
         let event = app.event(ctx, Action::SettingsUpdate.as_str(), ("settings", "service".to_owned()));
+        let keeper = app.clone();
         let updated = app
             .core
             .store
             .write(async move |tx: &mut Tx| {
                 let before = settings::service(tx).await?.value;
                 let after = changed(&before, &request);
+                if request.panel_url.is_some() || request.smtp.is_some() {
+                    mail::check(&after)?;
+                    keeper.keep_mail_password(tx, &before, &after, request.smtp_password.as_ref()).await?;
+                }
                 let revision = settings::set_service(tx, &after, revision, now).await?;
                 if after.endpoint_host != before.endpoint_host {
                     for mut network in all_live(tx).await? {
@@ -111,11 +125,17 @@ fn changed(before: &Settings, request: &UpdateSettings) -> Settings {
     if let Some(roles) = &request.mfa_required_roles {
         after.mfa_required_roles.clone_from(roles);
     }
-    if let Some(nets) = &request.outgoing_allowed {
-        after.outgoing_allowed.clone_from(nets);
-    }
     if let Some(url) = &request.panel_url {
         after.panel_url.clone_from(url);
+    }
+    if let Some(server) = &request.smtp {
+        after.smtp.clone_from(server);
+    }
+    if let Some(language) = request.language {
+        after.language = language;
+    }
+    if let Some(nets) = &request.outgoing_allowed {
+        after.outgoing_allowed.clone_from(nets);
     }
     after
 }
@@ -127,6 +147,7 @@ pub(in crate::app) fn facts(settings: &Settings) -> Value {
         "audit_retention_days": settings.audit_retention_days,
         "usage_retention_days": settings.usage_retention_days,
         "mfa_required_roles": settings.mfa_required_roles, "panel_url": settings.panel_url,
+        "smtp": settings.smtp, "language": settings.language,
         "outgoing_allowed": settings.outgoing_allowed,
     })
 }

@@ -117,6 +117,7 @@ impl Setup<'_> {
             id: LinkId::new(app.core.clock.new_id()),
             kind: KIND.to_owned(),
             target: None,
+            user_epoch: None,
             expires_at,
             used_at: None,
             created_at: now,

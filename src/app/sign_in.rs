@@ -334,6 +334,7 @@ impl SignIn<'_> {
             id: LinkId::new(app.core.clock.new_id()),
             kind: STATE.to_owned(),
             target: None,
+            user_epoch: None,
             expires_at: sent.until,
             used_at: None,
             created_at: now,

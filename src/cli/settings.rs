@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::cli::Asked;
 use crate::cli::failure::Failure;
+use crate::cli::mail::MailVerb;
 use crate::cli::output::Column;
 use crate::cli::reach::note_endpoint;
 use crate::cli::value::Change;
@@ -23,6 +24,9 @@ pub(super) enum SettingsVerb {
     /// Change the settings. Another endpoint makes every configuration handed out so far outdated.
     #[command(after_help = "Example:\n  caspervpn settings update --endpoint-host vpn.example.org")]
     Update(UpdateArgs),
+    /// The server that takes our mail.
+    #[command(subcommand)]
+    Mail(MailVerb),
 }
 
 /// Changes of the settings.
@@ -32,6 +36,10 @@ pub(super) struct UpdateArgs {
     #[arg(long, value_name = "HOST")]
     #[serde(skip_serializing_if = "Option::is_none")]
     endpoint_host: Option<Change<String>>,
+    /// The language of letters to users who chose none: en, de, ru or zh.
+    #[arg(long, value_name = "LANGUAGE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    language: Option<String>,
     /// Whether a device's last network address may be kept and shown: true or false.
     #[arg(long, value_name = "BOOL")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -52,8 +60,8 @@ pub(super) struct UpdateArgs {
     #[arg(long, value_name = "RANGES")]
     #[serde(skip_serializing_if = "Option::is_none")]
     outgoing_allowed: Option<Ranges>,
-    /// Where browsers find this service, such as https://vpn.example.org, or `none`. Passkeys and identity providers
-    /// need it.
+    /// Where browsers find this service, such as https://vpn.example.org, or `none`. Letters, passkeys and
+    /// identity providers need it.
     #[arg(long, value_name = "URL")]
     #[serde(skip_serializing_if = "Option::is_none")]
     panel_url: Option<Change<String>>,
@@ -94,6 +102,9 @@ pub(super) const SETTINGS: &str = "/api/v1/settings";
 
 const WHOLE: &[Column] = &[
     ("ENDPOINT HOST", "/endpoint_host"),
+    ("MAIL SERVER", "/smtp/host"),
+    ("MAIL FROM", "/smtp/from"),
+    ("LANGUAGE", "/language"),
     ("SHOW ENDPOINTS", "/show_endpoints"),
     ("AUDIT KEPT DAYS", "/audit_retention_days"),
     ("USAGE KEPT DAYS", "/usage_retention_days"),
@@ -107,6 +118,7 @@ impl SettingsVerb {
     pub(super) async fn run(self, on: &Asked) -> Result<(), Failure> {
         match self {
             Self::Show => on.form.one(&on.client.get(SETTINGS).await?.body, WHOLE),
+            Self::Mail(verb) => verb.run(on).await,
             Self::Update(args) => {
                 let body = on.body(&args)?;
                 let settings = on.client.patch(SETTINGS, body).await?.body;

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use crate::cli::Asked;
 use crate::cli::failure::Failure;
+use crate::cli::link;
 use crate::cli::output::Column;
 use crate::cli::page::PageArgs;
 use crate::cli::password::PasswordArgs;
@@ -56,6 +57,9 @@ pub(super) enum UserVerb {
     /// Take a user's second factors away, for one who has lost them all, and end the user's sessions.
     #[command(after_help = "Example:\n  caspervpn user disable-mfa ada")]
     DisableMfa(Named),
+    /// Make a link that lets the user set a new password, once, within half an hour.
+    #[command(after_help = "Example:\n  caspervpn user reset-link ada")]
+    ResetLink(Named),
     /// Delete a user and the user's devices. `restore` undoes it.
     #[command(after_help = "Example:\n  caspervpn user delete ada")]
     Delete(Named),
@@ -98,6 +102,14 @@ pub(super) struct CreateArgs {
     #[arg(long, value_name = "NAME")]
     #[serde(skip_serializing_if = "Option::is_none")]
     display_name: Option<String>,
+    /// Where letters to the user go, also those that let a new password be set.
+    #[arg(long, value_name = "ADDRESS")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    email: Option<String>,
+    /// The language of those letters: en, de, ru or zh.
+    #[arg(long, value_name = "LANGUAGE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    language: Option<String>,
     /// What the user may do.
     #[arg(long, default_value = "member")]
     role: Role,
@@ -136,6 +148,14 @@ pub(super) struct UpdateArgs {
     #[arg(long, value_name = "NAME")]
     #[serde(skip_serializing_if = "Option::is_none")]
     display_name: Option<String>,
+    /// Where letters to the user go, or `none`.
+    #[arg(long, value_name = "ADDRESS")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    email: Option<Change<String>>,
+    /// The language of those letters: en, de, ru or zh, or `none` for the service's own.
+    #[arg(long, value_name = "LANGUAGE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    language: Option<Change<String>>,
     /// What the user may do.
     #[arg(long)]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -170,6 +190,8 @@ const WHOLE: &[Column] = &[
     ("ID", "/id"),
     ("LOGIN", "/login"),
     ("NAME", "/display_name"),
+    ("EMAIL", "/email"),
+    ("LANGUAGE", "/language"),
     ("ROLE", "/role"),
     ("STATE", "/state"),
     ("PASSWORD SET", "/has_password"),
@@ -217,6 +239,10 @@ impl UserVerb {
                 let answer = on.client.post(&format!("{path}/disable-mfa"), None).await?;
                 let said = format!("{} signs in without a second factor; the sessions have ended", user.user);
                 on.form.done(&answer.body, &said)
+            }
+            Self::ResetLink(user) => {
+                let path = user.path(on).await?;
+                link::make(&format!("{path}/reset-link"), "reset", on).await
             }
             Self::Delete(user) => {
                 let path = user.path(on).await?;

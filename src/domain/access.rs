@@ -134,10 +134,21 @@ access_table! {
     UserSetPassword = "user_set_password":          All All All None None None;
     /// Take a user's second factors away, for one who has lost them all.
     UserDisableMfa = "user_disable_mfa":            All All All None None None;
+    /// Make a one-time link that sets a user's password.
+    UserResetLinkCreate = "user_reset_link_create": All All All None None None;
     /// Delete a user with the devices.
     UserDelete = "user_delete":                     All All All None None None;
     /// Undo a delete.
     UserRestore = "user_restore":                   All All All None None None;
+
+    /// List invites.
+    InviteList = "invite_list":                     All All All None None None;
+    /// Read an invite; never its token.
+    InviteGet = "invite_get":                       All All All None None None;
+    /// Invite somebody to make an account.
+    InviteCreate = "invite_create":                 All All All None None None;
+    /// Take an invite back.
+    InviteDelete = "invite_delete":                 All All All None None None;
 
     /// List networks.
     NetworkList = "network_list":                   All All All All All All;
@@ -198,6 +209,8 @@ access_table! {
 
     /// Read one's own account.
     MeGet = "me_get":                               Own Own Own Own Own Own;
+    /// Change one's own name, e-mail address and language.
+    MeUpdate = "me_update":                         Own Own Own Own Own Own;
     /// Change one's own password.
     MeSetPassword = "me_set_password":              Own Own Own Own Own Own;
     /// Prove again that it is oneself, for what needs a fresh proof.
@@ -258,6 +271,22 @@ access_table! {
     MeIdentityCreate = "me_identity_create":             Own Own Own Own Own Own;
     /// Remove one of one's own links.
     MeIdentityDelete = "me_identity_delete":             Own Own Own Own Own Own;
+    /// List webhooks.
+    WebhookList = "webhook_list":                   All All None None None None;
+    /// Read a webhook; never its secret.
+    WebhookGet = "webhook_get":                     All All None None None None;
+    /// Make a webhook.
+    WebhookCreate = "webhook_create":               All All None None None None;
+    /// Change a webhook.
+    WebhookUpdate = "webhook_update":               All All None None None None;
+    /// Delete a webhook with its log.
+    WebhookDelete = "webhook_delete":               All All None None None None;
+    /// Send a test event.
+    WebhookTest = "webhook_test":                   All All None None None None;
+    /// Read the log of deliveries.
+    WebhookDeliveryList = "webhook_delivery_list":  All All None None None None;
+    /// Deliver an event once more.
+    WebhookRedeliver = "webhook_redeliver":         All All None None None None;
 
     /// Read the audit.
     AuditList = "audit_list":                       All All None None All None;
@@ -265,6 +294,8 @@ access_table! {
     SettingsGet = "settings_get":                   All All All All All None;
     /// Change the settings.
     SettingsUpdate = "settings_update":             All All None None None None;
+    /// Send a test letter.
+    SettingsMailTest = "settings_mail_test":        All All None None None None;
     /// Read the state of the service.
     SystemGet = "system_get":                       All All All All All None;
     /// Make a new setup link; only the host may.
@@ -276,6 +307,9 @@ access_table! {
 pub const NEEDS_SESSION: &[Action] = &[
     Action::UserSetPassword,
     Action::UserDisableMfa,
+    Action::UserResetLinkCreate,
+    Action::InviteCreate,
+    Action::MeUpdate,
     Action::MeSetPassword,
     Action::MeStepUp,
     Action::MeStepUpPasskeyBegin,
@@ -370,6 +404,9 @@ pub const PUBLIC: &[&str] = &[
     "sign_in_callback",
     "sign_in_finish",
     "openapi",
+    "password_reset_create",
+    "password_reset_redeem",
+    "invite_redeem",
 ];
 
 #[cfg(test)]
@@ -426,8 +463,19 @@ mod tests {
         for action in Action::ALL {
             let name = action.as_str();
             let lets_in = [
-                "token", "session", "password", "setup", "mfa", "totp", "passkey", "recovery", "step_up",
+                "token",
+                "session",
+                "password",
+                "setup",
+                "mfa",
+                "totp",
+                "passkey",
+                "recovery",
+                "step_up",
                 "identity",
+                "reset_link",
+                "invite_create",
+                "me_update",
             ]
             .iter()
             .any(|word| name.contains(word));

@@ -85,6 +85,14 @@ ids! {
     AuditEventId,
     /// Names a one-time link.
     LinkId,
+    /// Names a job of the queue.
+    JobId,
+    /// Names an invite.
+    InviteId,
+    /// Names a webhook.
+    WebhookId,
+    /// Names one event on its way to one webhook's receiver.
+    DeliveryId,
     /// Names one request, from the log to the error body.
     RequestId,
 }

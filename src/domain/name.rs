@@ -28,6 +28,9 @@ pub enum NameError {
         /// What is allowed.
         rule: &'static str,
     },
+    /// Not an e-mail address.
+    #[error("is not an e-mail address such as ada@example.org")]
+    Email,
     /// Not a DNS name and not an address.
     #[error("is not a host: give a DNS name such as vpn.example.org, or an IP address without brackets")]
     Host,
@@ -225,21 +228,21 @@ impl FromStr for Host {
             }
             return Ok(Self(address.to_string()));
         }
-        // RFC 1123 §2.1: labels of 1 to 63 letters, digits and inner hyphens, 253 characters in all.
-        let label = |l: &str| {
-            (1..=63).contains(&l.len())
-                && l.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
-                && !l.starts_with('-')
-                && !l.ends_with('-')
-        };
-        // A last label of digits only is a mistyped address, never a name.
-        let numeric_end = text.rsplit('.').next().is_some_and(|l| l.bytes().all(|b| b.is_ascii_digit()));
-        if text.len() <= 253 && text.split('.').all(label) && !numeric_end {
-            Ok(Self(text))
-        } else {
-            Err(NameError::Host)
-        }
+        if is_dns_name(&text) { Ok(Self(text)) } else { Err(NameError::Host) }
     }
+}
+
+/// RFC 1123 §2.1: labels of 1 to 63 letters, digits and inner hyphens, 253 characters in all.
+pub(in crate::domain) fn is_dns_name(text: &str) -> bool {
+    let label = |l: &str| {
+        (1..=63).contains(&l.len())
+            && l.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+            && !l.starts_with('-')
+            && !l.ends_with('-')
+    };
+    // A last label of digits only is a mistyped address, never a name.
+    let numeric_end = text.rsplit('.').next().is_some_and(|l| l.bytes().all(|b| b.is_ascii_digit()));
+    text.len() <= 253 && text.split('.').all(label) && !numeric_end
 }
 
 impl fmt::Display for Host {

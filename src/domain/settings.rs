@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::access::Role;
+use crate::domain::language::Language;
+use crate::domain::mail::MailServer;
 use crate::domain::name::Host;
 use crate::domain::outgoing::AllowedNets;
 use crate::domain::panel_url::PanelUrl;
@@ -27,9 +29,13 @@ pub struct Settings {
     /// Networks that are not public and may be called all the same, without encryption too: where an identity provider,
     /// a webhook's receiver or a secret store is inside one's own network.
     pub outgoing_allowed: AllowedNets,
-    /// Where browsers find this service. Passkeys are bound to its domain, and people come back there from identity
-    /// providers; both are off while there is none.
+    /// Where browsers find this service. Passkeys are bound to its domain, people come back there from identity
+    /// providers, and letters carry links to it; all three are off while there is none.
     pub panel_url: Option<PanelUrl>,
+    /// The server that takes our mail. None is sent without it.
+    pub smtp: Option<MailServer>,
+    /// The language of letters to users who chose none.
+    pub language: Language,
 }
 
 impl Default for Settings {
@@ -42,6 +48,8 @@ impl Default for Settings {
             mfa_required_roles: BTreeSet::new(),
             outgoing_allowed: AllowedNets::default(),
             panel_url: None,
+            smtp: None,
+            language: Language::En,
         }
     }
 }

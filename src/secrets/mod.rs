@@ -13,5 +13,6 @@ pub mod random;
 pub mod recovery_code;
 pub mod reference;
 pub mod seal;
+pub mod signature;
 pub mod token;
 pub mod totp;

@@ -26,6 +26,15 @@ pub struct Setup;
 /// A link that reveals one device's configuration once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OneTime;
+/// A link that sets a new password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reset;
+/// A link that makes an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Invite;
+/// What signs the calls of a webhook.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Webhook;
 /// Renews a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Refresh;
@@ -41,6 +50,15 @@ impl Kind for Setup {
 }
 impl Kind for OneTime {
     const PREFIX: &'static str = "cvo_";
+}
+impl Kind for Reset {
+    const PREFIX: &'static str = "cvw_";
+}
+impl Kind for Invite {
+    const PREFIX: &'static str = "cvi_";
+}
+impl Kind for Webhook {
+    const PREFIX: &'static str = "cvh_";
 }
 impl Kind for Refresh {
     const PREFIX: &'static str = "cvr_";
@@ -64,6 +82,12 @@ pub struct Token<K> {
 pub type SetupToken = Token<Setup>;
 /// The token of a one-time link.
 pub type OneTimeToken = Token<OneTime>;
+/// The token of a link that sets a new password.
+pub type ResetToken = Token<Reset>;
+/// The token of an invite.
+pub type InviteToken = Token<Invite>;
+/// What signs the calls of a webhook.
+pub type WebhookSecret = Token<Webhook>;
 /// A refresh token.
 pub type RefreshToken = Token<Refresh>;
 /// The token of a question.

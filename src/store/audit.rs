@@ -6,11 +6,13 @@ use crate::domain::audit::{AuditEvent, Outcome};
 use crate::domain::id::UserId;
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::time::Timestamp;
+use crate::domain::webhook::Telling;
 use crate::store::backend::{Conn, Tx};
 use crate::store::error::StoreError;
 use crate::store::fields::Json;
 use crate::store::list::{Select, Sort};
 use crate::store::value::{Bind, Column, FromRow, Kind, Row, Unfit, Value, params};
+use crate::store::webhooks;
 
 /// Events are listed in the order in which they happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -47,7 +49,7 @@ const INSERT: &str = "INSERT INTO audit_events (id, at, actor_kind, actor_id, ac
     request_id, source, before_state, after_state, api_token_id) \
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
 
-/// Writes an event.
+/// Writes an event, and notes what webhooks are to tell of it.
 ///
 /// # Errors
 /// The store's.
@@ -67,7 +69,11 @@ pub async fn insert(tx: &mut Tx, event: &AuditEvent) -> Result<(), StoreError> {
         event.after.as_ref().map(Json),
         event.api_token,
     ];
-    tx.execute(INSERT, params).await.map(drop)
+    tx.execute(INSERT, params).await?;
+    match Telling::of(event) {
+        Some(telling) => webhooks::note(tx, &telling).await,
+        None => Ok(()),
+    }
 }
 
 /// A page of events.

@@ -305,6 +305,16 @@ impl Tx {
         outcome
     }
 
+    /// The end of a subquery that picks rows to work on: rows that another worker is just taking are passed over.
+    /// SQLite has one writer, so there nobody else is just taking any.
+    #[must_use]
+    pub fn skip_locked(&self) -> &'static str {
+        match self.conn.driver {
+            Driver::Sqlite(_) => "",
+            Driver::Postgres(_) => " FOR UPDATE SKIP LOCKED",
+        }
+    }
+
     /// Asks that the whole closure runs again, on a newer snapshot, if it now ends with an error.
     ///
     /// For a conflict that another choice would avoid: PostgreSQL shows this transaction the same rows until it ends.

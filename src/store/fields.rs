@@ -8,11 +8,14 @@ use ipnet::IpNet;
 
 use crate::domain::access::Role;
 use crate::domain::api_token::{AllowList, Scopes};
+use crate::domain::contact::Email;
 use crate::domain::id::{
-    ApiTokenId, AuditEventId, ChallengeId, DeviceId, ExternalIdentityId, IdentityProviderId, LinkId,
-    NetworkId, NodeId, NodeNetworkId, PasskeyId, RequestId, SessionId, UserId,
+    ApiTokenId, AuditEventId, ChallengeId, DeliveryId, DeviceId, ExternalIdentityId, IdentityProviderId,
+    InviteId, JobId, LinkId, NetworkId, NodeId, NodeNetworkId, PasskeyId, RequestId, SessionId, UserId,
+    WebhookId,
 };
 use crate::domain::key::PublicKey;
+use crate::domain::language::Language;
 use crate::domain::name::{
     ApiTokenName, DeviceName, DisplayName, Host, Location, Login, NetworkName, NodeName, Note, PasskeyName,
     ProviderName,
@@ -21,6 +24,7 @@ use crate::domain::network::Mtu;
 use crate::domain::node::{InterfaceName, Port};
 use crate::domain::pool::Pool;
 use crate::domain::time::Timestamp;
+use crate::domain::webhook::WebhookUrl;
 use crate::store::value::{Bind, Column, Kind, Unfit, Value};
 
 macro_rules! texts {
@@ -67,6 +71,12 @@ texts! {
     PasskeyName = "a passkey's name",
     AuditEventId = "an audit event id",
     LinkId = "a link id",
+    JobId = "a job id",
+    InviteId = "an invite id",
+    Email = "an e-mail address",
+    WebhookId = "a webhook id",
+    DeliveryId = "a delivery id",
+    WebhookUrl = "a webhook's URL",
     RequestId = "a request id",
     Login = "a login",
     DisplayName = "a display name",
@@ -93,6 +103,20 @@ impl Bind for Role {
 impl Column for Role {
     fn column(value: Value) -> Result<Self, Unfit> {
         Self::parse(&String::column(value)?).ok_or(Unfit::new("a role"))
+    }
+}
+
+impl Bind for Language {
+    const KIND: Kind = Kind::Text;
+
+    fn bind(self) -> Value {
+        self.as_str().bind()
+    }
+}
+
+impl Column for Language {
+    fn column(value: Value) -> Result<Self, Unfit> {
+        Self::parse(&String::column(value)?).ok_or(Unfit::new("a language"))
     }
 }
 

@@ -15,6 +15,8 @@ pub mod figures;
 pub mod idempotency;
 pub mod identity_providers;
 pub mod inspect;
+pub mod invites;
+pub mod jobs;
 pub mod links;
 pub mod list;
 pub mod mfa;
@@ -32,6 +34,7 @@ pub mod states;
 pub mod usage;
 pub mod users;
 pub mod value;
+pub mod webhooks;
 
 mod fields;
 mod host;

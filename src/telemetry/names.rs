@@ -78,6 +78,9 @@ metrics! {
 
     PURGED_ROWS = Counter "caspervpn_purged_rows_total" Count "Rows removed because their time was over, by kind.";
 
+    QUEUE_JOBS = Gauge "caspervpn_queue_jobs" Count "Jobs of the queue, by state: waiting, or given up within a week.";
+    QUEUE_ATTEMPTS = Counter "caspervpn_queue_attempts_total" Count "Attempts at jobs of the queue that this process made, by kind and result.";
+
     DEVICES = Gauge "caspervpn_devices" Count "Devices, by state.";
 
     RELOADS = Counter "caspervpn_reloads_total" Count "Reloads of the settings, by result.";

@@ -54,6 +54,8 @@ impl World {
         let ada = CreateUser {
             login: "ada".parse().unwrap(),
             display_name: None,
+            email: None,
+            language: None,
             role: Role::Member,
             password: Some(Password::parse(PASSWORD).unwrap()),
             expires_at: None,

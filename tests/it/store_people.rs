@@ -206,6 +206,7 @@ on_all! {
             id: LinkId::new(id()),
             kind: "setup".to_owned(),
             target: None,
+            user_epoch: None,
             expires_at,
             used_at: None,
             created_at: NOW,

@@ -10,6 +10,8 @@ pub mod configs;
 pub mod device_traffic;
 pub mod devices;
 pub mod identity_providers;
+pub mod invites;
+pub mod mail;
 pub mod me;
 pub mod me_identities;
 pub mod mfa;
@@ -17,6 +19,7 @@ pub mod networks;
 pub mod node_networks;
 pub mod nodes;
 pub mod passkeys;
+pub mod password_resets;
 pub mod second_factor;
 pub mod sessions;
 pub mod settings;
@@ -24,11 +27,14 @@ pub mod setup;
 pub mod sign_in;
 pub mod system;
 pub mod users;
+pub mod webhooks;
 
 /// Every route, under `/api/v1`.
 pub(super) fn routes() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
         .merge(users::routes())
+        .merge(password_resets::routes())
+        .merge(invites::routes())
         .merge(networks::routes())
         .merge(nodes::routes())
         .merge(node_networks::routes())
@@ -46,6 +52,8 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .merge(me_identities::routes())
         .merge(audit::routes())
         .merge(settings::routes())
+        .merge(mail::routes())
+        .merge(webhooks::routes())
         .merge(system::routes())
         .merge(setup::routes())
         .merge(openapi::routes())

@@ -11,9 +11,11 @@ use crate::api::body::Body;
 use crate::api::precondition::IfMatch;
 use crate::api::reply::{self, Answer, Revised};
 use crate::api::schema::{Range, given, patch};
+use crate::api::v1::mail::{MailServerView, SetMailServer};
 use crate::app::ctx::Ctx;
 use crate::app::{App, Patch, Revision, settings};
 use crate::domain::access::Role;
+use crate::domain::language::Language;
 use crate::domain::name::Host;
 use crate::domain::outgoing::AllowedNets;
 use crate::domain::panel_url::PanelUrl;
@@ -41,9 +43,13 @@ pub struct SettingsView {
     /// Networks that are not public and may be called all the same, without encryption too.
     #[schema(value_type = Vec<Range>, example = json!(["10.20.0.0/16"]))]
     outgoing_allowed: AllowedNets,
-    /// Where browsers find this service. Passkeys are bound to its domain, and people come back there from identity
-    /// providers; both are off while there is none.
+    /// Where browsers find this service. Passkeys are bound to its domain, people come back there from identity
+    /// providers, and letters carry links to it; all three are off while there is none.
     panel_url: Option<PanelUrl>,
+    /// The server that takes our mail; none is sent without it.
+    smtp: Option<MailServerView>,
+    /// The language of letters to users who chose none.
+    language: Language,
     /// Counts the changes: the ETag.
     #[schema(minimum = 0, example = 3)]
     revision: i64,
@@ -57,8 +63,10 @@ impl From<(Settings, Revision)> for SettingsView {
             audit_retention_days: settings.audit_retention_days,
             usage_retention_days: settings.usage_retention_days,
             mfa_required_roles: settings.mfa_required_roles.into_iter().collect(),
-            outgoing_allowed: settings.outgoing_allowed,
             panel_url: settings.panel_url,
+            smtp: settings.smtp.map(Into::into),
+            language: settings.language,
+            outgoing_allowed: settings.outgoing_allowed,
             revision,
         }
     }
@@ -98,13 +106,21 @@ pub struct UpdateSettings {
     #[serde(default, deserialize_with = "given")]
     #[schema(nullable = false, example = json!(["owner", "admin"]))]
     mfa_required_roles: Option<Vec<Role>>,
+    /// The server that takes our mail, as a whole; null turns mail off.
+    #[serde(default, deserialize_with = "patch")]
+    #[schema(value_type = Option<SetMailServer>)]
+    smtp: Patch<SetMailServer>,
+    /// The language of letters to users who chose none.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(nullable = false)]
+    language: Option<Language>,
     /// Networks that are not public and may be called all the same: by default, webhooks, identity providers and the
     /// like are reached at public addresses only, and encrypted.
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<Vec<Range>>, nullable = false, max_items = 64, example = json!(["10.20.0.0/16"]))]
     outgoing_allowed: Option<AllowedNets>,
-    /// Where browsers find this service: a scheme and a host. Identity providers send people back there, and passkeys
-    /// that were made for another domain are of no use from then on.
+    /// Where browsers find this service: a scheme and a host. Letters carry links to it, identity providers send people
+    /// back there, and passkeys that were made for another domain are of no use from then on.
     #[serde(default, deserialize_with = "patch")]
     #[schema(value_type = Option<PanelUrl>)]
     panel_url: Patch<PanelUrl>,
@@ -112,7 +128,18 @@ pub struct UpdateSettings {
 
 impl From<UpdateSettings> for settings::UpdateSettings {
     fn from(request: UpdateSettings) -> Self {
+        let (smtp, smtp_password) = match request.smtp {
+            None => (None, None),
+            Some(None) => (Some(None), None),
+            Some(Some(server)) => {
+                let (server, password) = server.parts();
+                (Some(Some(server)), password)
+            }
+        };
         Self {
+            smtp,
+            smtp_password,
+            language: request.language,
             endpoint_host: request.endpoint_host,
             show_endpoints: request.show_endpoints,
             audit_retention_days: request.audit_retention_days,
