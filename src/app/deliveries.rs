@@ -17,8 +17,8 @@ use crate::secrets::signature::sign;
 use crate::store::backend::{Conn, Tx};
 use crate::store::{audit, webhooks};
 
-/// Events that one transaction hands out.
-const AT_ONCE: u32 = 100;
+/// Deliveries that one transaction makes, as far as one event goes to no more receivers: others wait for milliseconds.
+const AT_ONCE: usize = 100;
 
 /// Transactions of one step.
 const ROUNDS: u32 = 20;
@@ -36,7 +36,8 @@ impl App {
                 .store
                 .write(async move |tx: &mut Tx| {
                     let receivers = webhooks::active(tx).await?;
-                    for telling in webhooks::take_noted(tx, AT_ONCE).await? {
+                    let events = u32::try_from(AT_ONCE / receivers.len().max(1)).unwrap_or(1).max(1);
+                    for telling in webhooks::take_noted(tx, events).await? {
                         for webhook in receivers.iter().filter(|it| it.tells(telling.kind)) {
                             teller.queue_delivery(tx, webhook.id, telling.clone()).await?;
                         }
