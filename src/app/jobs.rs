@@ -11,9 +11,7 @@ use crate::domain::settings::{RetentionDays, Settings};
 use crate::domain::time::Timestamp;
 use crate::store::backend::Tx;
 use crate::store::error::StoreError;
-use crate::store::{
-    api_tokens, audit, devices, idempotency, links, networks, outbox, sessions, usage, users,
-};
+use crate::store::{api_tokens, devices, idempotency, links, networks, outbox, sessions, usage, users};
 use crate::telemetry::names;
 
 /// How long an ended session, or a link, can be told from one that never was.
@@ -45,7 +43,6 @@ enum Old {
     Sessions,
     ApiTokens,
     Outbox,
-    AuditEvents,
     DailyUsage,
     Devices,
     Networks,
@@ -53,13 +50,12 @@ enum Old {
 }
 
 impl Old {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 9] = [
         Self::IdempotencyKeys,
         Self::Links,
         Self::Sessions,
         Self::ApiTokens,
         Self::Outbox,
-        Self::AuditEvents,
         Self::DailyUsage,
         Self::Devices,
         // Behind the devices, which stand in the way.
@@ -74,7 +70,6 @@ impl Old {
             Self::Sessions => "sessions",
             Self::ApiTokens => "api_tokens",
             Self::Outbox => "outbox",
-            Self::AuditEvents => "audit_events",
             Self::DailyUsage => "usage_daily",
             Self::Devices => "devices",
             Self::Networks => "networks",
@@ -88,7 +83,6 @@ impl Old {
             Self::Links | Self::Sessions => ENDED_KEPT,
             Self::ApiTokens => EXPIRED_TOKENS_KEPT,
             Self::Outbox => OUTBOX_KEPT,
-            Self::AuditEvents => retention(settings.audit_retention_days),
             Self::DailyUsage => retention(settings.usage_retention_days),
             Self::Devices | Self::Networks | Self::Users => DELETED_KEPT,
         }
@@ -102,7 +96,6 @@ impl Old {
             | Self::Sessions
             | Self::ApiTokens
             | Self::Outbox
-            | Self::AuditEvents
             | Self::DailyUsage
             | Self::Networks
             | Self::Users => ROWS_AT_ONCE,
@@ -117,7 +110,6 @@ impl Old {
             Self::Sessions => sessions::purge(tx, before, limit).await,
             Self::ApiTokens => api_tokens::purge(tx, before, limit).await,
             Self::Outbox => outbox::purge(tx, before, limit).await,
-            Self::AuditEvents => audit::purge(tx, before, limit).await,
             Self::DailyUsage => usage::purge_daily(tx, before, limit).await,
             Self::Devices => devices::purge(tx, before, limit).await,
             Self::Networks => networks::purge(tx, before, limit).await,
@@ -155,6 +147,20 @@ impl App {
                 Ok(purged) => note_purged(old.as_str(), purged),
                 Err(cause) => failure = failure.or(Some(cause)),
             }
+        }
+        // Sources first: whole segments are then removed without them.
+        let before = self.now().before(retention(settings.audit_source_days));
+        match self.erase_audit_sources(before).await {
+            Ok(0) => {}
+            Ok(erased) => {
+                info!(audit.segments = erased, "erased where the events of {erased} audit segments came from")
+            }
+            Err(cause) => failure = failure.or(Some(cause)),
+        }
+        match self.prune_audit(self.now().before(retention(settings.audit_retention_days))).await {
+            Ok(0) => {}
+            Ok(pruned) => note_purged("audit_events", pruned),
+            Err(cause) => failure = failure.or(Some(cause)),
         }
         failure.map_or(Ok(()), Err)
     }

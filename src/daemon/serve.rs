@@ -268,11 +268,19 @@ fn start_jobs(jobs: &Jobs, app: &App) {
         let app = purging.clone();
         async move { app.purge_step().await }
     }));
+    let sealing = app.clone();
+    jobs.start(Job::new("seal-audit", SEAL_EVERY, move || {
+        let app = sealing.clone();
+        async move { app.seal_audit_step().await }
+    }));
     let counting = app.clone();
     jobs.start(Job::new("count-devices", COUNT_EVERY, move || count_devices(counting.clone())));
 }
 
 const PURGE_EVERY: Duration = Duration::from_secs(600);
+
+/// How long an event of the audit can stand unsealed.
+const SEAL_EVERY: Duration = Duration::from_secs(1);
 
 /// Writes down when the API tokens that this process saw were last used. Entered before the listeners, so that in a drain
 /// the last time comes after the last request.

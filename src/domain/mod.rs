@@ -5,6 +5,7 @@
 pub mod access;
 pub mod api_token;
 pub mod audit;
+pub mod audit_chain;
 pub mod desired;
 pub mod device;
 pub mod export;

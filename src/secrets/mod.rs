@@ -4,6 +4,7 @@
 //! what it holds.
 
 pub mod api_token;
+pub mod audit_key;
 pub mod canary;
 pub mod jwt;
 pub mod keypair;

@@ -6,12 +6,14 @@
 pub mod addresses;
 pub mod api_tokens;
 pub mod audit;
+pub mod audit_segments;
 pub mod backend;
 pub mod devices;
 pub mod error;
 pub mod figures;
 pub mod idempotency;
 pub mod inspect;
+pub mod leases;
 pub mod links;
 pub mod list;
 pub mod networks;

@@ -16,6 +16,7 @@ mod api_nouns;
 mod api_sessions;
 mod api_tokens;
 mod appliance;
+mod audit_chain;
 mod cli;
 mod config;
 mod databases;
