@@ -8,6 +8,7 @@ use crate::app::networks::all_live;
 use crate::app::{App, Patch, Revision, noun};
 use crate::domain::access::Action;
 use crate::domain::name::Host;
+use crate::domain::outgoing::AllowedNets;
 use crate::domain::settings::{RetentionDays, Settings};
 use crate::store::backend::{Conn, Tx};
 use crate::store::{audit, networks, settings};
@@ -29,6 +30,8 @@ pub struct UpdateSettings {
     pub audit_source_days: Option<RetentionDays>,
     /// Days that devices' usage by day is kept.
     pub usage_retention_days: Option<RetentionDays>,
+    /// Networks that are not public and may be called all the same.
+    pub outgoing_allowed: Option<AllowedNets>,
 }
 
 impl SettingsAct<'_> {
@@ -101,6 +104,9 @@ fn changed(before: &Settings, request: &UpdateSettings) -> Settings {
     if let Some(days) = request.usage_retention_days {
         after.usage_retention_days = days;
     }
+    if let Some(nets) = &request.outgoing_allowed {
+        after.outgoing_allowed.clone_from(nets);
+    }
     after
 }
 
@@ -110,5 +116,6 @@ pub(in crate::app) fn facts(settings: &Settings) -> Value {
         "endpoint_host": settings.endpoint_host, "show_endpoints": settings.show_endpoints,
         "audit_retention_days": settings.audit_retention_days, "audit_source_days": settings.audit_source_days,
         "usage_retention_days": settings.usage_retention_days,
+        "outgoing_allowed": settings.outgoing_allowed,
     })
 }

@@ -1,6 +1,9 @@
 //! `caspervpn settings …`: policy that is changed while the service runs. Boot settings are `caspervpn config`.
 
+use std::str::FromStr;
+
 use clap::Subcommand;
+use ipnet::{AddrParseError, IpNet};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -44,6 +47,26 @@ pub(super) struct UpdateArgs {
     #[arg(long, value_name = "DAYS")]
     #[serde(skip_serializing_if = "Option::is_none")]
     usage_retention_days: Option<u16>,
+    /// Networks that are not public and may be called all the same, with commas between them, or `none`.
+    #[arg(long, value_name = "RANGES")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outgoing_allowed: Option<Ranges>,
+}
+
+/// Ranges of addresses with commas between them; `none` is no range.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub(super) struct Ranges(Vec<IpNet>);
+
+impl FromStr for Ranges {
+    type Err = AddrParseError;
+
+    fn from_str(text: &str) -> Result<Self, AddrParseError> {
+        if text == "none" {
+            return Ok(Self(Vec::new()));
+        }
+        text.split(',').map(|range| range.trim().parse()).collect::<Result<_, _>>().map(Self)
+    }
 }
 
 /// Where the settings are in the API.
@@ -55,6 +78,7 @@ const WHOLE: &[Column] = &[
     ("AUDIT KEPT DAYS", "/audit_retention_days"),
     ("AUDIT SOURCES KEPT DAYS", "/audit_source_days"),
     ("USAGE KEPT DAYS", "/usage_retention_days"),
+    ("OUTGOING ALLOWED", "/outgoing_allowed"),
 ];
 
 impl SettingsVerb {
@@ -70,5 +94,20 @@ impl SettingsVerb {
                 Ok(())
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Ranges;
+    use serde_json::json;
+
+    #[test]
+    fn ranges_are_read_as_people_list_them() {
+        let two: Ranges = "10.0.0.0/8, fd00::/8".parse().unwrap();
+        let none: Ranges = "none".parse().unwrap();
+
+        assert_eq!(json!([two, none]), json!([["10.0.0.0/8", "fd00::/8"], []]));
+        assert!("10.0.0.0/8,".parse::<Ranges>().is_err());
     }
 }

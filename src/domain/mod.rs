@@ -16,6 +16,7 @@ pub mod message;
 pub mod name;
 pub mod network;
 pub mod node;
+pub mod outgoing;
 pub mod page;
 pub mod pool;
 pub mod secret_reference;

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain::name::Host;
+use crate::domain::outgoing::AllowedNets;
 
 /// The settings of the service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +20,9 @@ pub struct Settings {
     pub audit_source_days: RetentionDays,
     /// Days that devices' usage by day is kept. Totals, from which limits are told, are kept with the device.
     pub usage_retention_days: RetentionDays,
+    /// Networks that are not public and may be called all the same, without encryption too: where an identity provider,
+    /// a webhook's receiver or a secret store is inside one's own network.
+    pub outgoing_allowed: AllowedNets,
 }
 
 impl Default for Settings {
@@ -29,6 +33,7 @@ impl Default for Settings {
             audit_retention_days: RetentionDays::YEAR,
             audit_source_days: RetentionDays::QUARTER,
             usage_retention_days: RetentionDays::YEAR_AND_A_MONTH,
+            outgoing_allowed: AllowedNets::default(),
         }
     }
 }

@@ -10,10 +10,11 @@ use crate::api::Api;
 use crate::api::body::Body;
 use crate::api::precondition::IfMatch;
 use crate::api::reply::{self, Answer, Revised};
-use crate::api::schema::{given, patch};
+use crate::api::schema::{Range, given, patch};
 use crate::app::ctx::Ctx;
 use crate::app::{App, Patch, Revision, settings};
 use crate::domain::name::Host;
+use crate::domain::outgoing::AllowedNets;
 use crate::domain::settings::{RetentionDays, Settings};
 
 /// The routes of policy.
@@ -34,6 +35,9 @@ pub struct SettingsView {
     audit_source_days: RetentionDays,
     /// Days that devices' usage by day is kept. Their totals stay.
     usage_retention_days: RetentionDays,
+    /// Networks that are not public and may be called all the same, without encryption too.
+    #[schema(value_type = Vec<Range>, example = json!(["10.20.0.0/16"]))]
+    outgoing_allowed: AllowedNets,
     /// Counts the changes: the ETag.
     #[schema(minimum = 0, example = 3)]
     revision: i64,
@@ -47,6 +51,7 @@ impl From<(Settings, Revision)> for SettingsView {
             audit_retention_days: settings.audit_retention_days,
             audit_source_days: settings.audit_source_days,
             usage_retention_days: settings.usage_retention_days,
+            outgoing_allowed: settings.outgoing_allowed,
             revision,
         }
     }
@@ -86,6 +91,11 @@ pub struct UpdateSettings {
     #[serde(default, deserialize_with = "given")]
     #[schema(nullable = false)]
     usage_retention_days: Option<RetentionDays>,
+    /// Networks that are not public and may be called all the same: by default, webhooks, identity providers and the
+    /// like are reached at public addresses only, and encrypted.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<Vec<Range>>, nullable = false, max_items = 64, example = json!(["10.20.0.0/16"]))]
+    outgoing_allowed: Option<AllowedNets>,
 }
 
 impl From<UpdateSettings> for settings::UpdateSettings {
@@ -96,6 +106,7 @@ impl From<UpdateSettings> for settings::UpdateSettings {
             audit_retention_days: request.audit_retention_days,
             audit_source_days: request.audit_source_days,
             usage_retention_days: request.usage_retention_days,
+            outgoing_allowed: request.outgoing_allowed,
         }
     }
 }
