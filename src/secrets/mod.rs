@@ -1,10 +1,11 @@
 //! Password hashing, tokens and sealing at rest.
 //!
-//! Invariant: no SQL, no HTTP, no clock, no environment. Time and lookups are arguments, and no type here prints
+//! Invariant: no SQL, no clock, no environment. Time and lookups are arguments, and no type here prints
 //! what it holds.
 
 pub mod api_token;
 pub mod audit_key;
+mod aws_sm;
 pub mod canary;
 pub mod jwt;
 pub mod keypair;
@@ -13,4 +14,6 @@ pub mod password;
 pub mod random;
 pub mod reference;
 pub mod seal;
+pub mod secret_store;
 pub mod token;
+mod vault;

@@ -348,6 +348,29 @@ fn a_changed_byte_in_the_audit_is_named_by_verify_with_the_server_running_and_st
 }
 
 #[test]
+fn a_store_of_secrets_that_is_away_is_told_from_settings_that_cannot_work() {
+    let place = Place::new();
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let with = |sets: &[&str]| {
+        let mut command = place.command(&["settings", "show", "--set", "vault.token=env:TOKEN"]);
+        command.args(["--set", &format!("vault.address=http://{nobody}")]).env("TOKEN", "hvs.token");
+        command.args(sets.iter().flat_map(|set| ["--set", set])).output().unwrap()
+    };
+
+    let away = with(&["keys.master=vault:secret/caspervpn#key"]);
+    let refused = with(&["keys.master=vault:secret/caspervpn#key", "vault.token=env:NONE"]);
+
+    assert_eq!(away.status.code(), Some(75), "{}", text(&away.stderr));
+    assert!(
+        text(&away.stderr).contains("keys.master") && text(&away.stderr).contains("127.0.0.1"),
+        "{away:?}"
+    );
+    assert_eq!(refused.status.code(), Some(78), "{}", text(&refused.stderr));
+    assert!(text(&refused.stderr).contains("NONE is not set"), "{refused:?}");
+    assert!(!text(&away.stderr).contains("hvs."));
+}
+
+#[test]
 fn doctor_finds_a_busy_port_and_a_directory_that_cannot_be_written() {
     let place = Place::new();
     let level = |place: &Place, extra: &[&str], check: &str| {
