@@ -6,6 +6,7 @@ pub mod access;
 pub mod api_token;
 pub mod audit;
 pub mod audit_chain;
+pub mod audit_fault;
 pub mod desired;
 pub mod device;
 pub mod export;

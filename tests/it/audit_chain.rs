@@ -1,16 +1,15 @@
 //! The audit as a chain, on both databases: what was sealed cannot be changed without its being found and named.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Body;
 use caspervpn::app::audit_verify::Verification;
 use caspervpn::app::ctx::Ctx;
 use caspervpn::app::error::AppError;
 use caspervpn::domain::access::Actor;
 use caspervpn::domain::audit::AuditEvent;
-use caspervpn::domain::audit_chain::{ChainFault, DigestText, Entry, NOTHING_BEFORE};
+use caspervpn::domain::audit_chain::{DigestText, Entry, NOTHING_BEFORE};
+use caspervpn::domain::audit_fault::ChainFault;
 use caspervpn::domain::id::AuditEventId;
 use caspervpn::domain::time::Timestamp;
 use caspervpn::runtime::clock::{Clock, SystemClock, TestClock};
@@ -20,12 +19,13 @@ use caspervpn::store::audit_segments::{self, StoredSegment};
 use caspervpn::store::backend::{Conn, Tx};
 use caspervpn::store::error::{ErrorKind, StoreError};
 use caspervpn::store::value::{Bind, FromRow, Row, Value};
-use http::{Request, StatusCode};
+use http::StatusCode;
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::api_devices::{device, drop_it};
-use crate::api_house::{Client, House, PASSWORD, first, reopened, setup_request};
+use crate::api_devices::drop_it;
+use crate::api_house::{House, first, reopened};
+use crate::audit_coverage::lines;
 use crate::databases::on_both;
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -393,126 +393,6 @@ async fn an_event_that_cannot_be_read_any_more_is_named() {
     assert!(matches!(found, Some(ChainFault::EventChanged { event, .. }) if event == ids[17]), "{found:?}");
 }
 
-/// What is done here is looked for here; `Client::raw` looks for the event of every other request of these tests.
-#[tokio::test(flavor = "multi_thread")]
-async fn every_operation_that_changes_something_leaves_an_event() {
-    let house = House::over(crate::databases::TestDatabase::sqlite()).await;
-    let done = do_everything(&house).await;
-    let document = house.host().get("/openapi.json").await.expect(StatusCode::OK);
-
-    let paths = document["paths"].as_object().unwrap().values();
-    let changing = paths.flat_map(|item| item.as_object().unwrap()).filter(|(method, _)| *method != "get");
-    let missing: Vec<&str> = changing
-        .map(|(_, operation)| operation["operationId"].as_str().unwrap())
-        .filter(|name| {
-            !done.contains(*name) && !WITHOUT_EVENT.contains(name) && !DONE_ELSEWHERE.contains(name)
-        })
-        .collect();
-
-    assert_eq!(missing, Vec::<&str>::new(), "let do_everything do these, or name the test that does");
-}
-
-/// A session that goes on is not news: its begin and its end are.
-const WITHOUT_EVENT: &[&str] = &["session_refresh"];
-
-/// Operations that need more than a house: tests of their own do them, and look for the event.
-const DONE_ELSEWHERE: &[&str] = &[];
-
-/// Does one of each, and gives the names of all events that this left.
-async fn do_everything(house: &House) -> BTreeSet<String> {
-    let host = house.host();
-    host.act("/setup/link").await.expect(StatusCode::CREATED);
-    host.post("/setup", setup_request()).await.expect(StatusCode::CREATED);
-    let owner = house.owner().await;
-    let change = async |path: &str, body| {
-        let tag = owner.get(path).await.tag().to_owned();
-        owner.patch(path, &tag, body).await.expect(StatusCode::OK);
-    };
-    let user = format!("/users/{}", house.user("ada", "member").await);
-    change(&user, json!({ "display_name": "Ada" })).await;
-    for act in ["disable", "enable"] {
-        owner.act(&format!("{user}/{act}")).await.expect(StatusCode::OK);
-    }
-    let password = json!({ "password": "another good password" });
-    owner.post(&format!("{user}/password"), password).await.expect(StatusCode::NO_CONTENT);
-    let phone = device(&owner, "phone").await;
-    change(&phone, json!({ "note": "lent" })).await;
-    for act in ["disable", "enable", "reveal"] {
-        owner.act(&format!("{phone}/{act}")).await.expect(StatusCode::OK);
-    }
-    let desk = device(&owner, "desk").await;
-    let link = owner.act(&format!("{desk}/link")).await.expect(StatusCode::CREATED);
-    let token = json!({ "token": link["token"] });
-    house.nobody().post("/links/redeem", token).await.expect(StatusCode::OK);
-    let node =
-        owner.post("/nodes", json!({ "name": "fra-1", "location": "" })).await.expect(StatusCode::CREATED);
-    let node = format!("/nodes/{}", node["id"].as_str().unwrap());
-    change(&node, json!({ "location": "Frankfurt" })).await;
-    let network = format!("/networks/{}", first(&owner, "/networks").await);
-    let network_id = network.strip_prefix("/networks/").unwrap();
-    let place = owner.post(&format!("{node}/networks"), json!({ "network_id": network_id })).await;
-    let path = format!("{node}/networks/{}", place.body["id"].as_str().unwrap());
-    let moved = owner.patch(&path, place.tag(), json!({ "listen_port": 4500 })).await;
-    owner.delete(&path, moved.tag()).await.expect(StatusCode::NO_CONTENT);
-    drop_it(&owner, &node).await;
-    change(&network, json!({ "mtu": 1400 })).await;
-    change("/settings", json!({ "show_endpoints": true })).await;
-    let more = json!({ "name": "more", "ipv4": "10.99.0.0/24", "dns": ["9.9.9.9"] });
-    owner.post("/networks", more).await.expect(StatusCode::CREATED);
-    for path in [&phone, &user, &network] {
-        drop_it(&owner, path).await;
-        owner.act(&format!("{path}/restore")).await.expect(StatusCode::OK);
-    }
-    let made = owner.post("/api-tokens", json!({ "name": "t", "scopes": ["device_list"] })).await;
-    let made = made.expect(StatusCode::CREATED);
-    let token = made["api_token"]["id"].as_str().or(made["id"].as_str()).unwrap();
-    owner
-        .send(http::Method::DELETE, &format!("/api-tokens/{token}"), &[], None)
-        .await
-        .expect(StatusCode::NO_CONTENT);
-    sign_out_in_every_way(house, &owner).await;
-    let events = lines(&house.host(), "/audit/export").await;
-    events.iter().map(|event| event["action"].as_str().unwrap().to_owned()).collect()
-}
-
-async fn sign_out_in_every_way(house: &House, owner: &Client) {
-    let body = json!({ "login": "owner", "password": PASSWORD });
-    let tokens = house.nobody().post("/sessions", body).await.expect(StatusCode::CREATED);
-    let refresh = json!({ "refresh_token": tokens["refresh_token"] });
-    house.nobody().post("/sessions/end", refresh).await.expect(StatusCode::NO_CONTENT);
-    house.owner().await;
-    let sessions = owner.get("/sessions").await.expect(StatusCode::OK);
-    let session = format!("/sessions/{}", sessions["items"][0]["id"].as_str().unwrap());
-    owner.send(http::Method::DELETE, &session, &[], None).await.expect(StatusCode::NO_CONTENT);
-    let own = json!({ "current_password": PASSWORD, "new_password": "another good password" });
-    owner.post("/me/password", own).await.expect(StatusCode::NO_CONTENT);
-}
-
-/// Secrets that come in or go out with requests are nowhere in the audit.
-#[tokio::test(flavor = "multi_thread")]
-async fn no_secret_gets_into_the_audit() {
-    let house = House::new(crate::databases::TestDatabase::sqlite()).await;
-    let owner = house.owner().await;
-    let phone = device(&owner, "phone").await;
-    let shown = owner.act(&format!("{phone}/reveal")).await.expect(StatusCode::OK);
-    let link = owner.act(&format!("{phone}/link")).await.body;
-    let token = owner.post("/api-tokens", json!({ "name": "t", "scopes": ["device_list"] })).await.body;
-    house.user("ada", "member").await;
-
-    let all: Vec<String> = lines(&owner, "/audit/export").await.iter().map(ToString::to_string).collect();
-
-    let all = all.join("\n");
-    let conf = shown["conf"].as_str().unwrap();
-    let keys = conf.lines().filter(|line| line.contains("PrivateKey") || line.contains("PresharedKey"));
-    let mut secrets: Vec<&str> = keys.map(|line| line.split_once(" = ").unwrap().1).collect();
-    secrets.push(crate::api_house::PASSWORD);
-    secrets.extend([&link["token"], &token["token"]].iter().filter_map(|secret| secret.as_str()));
-    assert!(secrets.len() >= 4, "{} secrets", secrets.len());
-    for secret in secrets {
-        assert!(!all.contains(secret), "a secret of {} characters", secret.len());
-    }
-}
-
 fn event(id: Uuid, at: Timestamp, n: usize) -> AuditEvent {
     let target = ("user", Uuid::from_u128(n as u128).to_string());
     let event = AuditEvent::done(AuditEventId::new(id), at, &Actor::System, "user_update", target);
@@ -626,11 +506,4 @@ async fn rebuild(house: &House, key: &AuditKey) {
         Ok::<_, StoreError>(())
     });
     done.await.unwrap();
-}
-
-/// The lines of an export, each read as JSON.
-async fn lines(client: &Client, path: &str) -> Vec<serde_json::Value> {
-    let request = Request::get(format!("/api/v1{path}")).body(Body::empty()).unwrap();
-    let text = client.text(request).await;
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
