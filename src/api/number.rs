@@ -57,6 +57,8 @@ numbers! {
     UseSeconds(u32) 1 ..= 315_360_000;
     /// Devices that a user may have.
     DeviceLimit(u32) 0 ..= 1_000_000;
+    /// Segments of the audit that were checked before.
+    SegmentNumber(u64) 0 ..= 9_223_372_036_854_775_807;
     /// Devices that a node should carry.
     NodeCapacity(u32) 1 ..= 1_000_000;
     /// A TCP port.

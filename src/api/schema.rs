@@ -11,12 +11,13 @@ use utoipa::openapi::{ObjectBuilder, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::api::number::{
-    ByteLimit, Day, DeviceLimit, MailUsername, NewPassword, NodeCapacity, Once, Pem, Shown, TcpPort,
-    UseSeconds, Word,
+    ByteLimit, Day, DeviceLimit, MailUsername, NewPassword, NodeCapacity, Once, Pem, SegmentNumber, Shown,
+    TcpPort, UseSeconds, Word,
 };
 use crate::domain::access::Role;
 use crate::domain::api_token::Scope;
 use crate::domain::audit::Outcome;
+use crate::domain::audit_chain::DigestText;
 use crate::domain::contact::Email;
 use crate::domain::device::{DeviceReason, DeviceState};
 use crate::domain::id::{
@@ -176,6 +177,8 @@ texts! {
     Address as "Address": exactly("^[0-9A-Fa-f:.]{2,45}$"), 2, 45, None, "9.9.9.9", "An IP address.";
     Day as "Day": exactly("^[0-9]{4}-[0-9]{2}-[0-9]{2}$"), 10, 10, Some("date"), "2026-01-31", "A day in UTC.";
     Word as "Word": exactly("^[A-Za-z0-9_-]{1,64}$"), 1, 64, None, "device_create", "A word that programs use.";
+    DigestText as "DigestText": exactly("^[0-9A-Fa-f]{64}$"), 64, 64, None,
+        "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", "A SHA-256 digest.";
     NewPassword as "NewPassword": None, 12, 71, Some("password"), "correct horse battery",
         "A password to be set: at least 12 characters, at most 71 bytes, no NUL.";
     Shown as "Shown": None, 1, Shown::MAX_CHARS, Some("password"), "what was given to you",
@@ -236,6 +239,7 @@ numbers! {
     DeviceLimit as "DeviceLimit": DeviceLimit::LEAST, DeviceLimit::MOST, 5, "Devices that a user may have.";
     NodeCapacity as "NodeCapacity": NodeCapacity::LEAST, NodeCapacity::MOST, 500, "Devices that a node should carry.";
     TcpPort as "TcpPort": TcpPort::LEAST, TcpPort::MOST, 587, "A TCP port.";
+    SegmentNumber as "SegmentNumber": SegmentNumber::LEAST, SegmentNumber::MOST, 0, "Counts segments of the audit from 1.";
     RetentionDays as "RetentionDays": RetentionDays::LEAST, RetentionDays::MOST, 365, "Days that something is kept.";
 }
 
@@ -340,7 +344,8 @@ mod tests {
                 ProviderName ClientId ClaimName GroupName Issuer OidcScopes PanelUrl AuditEventId RequestId Login DisplayName PasskeyName
                 ApiTokenName DeviceName NetworkName NodeName Location Note SearchText Host InterfaceName PublicKey Timestamp Cursor
                 Pool Day Word NewPassword Shown Mtu Port Limit ByteLimit UseSeconds DeviceLimit NodeCapacity
-                RetentionDays InviteId Email MailUsername Pem TcpPort WebhookId DeliveryId WebhookUrl);
+                RetentionDays InviteId Email MailUsername Pem TcpPort WebhookId DeliveryId WebhookUrl
+                SegmentNumber DigestText);
 
             assert!(ok, "{word} refuses {value}");
         }

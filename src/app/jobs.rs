@@ -12,8 +12,8 @@ use crate::domain::time::Timestamp;
 use crate::store::backend::Tx;
 use crate::store::error::StoreError;
 use crate::store::{
-    api_tokens, audit, challenges, devices, idempotency, invites, jobs, links, networks, outbox, sessions,
-    usage, users, webhooks,
+    api_tokens, challenges, devices, idempotency, invites, jobs, links, networks, outbox, sessions, usage,
+    users, webhooks,
 };
 use crate::telemetry::names;
 
@@ -56,7 +56,6 @@ enum Old {
     Jobs,
     WebhookDeliveries,
     Outbox,
-    AuditEvents,
     DailyUsage,
     Devices,
     Networks,
@@ -64,7 +63,7 @@ enum Old {
 }
 
 impl Old {
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 13] = [
         Self::IdempotencyKeys,
         Self::Challenges,
         Self::Links,
@@ -74,7 +73,6 @@ impl Old {
         Self::Jobs,
         Self::WebhookDeliveries,
         Self::Outbox,
-        Self::AuditEvents,
         Self::DailyUsage,
         Self::Devices,
         // Behind the devices, which stand in the way.
@@ -93,7 +91,6 @@ impl Old {
             Self::Jobs => "jobs",
             Self::WebhookDeliveries => "webhook_deliveries",
             Self::Outbox => "outbox",
-            Self::AuditEvents => "audit_events",
             Self::DailyUsage => "usage_daily",
             Self::Devices => "devices",
             Self::Networks => "networks",
@@ -110,7 +107,6 @@ impl Old {
             Self::Invites => INVITES_KEPT,
             Self::Jobs | Self::WebhookDeliveries => ENDED_JOBS_KEPT,
             Self::Outbox => OUTBOX_KEPT,
-            Self::AuditEvents => retention(settings.audit_retention_days),
             Self::DailyUsage => retention(settings.usage_retention_days),
             Self::Devices | Self::Networks | Self::Users => DELETED_KEPT,
         }
@@ -128,7 +124,6 @@ impl Old {
             | Self::Jobs
             | Self::WebhookDeliveries
             | Self::Outbox
-            | Self::AuditEvents
             | Self::DailyUsage
             | Self::Networks
             | Self::Users => ROWS_AT_ONCE,
@@ -147,7 +142,6 @@ impl Old {
             Self::Jobs => jobs::purge(tx, before, limit).await,
             Self::WebhookDeliveries => webhooks::purge(tx, before, limit).await,
             Self::Outbox => outbox::purge(tx, before, limit).await,
-            Self::AuditEvents => audit::purge(tx, before, limit).await,
             Self::DailyUsage => usage::purge_daily(tx, before, limit).await,
             Self::Devices => devices::purge(tx, before, limit).await,
             Self::Networks => networks::purge(tx, before, limit).await,
@@ -185,6 +179,20 @@ impl App {
                 Ok(purged) => note_purged(old.as_str(), purged),
                 Err(cause) => failure = failure.or(Some(cause)),
             }
+        }
+        // Sources first: whole segments are then removed without them.
+        let before = self.now().before(retention(settings.audit_source_days));
+        match self.erase_audit_sources(before).await {
+            Ok(0) => {}
+            Ok(erased) => {
+                info!(audit.segments = erased, "erased where the events of {erased} audit segments came from")
+            }
+            Err(cause) => failure = failure.or(Some(cause)),
+        }
+        match self.prune_audit(self.now().before(retention(settings.audit_retention_days))).await {
+            Ok(0) => {}
+            Ok(pruned) => note_purged("audit_events", pruned),
+            Err(cause) => failure = failure.or(Some(cause)),
         }
         failure.map_or(Ok(()), Err)
     }

@@ -20,7 +20,7 @@ use crate::directory::oidc::Metadata;
 use crate::domain::audit::AuditEvent;
 use crate::domain::id::{ApiTokenId, AuditEventId, DeviceId, IdentityProviderId, SessionId};
 use crate::domain::time::Timestamp;
-use crate::runtime::clock::Clock;
+use crate::runtime::clock::{Clock, random};
 use crate::secrets::jwt::{AccessClaims, AccessTokens};
 use crate::secrets::password::PasswordWork;
 use crate::secrets::seal::Keyring;
@@ -29,6 +29,9 @@ use crate::tls::outgoing::Client;
 
 pub mod api_tokens;
 pub mod audit;
+mod audit_retention;
+mod audit_seal;
+pub mod audit_verify;
 pub mod ctx;
 mod deliveries;
 pub mod desired;
@@ -82,6 +85,8 @@ pub(in crate::app) struct Core {
     clock: Arc<dyn Clock>,
     /// Seals secrets before they reach the store.
     keyring: Keyring,
+    /// Seals the audit.
+    sealing: audit_seal::Sealing,
     /// Hashes passwords, a few at a time.
     passwords: PasswordWork,
     /// Signs and reads access tokens.
@@ -295,6 +300,7 @@ impl App {
         let mut event = AuditEvent::done(id, self.now(), &ctx.actor, action, target);
         event.request = ctx.request;
         event.source = ctx.address.map(|address: IpAddr| address.to_string());
+        event.source_salt = ctx.address.map(|_| random(self.core.clock.as_ref()));
         event
     }
 }

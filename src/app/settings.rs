@@ -32,6 +32,8 @@ pub struct UpdateSettings {
     pub show_endpoints: Option<bool>,
     /// Days that events of the audit are kept.
     pub audit_retention_days: Option<RetentionDays>,
+    /// Days that the audit tells from which address something was done.
+    pub audit_source_days: Option<RetentionDays>,
     /// Days that devices' usage by day is kept.
     pub usage_retention_days: Option<RetentionDays>,
     /// Roles whose users must have a second factor.
@@ -119,6 +121,9 @@ fn changed(before: &Settings, request: &UpdateSettings) -> Settings {
     if let Some(days) = request.audit_retention_days {
         after.audit_retention_days = days;
     }
+    if let Some(days) = request.audit_source_days {
+        after.audit_source_days = days;
+    }
     if let Some(days) = request.usage_retention_days {
         after.usage_retention_days = days;
     }
@@ -144,7 +149,7 @@ fn changed(before: &Settings, request: &UpdateSettings) -> Settings {
 pub(in crate::app) fn facts(settings: &Settings) -> Value {
     json!({
         "endpoint_host": settings.endpoint_host, "show_endpoints": settings.show_endpoints,
-        "audit_retention_days": settings.audit_retention_days,
+        "audit_retention_days": settings.audit_retention_days, "audit_source_days": settings.audit_source_days,
         "usage_retention_days": settings.usage_retention_days,
         "mfa_required_roles": settings.mfa_required_roles, "panel_url": settings.panel_url,
         "smtp": settings.smtp, "language": settings.language,

@@ -166,7 +166,7 @@ impl Setup<'_> {
     async fn perform(&self, ctx: &Ctx, digest: Option<[u8; 32]>, request: SetupRequest) -> Result<SetupDone> {
         let app = self.0;
         let now = app.now();
-        let plan = app.plan(request).await?;
+        let plan = app.plan(ctx, request).await?;
         let event = app.event(ctx, "setup_run", ("user", plan.user.id.to_string()));
         let made = app
             .core
@@ -196,7 +196,7 @@ impl Setup<'_> {
 }
 
 impl App {
-    async fn plan(&self, request: SetupRequest) -> Result<Plan> {
+    async fn plan(&self, ctx: &Ctx, request: SetupRequest) -> Result<Plan> {
         let Some(password) = &request.owner.password else {
             return Err(AppError::invalid("/owner/password", "the owner needs a password"));
         };
@@ -226,7 +226,7 @@ impl App {
             settings: Settings { endpoint_host: Some(request.endpoint_host), ..settings },
             port: request.endpoint_port,
             network,
-            place: NewPlace::prepare(self)?,
+            place: NewPlace::prepare(self, ctx)?,
             device,
         })
     }

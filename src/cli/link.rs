@@ -25,7 +25,7 @@ pub(super) async fn complete(answer: &mut Value, page: &str, on: &Asked) -> Resu
     if base.is_empty() {
         note(&format!(
             "put the address of your pages in front, as in https://vpn.example.org/{page}#…; \
-             `caspervpn settings update --public-url` does it for you"
+             `caspervpn settings update --panel-url` does it for you"
         ));
     }
     note("the link works once, and is shown once");

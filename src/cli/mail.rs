@@ -16,7 +16,7 @@ use crate::cli::settings::SETTINGS;
 #[derive(Debug, Subcommand)]
 pub(super) enum MailVerb {
     /// Set the server. Its password is read from a file or from standard input, and never shown again.
-    #[command(after_help = "Example:\n  caspervpn settings update --public-url https://vpn.example.org\n  \
+    #[command(after_help = "Example:\n  caspervpn settings update --panel-url https://vpn.example.org\n  \
                             caspervpn settings mail set --host mail.example.org --from vpn@example.org \\\n    \
                             --username vpn@example.org --password-file /run/mail.password\n  \
                             caspervpn settings mail test --to ada@example.org")]

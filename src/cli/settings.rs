@@ -48,6 +48,10 @@ pub(super) struct UpdateArgs {
     #[arg(long, value_name = "DAYS")]
     #[serde(skip_serializing_if = "Option::is_none")]
     audit_retention_days: Option<u16>,
+    /// Days that the audit tells from which address something was done: 1 to 3650. Then the address is erased.
+    #[arg(long, value_name = "DAYS")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    audit_source_days: Option<u16>,
     /// Days that devices' usage by day is kept: 1 to 3650. Totals stay.
     #[arg(long, value_name = "DAYS")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -107,6 +111,7 @@ const WHOLE: &[Column] = &[
     ("LANGUAGE", "/language"),
     ("SHOW ENDPOINTS", "/show_endpoints"),
     ("AUDIT KEPT DAYS", "/audit_retention_days"),
+    ("AUDIT SOURCES KEPT DAYS", "/audit_source_days"),
     ("USAGE KEPT DAYS", "/usage_retention_days"),
     ("MFA REQUIRED OF", "/mfa_required_roles"),
     ("OUTGOING ALLOWED", "/outgoing_allowed"),

@@ -275,6 +275,11 @@ fn start_jobs(jobs: &Jobs, app: &App) {
     }));
     let waiting = app.clone();
     jobs.start(Job::new("count-queue", COUNT_EVERY, move || count_queue(waiting.clone())));
+    let sealing = app.clone();
+    jobs.start(Job::new("seal-audit", SEAL_EVERY, move || {
+        let app = sealing.clone();
+        async move { app.seal_audit_step().await }
+    }));
     let counting = app.clone();
     jobs.start(Job::new("count-devices", COUNT_EVERY, move || count_devices(counting.clone())));
 }
@@ -283,6 +288,8 @@ const PURGE_EVERY: Duration = Duration::from_secs(600);
 
 /// The longest that a job waits which nothing else holds up. Looking costs one read of an index.
 const WORK_EVERY: Duration = Duration::from_secs(1);
+/// How long an event of the audit can stand unsealed.
+const SEAL_EVERY: Duration = Duration::from_secs(1);
 
 /// Writes down when the API tokens that this process saw were last used. Entered before the listeners, so that in a drain
 /// the last time comes after the last request.

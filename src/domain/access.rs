@@ -290,6 +290,10 @@ access_table! {
 
     /// Read the audit.
     AuditList = "audit_list":                       All All None None All None;
+    /// Take the audit out, whole.
+    AuditExport = "audit_export":                   All All None None All None;
+    /// Check that nothing in the audit was changed.
+    AuditVerify = "audit_verify":                   All All None None All None;
     /// Read the settings.
     SettingsGet = "settings_get":                   All All All All All None;
     /// Change the settings.

@@ -6,6 +6,8 @@ pub mod access;
 pub mod actor;
 pub mod api_token;
 pub mod audit;
+pub mod audit_chain;
+pub mod audit_fault;
 pub mod contact;
 pub mod desired;
 pub mod device;

@@ -22,6 +22,8 @@ pub struct Settings {
     pub show_endpoints: bool,
     /// Days that events of the audit are kept.
     pub audit_retention_days: RetentionDays,
+    /// Days that the audit tells from which address something was done.
+    pub audit_source_days: RetentionDays,
     /// Days that devices' usage by day is kept. Totals, from which limits are told, are kept with the device.
     pub usage_retention_days: RetentionDays,
     /// Roles whose users must have a second factor. A session of one without may do nothing but enrol one.
@@ -44,6 +46,7 @@ impl Default for Settings {
             endpoint_host: None,
             show_endpoints: false,
             audit_retention_days: RetentionDays::YEAR,
+            audit_source_days: RetentionDays::QUARTER,
             usage_retention_days: RetentionDays::YEAR_AND_A_MONTH,
             mfa_required_roles: BTreeSet::new(),
             outgoing_allowed: AllowedNets::default(),
@@ -69,6 +72,8 @@ impl RetentionDays {
     pub const LEAST: u16 = 1;
     /// The longest: ten years, more than any rule about bookkeeping asks for.
     pub const MOST: u16 = 3650;
+    /// A quarter of a year: long enough to look into an incident that was noticed late.
+    const QUARTER: Self = Self(90);
     /// A year.
     const YEAR: Self = Self(365);
     /// A year, and enough more to compare a month with the same one of the year before.

@@ -238,6 +238,18 @@ impl Conn {
         self.find(sql, params).await?.ok_or_else(|| StoreError::new(ErrorKind::NotFound))
     }
 
+    /// The time by the database's own clock, in unix milliseconds: the same for every process that uses it.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn database_now_ms(&mut self) -> Result<i64, StoreError> {
+        let sql = match &self.driver {
+            Driver::Sqlite(_) => "SELECT CAST(unixepoch('subsec') * 1000 AS INTEGER)",
+            Driver::Postgres(_) => "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)",
+        };
+        self.one(sql, &[]).await
+    }
+
     async fn rows(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Row>, StoreError> {
         let answer = match &mut self.driver {
             Driver::Sqlite(connection) => connection.query(sql, params),

@@ -6,6 +6,7 @@
 pub mod addresses;
 pub mod api_tokens;
 pub mod audit;
+pub mod audit_segments;
 pub mod backend;
 pub mod challenges;
 pub mod devices;
@@ -17,6 +18,7 @@ pub mod identity_providers;
 pub mod inspect;
 pub mod invites;
 pub mod jobs;
+pub mod leases;
 pub mod links;
 pub mod list;
 pub mod mfa;

@@ -17,6 +17,8 @@ mod api_roles;
 mod api_sessions;
 mod api_tokens;
 mod appliance;
+mod audit_chain;
+mod audit_coverage;
 mod cli;
 mod config;
 mod databases;

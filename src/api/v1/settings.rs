@@ -35,6 +35,8 @@ pub struct SettingsView {
     show_endpoints: bool,
     /// Days that events of the audit are kept; older ones are removed.
     audit_retention_days: RetentionDays,
+    /// Days that the audit tells from which address something was done; then the address is erased and the event stays.
+    audit_source_days: RetentionDays,
     /// Days that devices' usage by day is kept. Their totals stay.
     usage_retention_days: RetentionDays,
     /// Roles whose users must have a second factor. A session of one without may do nothing but enrol one.
@@ -61,6 +63,7 @@ impl From<(Settings, Revision)> for SettingsView {
             endpoint_host: settings.endpoint_host,
             show_endpoints: settings.show_endpoints,
             audit_retention_days: settings.audit_retention_days,
+            audit_source_days: settings.audit_source_days,
             usage_retention_days: settings.usage_retention_days,
             mfa_required_roles: settings.mfa_required_roles.into_iter().collect(),
             panel_url: settings.panel_url,
@@ -98,6 +101,10 @@ pub struct UpdateSettings {
     #[serde(default, deserialize_with = "given")]
     #[schema(nullable = false)]
     audit_retention_days: Option<RetentionDays>,
+    /// Days that the audit tells from which address something was done.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(nullable = false)]
+    audit_source_days: Option<RetentionDays>,
     /// Days that devices' usage by day is kept. What is older is removed within minutes.
     #[serde(default, deserialize_with = "given")]
     #[schema(nullable = false)]
@@ -143,6 +150,7 @@ impl From<UpdateSettings> for settings::UpdateSettings {
             endpoint_host: request.endpoint_host,
             show_endpoints: request.show_endpoints,
             audit_retention_days: request.audit_retention_days,
+            audit_source_days: request.audit_source_days,
             usage_retention_days: request.usage_retention_days,
             mfa_required_roles: request.mfa_required_roles.map(|roles| roles.into_iter().collect()),
             outgoing_allowed: request.outgoing_allowed,
