@@ -47,7 +47,7 @@ pub(super) struct UpdateArgs {
     #[arg(long, value_name = "ROLES")]
     #[serde(skip_serializing_if = "Option::is_none")]
     mfa_required_roles: Option<Roles>,
-    /// Where browsers find this service, such as https://vpn.example.org, or `none`. Passkeys need it.
+    /// Where browsers find this service, such as `https://vpn.example.org`, or `none`. Passkeys need it.
     #[arg(long, value_name = "URL")]
     #[serde(skip_serializing_if = "Option::is_none")]
     panel_url: Option<Change<String>>,
