@@ -1,6 +1,6 @@
 //! Proofs of a second factor: judged first, then used up in the transaction of the act that they allow.
 //!
-//! Invariant: nothing is proved by what was judged alone; [`spend`] says whether it was the first to show it.
+//! Invariant: nothing is proved by what was judged alone; `spend` says whether it was the first to show it.
 
 use crate::app::App;
 use crate::app::ctx::Ctx;

@@ -64,7 +64,7 @@ pub(super) struct UpdateArgs {
     #[arg(long, value_name = "RANGES")]
     #[serde(skip_serializing_if = "Option::is_none")]
     outgoing_allowed: Option<Ranges>,
-    /// Where browsers find this service, such as https://vpn.example.org, or `none`. Letters, passkeys and
+    /// Where browsers find this service, such as `https://vpn.example.org`, or `none`. Letters, passkeys and
     /// identity providers need it.
     #[arg(long, value_name = "URL")]
     #[serde(skip_serializing_if = "Option::is_none")]
