@@ -13,6 +13,7 @@ mod device_config;
 mod doctor;
 mod failure;
 mod healthcheck;
+mod identity_provider;
 mod network;
 mod node;
 mod node_network;
@@ -134,6 +135,9 @@ enum ApiVerb {
     /// API tokens: what programs hold to speak for a user.
     #[command(subcommand)]
     ApiToken(api_token::ApiTokenVerb),
+    /// Identity providers: where people are known already.
+    #[command(subcommand)]
+    IdentityProvider(identity_provider::IdentityProviderVerb),
     /// The audit: who did what.
     #[command(subcommand)]
     Audit(audit::AuditVerb),
@@ -240,6 +244,7 @@ impl ApiVerb {
             Self::Device(verb) => verb.run(on).await,
             Self::Session(verb) => verb.run(on).await,
             Self::ApiToken(verb) => verb.run(on).await,
+            Self::IdentityProvider(verb) => verb.run(on).await,
             Self::Audit(verb) => verb.run(on).await,
             Self::Settings(verb) => verb.run(on).await,
         }

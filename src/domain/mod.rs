@@ -5,13 +5,16 @@
 pub mod access;
 pub mod api_token;
 pub mod audit;
+pub mod authority;
 pub mod desired;
 pub mod device;
 pub mod export;
+pub mod external_identity;
 pub mod firewall;
 pub mod id;
 pub mod identity_provider;
 pub mod key;
+pub mod ldap;
 pub mod message;
 pub mod name;
 pub mod network;
