@@ -6,6 +6,8 @@ CREATE TABLE identity_providers (
     name TEXT COLLATE "C" NOT NULL,
     -- How it is asked, as JSON: {"oidc": {"issuer": ..}}.
     connection TEXT COLLATE "C" NOT NULL,
+    -- Certificates of a private authority, as PEM.
+    ca TEXT COLLATE "C",
     -- The secret by which this service proves itself to the provider, sealed.
     secret BYTEA,
     allows_sign_up BOOLEAN NOT NULL,

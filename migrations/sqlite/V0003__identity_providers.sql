@@ -6,6 +6,8 @@ CREATE TABLE identity_providers (
     name TEXT NOT NULL,
     -- How it is asked, as JSON: {"oidc": {"issuer": ..}}.
     connection TEXT NOT NULL,
+    -- Certificates of a private authority, as PEM.
+    ca TEXT,
     -- The secret by which this service proves itself to the provider, sealed.
     secret BLOB,
     allows_sign_up INTEGER NOT NULL CONSTRAINT identity_providers_sign_up_check CHECK (allows_sign_up IN (0, 1)),

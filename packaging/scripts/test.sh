@@ -28,6 +28,7 @@ count() { cargo nextest list --locked --message-format oneline --filterset "$1" 
 
 may_change_the_network() { [[ $(id -u) -eq 0 && -c /dev/net/tun ]] && unshare --net --mount true 2>/dev/null; }
 has_browser() { [[ -x ${CHROMIUM:-/usr/bin/chromium} && -d web/node_modules/playwright-core ]]; }
+has_oidc_provider() { [[ -d web/node_modules/oidc-provider ]]; }
 has_postgres() { compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null; }
 
 leave_out_what_cannot_run() {
@@ -41,6 +42,8 @@ leave_out_what_cannot_run() {
 	has_postgres || leave_out "because there is no PostgreSQL" 'test(/postgres|pooled::|pgbouncer::/)'
 	have pgbouncer || leave_out "because there is no PgBouncer" 'test(/pooled::|pgbouncer::/)'
 	have oathtool || leave_out "because there is no oathtool" 'test(/oathtool/)'
+	has_oidc_provider || leave_out "because there is no oidc-provider" 'test(/by_a_real_provider/)'
+	{ [[ -x /usr/sbin/slapd ]] && have ldapadd && have openssl; } || leave_out "because there is no slapd" 'test(/^directory::/)'
 	have strace || leave_out "because there is no strace" 'test(/the_log_is_synced/)'
 }
 

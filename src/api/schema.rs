@@ -18,6 +18,7 @@ use crate::domain::access::Role;
 use crate::domain::api_token::Scope;
 use crate::domain::audit::Outcome;
 use crate::domain::audit_chain::DigestText;
+use crate::domain::authority::AuthorityPem;
 use crate::domain::contact::Email;
 use crate::domain::device::{DeviceReason, DeviceState};
 use crate::domain::id::{
@@ -28,11 +29,12 @@ use crate::domain::identity_provider::{Issuer, OidcScopes};
 use crate::domain::invite::InviteState;
 use crate::domain::key::PublicKey;
 use crate::domain::language::Language;
+use crate::domain::ldap::{AttributeName, LdapFilter, LdapUrl};
 use crate::domain::mail::MailSecurity;
 use crate::domain::mfa::Method;
 use crate::domain::name::{
-    ApiTokenName, ClaimName, ClientId, DeviceName, DisplayName, GroupName, Host, Location, Login,
-    NetworkName, NodeName, Note, PasskeyName, ProviderName, SearchText,
+    ApiTokenName, ClaimName, ClientId, DeviceName, DirectoryName, DisplayName, GroupName, Host, Location,
+    Login, NetworkName, NodeName, Note, PasskeyName, ProviderName, SearchText,
 };
 use crate::domain::network::Mtu;
 use crate::domain::node::{InterfaceName, NodeState, Port};
@@ -153,6 +155,16 @@ texts! {
         "The URL by which an identity provider names itself, to the letter.";
     OidcScopes as "OidcScopes": exactly("^[ !#-\\[\\]-~]*$"), 0, OidcScopes::MAX_CHARS, None, "profile email groups",
         "What an identity provider is asked for beside `openid`, with blanks between.";
+    LdapUrl as "LdapUrl": exactly("^[Ll][Dd][Aa][Pp][Ss]?://[^\\s/?#@]+/?$"), 8, LdapUrl::MAX_CHARS, None,
+        "ldaps://directory.example.org", "Where a directory is: a scheme, a host, a port where it is not the usual one.";
+    LdapFilter as "LdapFilter": exactly("^\\(.*\\{login\\}.*\\)$"), 9, LdapFilter::MAX_CHARS, None,
+        "(&(objectClass=person)(uid={login}))", "A filter of RFC 4515 with `{login}` where the login stands.";
+    AttributeName as "AttributeName": exactly("^[A-Za-z][A-Za-z0-9-]{0,63}$"), 1, AttributeName::MAX_CHARS, None, "memberOf",
+        "The name of an attribute in a directory.";
+    DirectoryName as "DirectoryName": free(), 1, DirectoryName::MAX_CHARS, None, "ou=people,dc=example,dc=org",
+        "A name in a directory.";
+    AuthorityPem as "AuthorityPem": exactly("^\\s*-----BEGIN CERTIFICATE-----"), 27, AuthorityPem::MAX_CHARS, None,
+        "-----BEGIN CERTIFICATE-----\nMIIB…\n-----END CERTIFICATE-----", "Certificates, as PEM.";
     NetworkName as "NetworkName": free(), 1, NetworkName::MAX_CHARS, None, "office", "What a network is called.";
     NodeName as "NodeName": free(), 1, NodeName::MAX_CHARS, None, "fra-1", "What a node is called.";
     Location as "Location": free_or_empty(), 0, Location::MAX_CHARS, None, "Frankfurt", "Where a node stands.";
@@ -341,7 +353,8 @@ mod tests {
         for (word, value) in text_examples().into_iter().chain(number_examples()) {
             let ok = readers!(word, &value;
                 UserId NetworkId NodeId NodeNetworkId DeviceId SessionId ApiTokenId PasskeyId IdentityProviderId ExternalIdentityId
-                ProviderName ClientId ClaimName GroupName Issuer OidcScopes PanelUrl AuditEventId RequestId Login DisplayName PasskeyName
+                ProviderName ClientId ClaimName GroupName Issuer OidcScopes PanelUrl
+                LdapUrl LdapFilter AttributeName DirectoryName AuthorityPem AuditEventId RequestId Login DisplayName PasskeyName
                 ApiTokenName DeviceName NetworkName NodeName Location Note SearchText Host InterfaceName PublicKey Timestamp Cursor
                 Pool Day Word NewPassword Shown Mtu Port Limit ByteLimit UseSeconds DeviceLimit NodeCapacity
                 RetentionDays InviteId Email MailUsername Pem TcpPort WebhookId DeliveryId WebhookUrl

@@ -7,8 +7,8 @@ use crate::app::ctx::Ctx;
 use crate::app::error::{AppError, Result};
 use crate::app::sign_in::identity_facts;
 use crate::domain::access::Action;
+use crate::domain::external_identity::ExternalIdentity;
 use crate::domain::id::ExternalIdentityId;
-use crate::domain::identity_provider::ExternalIdentity;
 use crate::store::backend::{Conn, Tx};
 use crate::store::{audit, external_identities, users};
 

@@ -2,7 +2,9 @@
 //!
 //! Invariant: nobody gives by a provider's rules a role that they may not give by hand, and a secret never leaves.
 
-use std::sync::Arc;
+mod asked;
+
+pub(in crate::app) use asked::Asked;
 
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
@@ -10,22 +12,20 @@ use zeroize::Zeroizing;
 use crate::app::ctx::Ctx;
 use crate::app::error::{AppError, Result};
 use crate::app::{App, Created, Patch, Revision, expect_revision, idempotency, noun};
-use crate::directory::oidc::{Asker, Metadata, OidcError};
 use crate::domain::access::{Action, Role};
+use crate::domain::authority::AuthorityPem;
 use crate::domain::id::IdentityProviderId;
 use crate::domain::identity_provider::{
-    Connection, GroupRoles, IdentityProvider, MOST_PROVIDERS, Oidc, SignUpRules,
+    Connection, GroupRoles, IdentityProvider, MOST_PROVIDERS, SignUpRules,
 };
 use crate::domain::name::ProviderName;
-use crate::domain::outgoing::AllowedNets;
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::time::Timestamp;
-use crate::secrets::seal::{Place, Sealed};
 use crate::store::backend::{Conn, Tx};
 pub use crate::store::identity_providers::IdentityProviderSort;
-use crate::store::identity_providers::Whole;
-use crate::store::{audit, identity_providers};
+use crate::store::{audit, external_identities, identity_providers};
 use crate::telemetry::chain::chain;
+use crate::tls::outgoing::{Client, Limits};
 
 /// The use cases of identity providers.
 #[derive(Debug, Clone, Copy)]
@@ -38,6 +38,8 @@ pub struct CreateIdentityProvider {
     pub name: ProviderName,
     /// How it is asked.
     pub connection: Connection,
+    /// A private authority that has signed its certificate.
+    pub ca: Option<AuthorityPem>,
     /// How this service proves itself to the provider.
     pub secret: Option<Zeroizing<String>>,
     /// What people may do here when they come from there.
@@ -51,8 +53,10 @@ pub struct CreateIdentityProvider {
 pub struct UpdateIdentityProvider {
     /// What people read on its button.
     pub name: Option<ProviderName>,
-    /// How it is asked. The issuer stays.
+    /// How it is asked. The issuer, or the directory's URL, stays.
     pub connection: Option<Connection>,
+    /// A private authority that has signed its certificate.
+    pub ca: Patch<AuthorityPem>,
     /// How this service proves itself to the provider.
     pub secret: Patch<Zeroizing<String>>,
     /// Whether somebody who is not known yet gets an account.
@@ -105,7 +109,8 @@ impl IdentityProviders<'_> {
     ) -> Result<Created<IdentityProvider>> {
         const ACTION: Action = Action::IdentityProviderCreate;
         ctx.require(ACTION)?;
-        require_roles(ctx, ACTION, &request.rules)?;
+        require_roles(ctx, ACTION, request.rules.roles())?;
+        check_ca(request.ca.as_ref())?;
         let app = self.0;
         let now = app.now();
         let new = new_provider(app, &request, now);
@@ -142,6 +147,7 @@ impl IdentityProviders<'_> {
     ) -> Result<IdentityProvider> {
         const ACTION: Action = Action::IdentityProviderUpdate;
         ctx.require(ACTION)?;
+        check_ca(request.ca.as_ref().and_then(Option::as_ref))?;
         let app = self.0;
         let now = app.now();
         let secret = match &request.secret {
@@ -158,8 +164,9 @@ impl IdentityProviders<'_> {
                 expect_revision("identity provider", before.revision, revision)?;
                 let after = changed(&before, &request)?;
                 // Whoever may not give a role must not touch the rules by which it is given either.
-                require_roles(&ctx, ACTION, &before.rules)?;
-                require_roles(&ctx, ACTION, &after.rules)?;
+                require_roles(&ctx, ACTION, before.rules.roles().chain(after.rules.roles()))?;
+                // Another way of asking may give others the same subjects.
+                require_roles(&ctx, ACTION, external_identities::roles_at(tx, id).await?.into_iter())?;
                 if let Some(secret) = &secret {
                     identity_providers::set_secret(tx, id, secret.clone()).await?;
                 }
@@ -185,7 +192,7 @@ impl IdentityProviders<'_> {
             .write(async move |tx: &mut Tx| {
                 let before = existing(tx, id).await?;
                 expect_revision("identity provider", before.revision, revision)?;
-                require_roles(&ctx, ACTION, &before.rules)?;
+                require_roles(&ctx, ACTION, before.rules.roles())?;
                 identity_providers::delete(tx, id).await?;
                 audit::insert(tx, &event.removed(facts(&before))).await?;
                 Ok::<_, AppError>(())
@@ -200,104 +207,33 @@ impl IdentityProviders<'_> {
         ctx.require(Action::IdentityProviderTest)?;
         let asked = self.0.asked(id).await?.ok_or(AppError::not_found("identity provider"))?;
         self.0.core.providers.forget(&id);
-        let Connection::Oidc(oidc) = &asked.provider.connection;
-        Ok(match self.0.metadata(id, &asked, oidc).await {
-            Ok(_) => Trial { ok: true, detail: "it answers, and names its pages and keys".to_owned() },
-            Err(error) => Trial { ok: false, detail: chain(&error).to_string() },
+        let good = |detail: &str| Trial { ok: true, detail: detail.to_owned() };
+        Ok(match &asked.provider.connection {
+            Connection::Oidc(oidc) => match self.0.metadata(id, &asked, oidc).await {
+                Ok(_) => good("it answers, and names its pages and keys"),
+                Err(error) => Trial { ok: false, detail: chain(&error).to_string() },
+            },
+            Connection::Ldap(ldap) => match asked.directory(ldap).test().await {
+                Ok(()) => good("it answers, and lets the bind DN search"),
+                Err(error) => Trial { ok: false, detail: chain(&error).to_string() },
+            },
         })
     }
 }
 
-/// A provider with what it takes to ask it.
-#[derive(Debug)]
-pub(in crate::app) struct Asked {
-    pub(in crate::app) provider: IdentityProvider,
-    pub(in crate::app) secret: Option<Zeroizing<String>>,
-    pub(in crate::app) allowed: AllowedNets,
-    pub(in crate::app) callback: String,
+fn check_ca(ca: Option<&AuthorityPem>) -> Result<()> {
+    let client = ca.map(|ca| Client::new(Some(ca.as_str().as_bytes()), Limits::default())).transpose();
+    client.map(drop).map_err(|error| AppError::invalid("/ca", chain(&error)))
 }
 
-impl App {
-    /// A provider with what it takes to ask it. Without a place that browsers find, nothing can be asked but who it is.
-    pub(in crate::app) async fn asked(&self, id: IdentityProviderId) -> Result<Option<Asked>> {
-        let found = self
-            .core
-            .store
-            .read(async move |on: &mut Conn| Ok::<_, AppError>(identity_providers::find_whole(on, id).await?))
-            .await?;
-        let Some(Whole { provider, secret }) = found else { return Ok(None) };
-        let (settings, _) = self.current_settings().await?;
-        let origin = settings.panel_url.as_ref().map_or("", |url| url.as_str());
-        Ok(Some(Asked {
-            callback: format!("{origin}/api/v1/sign-in/providers/{id}/callback"),
-            secret: self.open_secret(id, secret)?,
-            allowed: settings.outgoing_allowed,
-            provider,
-        }))
-    }
-
-    /// What a provider says of itself, at most some minutes old.
-    pub(in crate::app) async fn metadata(
-        &self,
-        id: IdentityProviderId,
-        asked: &Asked,
-        oidc: &Oidc,
-    ) -> Result<Arc<Metadata>, OidcError> {
-        let asker = self.asker(asked, oidc);
-        let found = self
-            .core
-            .providers
-            .find_or(id, async { asker.discover().await.map(|found| Some(Arc::new(found))) })
-            .await?;
-        found.ok_or_else(|| OidcError::Answer("it says nothing of itself".to_owned()))
-    }
-
-    pub(in crate::app) fn asker<'a>(&'a self, asked: &'a Asked, oidc: &'a Oidc) -> Asker<'a> {
-        Asker {
-            http: &self.core.outgoing,
-            allowed: &asked.allowed,
-            provider: oidc,
-            secret: asked.secret.as_ref().map(|secret| secret.as_str()),
-            callback: &asked.callback,
-        }
-    }
-
-    fn seal_secret(
-        &self,
-        id: IdentityProviderId,
-        secret: Option<&Zeroizing<String>>,
-    ) -> Result<Option<Vec<u8>>> {
-        secret.map(|secret| self.seal(secret_place(&id.to_string()), secret.as_bytes())).transpose()
-    }
-
-    fn open_secret(
-        &self,
-        id: IdentityProviderId,
-        sealed: Option<Vec<u8>>,
-    ) -> Result<Option<Zeroizing<String>>> {
-        const OPENING: &str = "opening an identity provider's secret";
-        let Some(sealed) = sealed else { return Ok(None) };
-        let sealed = Sealed::parse(sealed).map_err(AppError::broken(OPENING))?;
-        let bytes = self
-            .core
-            .keyring
-            .open(secret_place(&id.to_string()), &sealed)
-            .map_err(AppError::broken(OPENING))?;
-        let text = std::str::from_utf8(&bytes).map_err(AppError::broken(OPENING))?;
-        Ok(Some(Zeroizing::new(text.to_owned())))
-    }
-}
-
-/// Where a provider's secret is sealed for.
-const fn secret_place(row: &str) -> Place<'_> {
-    Place { table: "identity_providers", column: "secret", row }
-}
-
-fn require_roles(ctx: &Ctx, action: Action, rules: &SignUpRules) -> Result<()> {
-    if rules.roles().all(|role| ctx.actor.manages(role)) {
+fn require_roles(ctx: &Ctx, action: Action, mut roles: impl Iterator<Item = Role>) -> Result<()> {
+    if roles.all(|role| ctx.actor.manages(role)) {
         return Ok(());
     }
-    Err(AppError::Forbidden { action, why: "this provider gives a role that you may not give; ask an owner" })
+    Err(AppError::Forbidden {
+        action,
+        why: "this provider gives a role that you may not give, or lets somebody in who has one; ask an owner",
+    })
 }
 
 fn new_provider(app: &App, request: &CreateIdentityProvider, now: Timestamp) -> IdentityProvider {
@@ -305,6 +241,7 @@ fn new_provider(app: &App, request: &CreateIdentityProvider, now: Timestamp) -> 
         id: IdentityProviderId::new(app.core.clock.new_id()),
         name: request.name.clone(),
         connection: request.connection.clone(),
+        ca: request.ca.clone(),
         has_secret: request.secret.is_some(),
         rules: request.rules.clone(),
         enabled: request.enabled,
@@ -318,17 +255,23 @@ fn changed(before: &IdentityProvider, request: &UpdateIdentityProvider) -> Resul
     let mut after = before.clone();
     let rules = &mut after.rules;
     if let Some(connection) = &request.connection {
-        let (Connection::Oidc(old), Connection::Oidc(new)) = (&before.connection, connection);
-        if old.issuer != new.issuer {
+        if before.connection.home() != connection.home() {
+            let pointer = match connection {
+                Connection::Oidc(_) => "/oidc/issuer",
+                Connection::Ldap(_) => "/ldap/url",
+            };
             return Err(AppError::invalid(
-                "/oidc/issuer",
-                "never changes, because accounts are linked to people of this issuer; make another provider",
+                pointer,
+                "never changes, because accounts are linked to people of it; make another provider",
             ));
         }
         after.connection = connection.clone();
     }
     if let Some(name) = &request.name {
         after.name = name.clone();
+    }
+    if let Some(ca) = &request.ca {
+        after.ca.clone_from(ca);
     }
     if let Some(allows) = request.allows_sign_up {
         rules.allows_sign_up = allows;
@@ -356,7 +299,7 @@ async fn existing(on: &mut Conn, id: IdentityProviderId) -> Result<IdentityProvi
 fn facts(provider: &IdentityProvider) -> Value {
     let rules = &provider.rules;
     json!({
-        "name": provider.name, "connection": provider.connection, "has_secret": provider.has_secret,
+        "name": provider.name, "connection": provider.connection, "ca": provider.ca, "has_secret": provider.has_secret,
         "allows_sign_up": rules.allows_sign_up, "default_role": rules.default_role,
         "group_roles": rules.group_roles, "device_limit": rules.device_limit, "enabled": provider.enabled,
     })

@@ -7,8 +7,11 @@
 //! Invariant: an attempt comes back once, to the provider it was begun with, in the browser it was begun in.
 
 mod account;
+mod directory;
+mod passage;
 
 pub(in crate::app) use account::identity_facts;
+pub use passage::{Arrived, Begun, Cookie, Cookies, Refusal, Returned};
 
 use std::time::Duration;
 
@@ -25,11 +28,13 @@ use crate::app::error::{AppError, Result};
 use crate::app::identity_providers::Asked;
 use crate::app::login_limit::Account as LimitedAccount;
 use crate::app::sessions::{SignIn as SignedIn, is_able, too_many};
+use crate::app::sign_in::passage::Stop;
 use crate::directory::oidc::{Attempt, OidcError};
 use crate::domain::access::{Action, Actor, Means};
 use crate::domain::audit::Outcome;
+use crate::domain::external_identity::Person;
 use crate::domain::id::{IdentityProviderId, LinkId, SessionId, UserId};
-use crate::domain::identity_provider::{Connection, IdentityProvider, Person};
+use crate::domain::identity_provider::{Connection, IdentityProvider};
 use crate::domain::time::Timestamp;
 use crate::secrets::random;
 use crate::secrets::seal::{Place, Sealed};
@@ -43,105 +48,6 @@ use crate::telemetry::chain::chain;
 /// The use cases of signing in by an identity provider.
 #[derive(Debug, Clone, Copy)]
 pub struct SignIn<'a>(pub(in crate::app) &'a App);
-
-/// An attempt that was begun.
-#[derive(Debug, Clone)]
-pub struct Begun {
-    /// Where the browser goes.
-    pub url: String,
-    /// What the browser keeps.
-    pub cookie: Cookie,
-}
-
-/// The cookie of the way there and back. It lives for minutes.
-#[derive(Debug, Clone)]
-pub struct Cookie {
-    /// What it holds.
-    pub value: Zeroizing<String>,
-    /// Whether pages are served over TLS, so that the cookie must be too.
-    pub is_secure: bool,
-    /// How long it is good.
-    pub good_for: Duration,
-}
-
-/// The cookies of a request that can be ours. Which one counts depends on how pages are served.
-#[derive(Debug, Clone, Default)]
-pub struct Cookies {
-    /// The one that browsers keep for TLS and this host alone.
-    pub secure: Option<String>,
-    /// The one of plain HTTP on one's own machine.
-    pub plain: Option<String>,
-}
-
-/// What the provider sent the browser back with.
-#[derive(Debug, Clone, Default)]
-pub struct Returned {
-    /// The state, as it was sent.
-    pub state: Option<String>,
-    /// The code, where somebody signed in there.
-    pub code: Option<String>,
-    /// Who the provider says it is.
-    pub iss: Option<String>,
-    /// Why nobody signed in there.
-    pub error: Option<String>,
-}
-
-/// How coming back ended.
-#[derive(Debug, Clone)]
-pub enum Arrived {
-    /// Somebody may trade the cookie for a session.
-    SignedIn(Cookie),
-    /// An account of one's own is linked from now on.
-    Linked,
-    /// Nothing came of it.
-    Refused(Refusal),
-}
-
-macro_rules! refusals {
-    ($($(#[$doc:meta])* $name:ident = $word:literal;)*) => {
-        /// Why nothing came of an attempt. The word stands in the address that the browser is sent to.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub enum Refusal {
-            $($(#[$doc])* $name,)*
-        }
-
-        impl Refusal {
-            /// The word for programs.
-            pub const fn as_str(self) -> &'static str {
-                match self {
-                    $(Self::$name => $word,)*
-                }
-            }
-        }
-    };
-}
-
-refusals! {
-    /// Nothing was begun in this browser with this provider, or it was finished or is too old.
-    Attempt = "attempt_invalid";
-    /// Too many tries from one address.
-    TooMany = "too_many_attempts";
-    /// The provider is not there, or not enabled.
-    Provider = "provider_unknown";
-    /// The provider said no, or the person did.
-    Denied = "denied";
-    /// The provider was not reached.
-    Unreachable = "provider_unreachable";
-    /// The provider's answer proves nothing.
-    Proof = "proof_invalid";
-    /// There is no account, and none may be made.
-    NoAccount = "account_unknown";
-    /// There is an account of this name: its owner has to sign in and link it.
-    AccountExists = "account_exists";
-    /// The account is disabled, expired or deleted, or the session that began a link has ended.
-    Disabled = "account_disabled";
-    /// The provider tells no name that could be a login here.
-    NoLogin = "login_unusable";
-    /// The provider vouches for no mail address of the person, and a link needs one.
-    EmailUnverified = "email_unverified";
-    /// The person is linked to another account, or the account to another person.
-    Taken = "identity_taken";
-}
 
 /// What the cookie holds while the browser is at the provider.
 #[derive(Serialize, Deserialize)]
@@ -171,8 +77,14 @@ const CODE: &str = "sign_in";
 const CALLBACK: &str = "sign_in_callback";
 
 impl SignIn<'_> {
-    /// The providers that people may sign in by.
+    /// The providers that people are sent to.
     pub async fn providers(&self) -> Result<Vec<IdentityProvider>> {
+        let mut found = self.enabled().await?;
+        found.retain(|it| matches!(it.connection, Connection::Oidc(_)));
+        Ok(found)
+    }
+
+    async fn enabled(&self) -> Result<Vec<IdentityProvider>> {
         self.0
             .core
             .store
@@ -283,7 +195,9 @@ impl SignIn<'_> {
             until: app.now() + AWAY_FOR,
             link,
         };
-        let Connection::Oidc(oidc) = &asked.provider.connection;
+        let Connection::Oidc(oidc) = &asked.provider.connection else {
+            return Err(AppError::not_found("identity provider"));
+        };
         let metadata = app.metadata(id, &asked, oidc).await.map_err(|error| unreachable(id, &error))?;
         let url = app.asker(&asked, oidc).page(&metadata, sent.attempt());
         let url = url.map_err(|error| unreachable(id, &error))?;
@@ -360,7 +274,7 @@ impl SignIn<'_> {
         returned: &Returned,
     ) -> Result<Person, Stop> {
         let app = self.0;
-        let Connection::Oidc(oidc) = &asked.provider.connection;
+        let Connection::Oidc(oidc) = &asked.provider.connection else { return Err(Refusal::Provider.into()) };
         let refuse = |error: OidcError| {
             let why = match &error {
                 OidcError::Call(_) | OidcError::Answer(_) => Refusal::Unreachable,
@@ -394,33 +308,9 @@ impl SignIn<'_> {
     }
 }
 
-impl Cookies {
-    fn of(&self, is_secure: bool) -> Option<&str> {
-        if is_secure { self.secure.as_deref() } else { self.plain.as_deref() }
-    }
-}
-
 impl Sent {
     fn attempt(&self) -> Attempt<'_> {
         Attempt { state: &self.state, nonce: &self.nonce, verifier: &self.verifier }
-    }
-}
-
-/// Why coming back ends early: refused, or failed on our side.
-enum Stop {
-    Refused(Refusal),
-    Failed(AppError),
-}
-
-impl From<Refusal> for Stop {
-    fn from(why: Refusal) -> Self {
-        Self::Refused(why)
-    }
-}
-
-impl From<AppError> for Stop {
-    fn from(error: AppError) -> Self {
-        Self::Failed(error)
     }
 }
 

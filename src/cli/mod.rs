@@ -13,6 +13,7 @@ mod device_config;
 mod doctor;
 mod failure;
 mod healthcheck;
+mod identity_provider;
 mod invite;
 mod link;
 mod mail;
@@ -144,6 +145,9 @@ enum ApiVerb {
     /// Webhooks: programs elsewhere that are told of what happens here.
     #[command(subcommand)]
     Webhook(webhook::WebhookVerb),
+    /// Identity providers: where people are known already.
+    #[command(subcommand)]
+    IdentityProvider(identity_provider::IdentityProviderVerb),
     /// The audit: who did what.
     #[command(subcommand)]
     Audit(audit::AuditVerb),
@@ -252,6 +256,7 @@ impl ApiVerb {
             Self::Session(verb) => verb.run(on).await,
             Self::ApiToken(verb) => verb.run(on).await,
             Self::Webhook(verb) => verb.run(on).await,
+            Self::IdentityProvider(verb) => verb.run(on).await,
             Self::Audit(verb) => verb.run(on).await,
             Self::Settings(verb) => verb.run(on).await,
         }

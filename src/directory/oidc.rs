@@ -24,7 +24,8 @@ use openidconnect::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::domain::identity_provider::{Oidc, Person, SUBJECT_MAX_BYTES, groups_of};
+use crate::domain::external_identity::{Person, SUBJECT_MAX_BYTES, groups_of};
+use crate::domain::identity_provider::Oidc;
 use crate::domain::outgoing::{AllowedNets, Target};
 use crate::domain::time::Timestamp;
 use crate::tls::outgoing::{Client, OutgoingError};

@@ -120,6 +120,8 @@ texts! {
     ClaimName, may be empty false, max 200;
     /// A group at an identity provider, 1 to 256 characters.
     GroupName, may be empty false, max 256;
+    /// A name in a directory, such as `ou=people,dc=example,dc=org`, 1 to 500 characters.
+    DirectoryName, may be empty false, max 500;
     /// Where a node stands, in the operator's words, up to 64 characters.
     Location, may be empty true, max 64;
     /// An operator's remark, up to 500 characters.

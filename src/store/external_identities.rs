@@ -1,10 +1,11 @@
 //! Accounts' links to people at identity providers.
 
+use crate::domain::access::Role;
+use crate::domain::external_identity::ExternalIdentity;
 use crate::domain::id::{ExternalIdentityId, IdentityProviderId, UserId};
-use crate::domain::identity_provider::ExternalIdentity;
 use crate::domain::time::Timestamp;
 use crate::store::backend::{Conn, Tx};
-use crate::store::error::StoreError;
+use crate::store::error::{ErrorKind, StoreError};
 use crate::store::value::{FromRow, Row, params};
 
 const INSERT: &str = "INSERT INTO external_identities (id, provider_id, subject, user_id, is_managed, last_used_at, \
@@ -47,6 +48,17 @@ pub async fn find_subject(
 /// The store's.
 pub async fn of_user(conn: &mut Conn, user: UserId) -> Result<Vec<ExternalIdentity>, StoreError> {
     conn.query("SELECT * FROM external_identities WHERE user_id = ?1 ORDER BY id", params![user]).await
+}
+
+/// The roles of the accounts that are linked to people at a provider.
+///
+/// # Errors
+/// The store's.
+pub async fn roles_at(conn: &mut Conn, provider: IdentityProviderId) -> Result<Vec<Role>, StoreError> {
+    const SQL: &str = "SELECT DISTINCT users.role FROM users JOIN external_identities \
+        ON external_identities.user_id = users.id WHERE external_identities.provider_id = ?1";
+    let words: Vec<String> = conn.query(SQL, params![provider]).await?;
+    words.iter().map(|word| Role::parse(word).ok_or(StoreError::new(ErrorKind::Unreadable))).collect()
 }
 
 /// Notes when a link was used to sign in.

@@ -8,6 +8,7 @@ use ipnet::IpNet;
 
 use crate::domain::access::Role;
 use crate::domain::api_token::{AllowList, Scopes};
+use crate::domain::authority::AuthorityPem;
 use crate::domain::contact::Email;
 use crate::domain::id::{
     ApiTokenId, AuditEventId, ChallengeId, DeliveryId, DeviceId, ExternalIdentityId, IdentityProviderId,
@@ -62,6 +63,7 @@ texts! {
     SessionId = "a session id",
     ApiTokenId = "an API token id",
     ApiTokenName = "an API token's name",
+    AuthorityPem = "certificates",
     IdentityProviderId = "an identity provider's id",
     ExternalIdentityId = "an external identity's id",
     ProviderName = "an identity provider's name",

@@ -38,8 +38,8 @@ pub struct Whole {
 }
 
 const INSERT: &str = "INSERT INTO identity_providers (id, name, connection, secret, allows_sign_up, default_role, \
-    group_roles, device_limit, enabled, search, revision, created_at, updated_at) \
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 1, ?11, ?11) RETURNING *";
+    group_roles, device_limit, enabled, search, ca, revision, created_at, updated_at) \
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, 1, ?12, ?12) RETURNING *";
 
 /// Makes a provider with its sealed secret.
 ///
@@ -65,6 +65,7 @@ pub async fn insert(
             rules.device_limit,
             new.enabled,
             fold(new.name.as_str()),
+            new.ca.as_ref(),
             now,
         ],
     )
@@ -115,7 +116,7 @@ pub async fn list(
 }
 
 const UPDATE: &str = "UPDATE identity_providers SET name = ?3, connection = ?4, allows_sign_up = ?5, \
-    default_role = ?6, group_roles = ?7, device_limit = ?8, enabled = ?9, search = ?10, updated_at = ?11, \
+    default_role = ?6, group_roles = ?7, device_limit = ?8, enabled = ?9, search = ?10, ca = ?11, updated_at = ?12, \
     revision = revision + 1 WHERE id = ?1 AND revision = ?2 RETURNING *";
 
 /// Writes a provider's fields, without its secret, if the row still has the expected revision.
@@ -140,6 +141,7 @@ pub async fn update(
         rules.device_limit,
         it.enabled,
         fold(it.name.as_str()),
+        it.ca.as_ref(),
         now,
     ];
     match tx.find(UPDATE, params).await? {
@@ -181,6 +183,7 @@ impl FromRow for Whole {
             id: row.take("id")?,
             name: row.take("name")?,
             connection: row.take::<Json<_>>("connection")?.0,
+            ca: row.take("ca")?,
             has_secret: secret.is_some(),
             rules: SignUpRules {
                 allows_sign_up: row.take("allows_sign_up")?,

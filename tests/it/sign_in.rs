@@ -2,6 +2,7 @@
 
 pub(crate) mod browser;
 pub(crate) mod issuer;
+mod real;
 
 use std::time::Duration;
 
@@ -108,8 +109,8 @@ async fn an_answer_that_proves_nothing_lets_nobody_in() {
         Lie::EmptySubject,
     ];
 
-    for lie in lies {
-        let mut browser = world.browser();
+    for (n, lie) in lies.into_iter().enumerate() {
+        let mut browser = world.browser_at(n);
         let page = browser.begin(&world.provider).await;
         let query = world.issuer.sign_in(&page, ada(), lie);
         let place = browser.come_back(&world.provider, &query).await;
@@ -258,4 +259,19 @@ async fn an_account_disabled_between_the_way_back_and_the_trade_gets_no_session(
     world.house.host().act(&format!("/users/{id}/enable")).await.expect(StatusCode::OK);
 
     assert_eq!(browser.finish().await.problem(401), "unauthenticated");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_keeps_coming_back_with_nothing_has_to_wait() {
+    let world = World::over(TestDatabase::sqlite()).await;
+    let mut places = Vec::new();
+
+    for _ in 0..61 {
+        places.push(world.browser().come_back(&world.provider, "state=guess&code=guess").await);
+    }
+
+    assert_eq!(places[0], "/sign-in#error=attempt_invalid");
+    assert_eq!(places[60], "/sign-in#error=too_many_attempts");
+    let begun = world.house.nobody().act(&format!("/sign-in/providers/{}/begin", world.provider)).await;
+    assert_eq!(begun.problem(429), "too_many_attempts");
 }

@@ -16,19 +16,24 @@ use crate::api::number::{DeviceLimit, Shown};
 use crate::api::page::{Column, Values, list_query};
 use crate::api::path::Id;
 use crate::api::precondition::IfMatch;
+use crate::api::problem::Problem;
 use crate::api::query::Query;
 use crate::api::reply::{self, Answer, Revised, page_of};
 use crate::api::schema::{given, patch};
 use crate::app::ctx::Ctx;
+use crate::app::error::AppError;
 use crate::app::identity_providers::{self, IdentityProviderSort, Trial};
 use crate::app::{App, Patch, Revision};
 use crate::domain::access::Role;
+use crate::domain::authority::AuthorityPem;
 use crate::domain::id::IdentityProviderId;
-use crate::domain::identity_provider::{
-    Connection, GroupRole, GroupRoles, IdentityProvider, Issuer, Oidc, OidcScopes, SignUpRules,
-};
-use crate::domain::name::{ClaimName, ClientId, GroupName, ProviderName};
+use crate::domain::identity_provider::{Connection, GroupRole, GroupRoles, IdentityProvider, SignUpRules};
+use crate::domain::name::{GroupName, ProviderName};
 use crate::domain::time::Timestamp;
+
+mod connection;
+
+use connection::{LdapView, OidcView};
 
 /// The routes of identity providers.
 pub(super) fn routes() -> OpenApiRouter<Api> {
@@ -36,44 +41,6 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(list, create))
         .routes(routes!(get, update, delete))
         .routes(routes!(test))
-}
-
-/// How a provider of OpenID Connect is asked.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct OidcView {
-    /// The URL by which the provider names itself, to the letter. It never changes.
-    issuer: Issuer,
-    /// Who this service is to the provider.
-    client_id: ClientId,
-    /// What is asked for beside `openid`; `profile email` where it is left out.
-    #[serde(default)]
-    scopes: OidcScopes,
-    /// The claim that lists a person's groups; without one no group counts.
-    #[serde(default)]
-    group_claim: Option<ClaimName>,
-}
-
-impl From<OidcView> for Connection {
-    fn from(view: OidcView) -> Self {
-        Self::Oidc(Oidc {
-            issuer: view.issuer,
-            client_id: view.client_id,
-            scopes: view.scopes,
-            group_claim: view.group_claim,
-        })
-    }
-}
-
-impl From<Connection> for OidcView {
-    fn from(Connection::Oidc(oidc): Connection) -> Self {
-        Self {
-            issuer: oidc.issuer,
-            client_id: oidc.client_id,
-            scopes: oidc.scopes,
-            group_claim: oidc.group_claim,
-        }
-    }
 }
 
 /// What members of one group may do.
@@ -98,8 +65,12 @@ pub struct IdentityProviderView {
     id: IdentityProviderId,
     /// What people read on its button.
     name: ProviderName,
-    /// How it is asked.
-    oidc: OidcView,
+    /// How it is asked, where that is OpenID Connect.
+    oidc: Option<OidcView>,
+    /// How it is asked, where that is LDAP.
+    ldap: Option<LdapView>,
+    /// Certificates of a private authority, as PEM.
+    ca: Option<AuthorityPem>,
     /// Whether a secret is kept, by which this service proves itself to the provider.
     has_secret: bool,
     /// Whether people may sign in by it.
@@ -132,11 +103,17 @@ impl From<IdentityProvider> for IdentityProviderView {
     fn from(provider: IdentityProvider) -> Self {
         let rules = provider.rules;
         let groups: Vec<GroupRole> = rules.group_roles.into();
+        let (oidc, ldap) = match provider.connection {
+            Connection::Oidc(oidc) => (Some(oidc.into()), None),
+            Connection::Ldap(ldap) => (None, Some(ldap.into())),
+        };
         Self {
             callback_path: format!("/api/v1/sign-in/providers/{}/callback", provider.id),
             id: provider.id,
             name: provider.name,
-            oidc: provider.connection.into(),
+            oidc,
+            ldap,
+            ca: provider.ca,
             has_secret: provider.has_secret,
             enabled: provider.enabled,
             allow_sign_up: rules.allows_sign_up,
@@ -181,9 +158,13 @@ list_query! {
 pub struct CreateIdentityProvider {
     /// What people read on its button.
     name: ProviderName,
-    /// How it is asked.
-    oidc: OidcView,
-    /// The client secret that the provider gave; none for a public client.
+    /// How it is asked, where that is OpenID Connect. Either this or `ldap`.
+    oidc: Option<OidcView>,
+    /// How it is asked, where that is LDAP. Either this or `oidc`.
+    ldap: Option<LdapView>,
+    /// Certificates of a private authority that has signed the provider's, as PEM.
+    ca: Option<AuthorityPem>,
+    /// The client secret that the provider gave, or the password of the bind DN; none for a public client.
     secret: Option<Shown>,
     /// Whether people may sign in by it; they may where it is left out.
     enabled: Option<bool>,
@@ -199,11 +180,16 @@ pub struct CreateIdentityProvider {
     device_limit: Option<DeviceLimit>,
 }
 
-impl From<CreateIdentityProvider> for identity_providers::CreateIdentityProvider {
-    fn from(request: CreateIdentityProvider) -> Self {
-        Self {
+impl TryFrom<CreateIdentityProvider> for identity_providers::CreateIdentityProvider {
+    type Error = Problem;
+
+    fn try_from(request: CreateIdentityProvider) -> Result<Self, Problem> {
+        let connection = one_of(request.oidc, request.ldap)?;
+        Ok(Self {
             name: request.name,
-            connection: request.oidc.into(),
+            connection: connection
+                .ok_or_else(|| AppError::invalid("/oidc", "is missing, and so is ldap: give one"))?,
+            ca: request.ca,
             secret: request.secret.as_ref().map(kept),
             rules: SignUpRules {
                 allows_sign_up: request.allow_sign_up.unwrap_or(false),
@@ -212,7 +198,7 @@ impl From<CreateIdentityProvider> for identity_providers::CreateIdentityProvider
                 device_limit: request.device_limit.map(DeviceLimit::get),
             },
             enabled: request.enabled.unwrap_or(true),
-        }
+        })
     }
 }
 
@@ -228,7 +214,15 @@ pub struct UpdateIdentityProvider {
     #[serde(default, deserialize_with = "given")]
     #[schema(nullable = false)]
     oidc: Option<OidcView>,
-    /// The client secret; null for a public client.
+    /// How it is asked, as a whole. The URL stays.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(nullable = false)]
+    ldap: Option<LdapView>,
+    /// Certificates of a private authority, as PEM; null for public ones alone.
+    #[serde(default, deserialize_with = "patch")]
+    #[schema(value_type = Option<AuthorityPem>)]
+    ca: Patch<AuthorityPem>,
+    /// The client secret or the bind DN's password; null for none.
     #[serde(default, deserialize_with = "patch")]
     #[schema(value_type = Option<Shown>)]
     secret: Patch<Shown>,
@@ -255,18 +249,30 @@ pub struct UpdateIdentityProvider {
     device_limit: Patch<DeviceLimit>,
 }
 
-impl From<UpdateIdentityProvider> for identity_providers::UpdateIdentityProvider {
-    fn from(request: UpdateIdentityProvider) -> Self {
-        Self {
+impl TryFrom<UpdateIdentityProvider> for identity_providers::UpdateIdentityProvider {
+    type Error = Problem;
+
+    fn try_from(request: UpdateIdentityProvider) -> Result<Self, Problem> {
+        Ok(Self {
             name: request.name,
-            connection: request.oidc.map(Into::into),
+            connection: one_of(request.oidc, request.ldap)?,
+            ca: request.ca,
             secret: request.secret.map(|secret| secret.as_ref().map(kept)),
             allows_sign_up: request.allow_sign_up,
             default_role: request.default_role,
             group_roles: request.group_roles,
             device_limit: request.device_limit.map(|limit| limit.map(DeviceLimit::get)),
             enabled: request.enabled,
-        }
+        })
+    }
+}
+
+fn one_of(oidc: Option<OidcView>, ldap: Option<LdapView>) -> Result<Option<Connection>, Problem> {
+    match (oidc, ldap) {
+        (Some(oidc), None) => Ok(Some(Connection::Oidc(oidc.into()))),
+        (None, Some(ldap)) => Ok(Some(Connection::Ldap(ldap.into()))),
+        (None, None) => Ok(None),
+        (Some(_), Some(_)) => Err(AppError::invalid("/ldap", "is given, and so is oidc: give one").into()),
     }
 }
 
@@ -310,7 +316,9 @@ async fn list(
     responses((status = 201, description = "The identity provider was made.", body = IdentityProviderView)))]
 async fn create(State(app): State<App>, ctx: Ctx, body: Once<CreateIdentityProvider>) -> Answer {
     let (ctx, request) = body.within(ctx);
-    reply::created::<IdentityProviderView, _>(app.identity_providers().create(&ctx, request.into()).await?)
+    reply::created::<IdentityProviderView, _>(
+        app.identity_providers().create(&ctx, request.try_into()?).await?,
+    )
 }
 
 /// Read an identity provider; its secret is never shown.
@@ -332,7 +340,7 @@ async fn update(
     IfMatch(revision): IfMatch,
     Body(request): Body<UpdateIdentityProvider>,
 ) -> Answer {
-    let updated = app.identity_providers().update(&ctx, id, revision, request.into()).await?;
+    let updated = app.identity_providers().update(&ctx, id, revision, request.try_into()?).await?;
     reply::item(IdentityProviderView::from(updated))
 }
 

@@ -15,8 +15,8 @@ use crate::api::reply::{self, Answer};
 use crate::api::v1::sign_in::{BegunView, begun};
 use crate::app::App;
 use crate::app::ctx::Ctx;
+use crate::domain::external_identity::ExternalIdentity;
 use crate::domain::id::{ExternalIdentityId, IdentityProviderId};
-use crate::domain::identity_provider::ExternalIdentity;
 use crate::domain::time::Timestamp;
 
 /// The routes of one's own links.

@@ -8,12 +8,14 @@ use crate::app::App;
 use crate::app::ctx::Ctx;
 use crate::app::error::{AppError, Result};
 use crate::app::sessions::is_able;
-use crate::app::sign_in::{CODE, Refusal, SignIn, Stop, TRADE_FOR, note_sign_up};
+use crate::app::sign_in::passage::Stop;
+use crate::app::sign_in::{CODE, Refusal, SignIn, TRADE_FOR, note_sign_up};
 use crate::app::users::facts;
 use crate::domain::access::{Action, Role};
 use crate::domain::audit::AuditEvent;
+use crate::domain::external_identity::{ExternalIdentity, Person};
 use crate::domain::id::{ExternalIdentityId, LinkId, SessionId, UserId};
-use crate::domain::identity_provider::{Connection, ExternalIdentity, IdentityProvider, Person};
+use crate::domain::identity_provider::IdentityProvider;
 use crate::domain::name::DisplayName;
 use crate::domain::time::Timestamp;
 use crate::domain::user::{NewUser, User};
@@ -22,7 +24,7 @@ use crate::store::links::{self, Link};
 use crate::store::{audit, external_identities, identity_providers, peers, sessions, users};
 
 /// How a transaction about an account ended.
-type Judged<T> = Result<Result<T, Refusal>>;
+pub(super) type Judged<T> = Result<Result<T, Refusal>>;
 
 impl SignIn<'_> {
     /// Finds or makes the account, and keeps a code that is traded for its session.
@@ -35,14 +37,7 @@ impl SignIn<'_> {
     ) -> Result<(), Stop> {
         let app = self.0;
         let now = app.now();
-        let entry = Entry {
-            app: app.clone(),
-            provider: provider.clone(),
-            person,
-            now,
-            user_event: app.event(ctx, Action::UserCreate.as_str(), ("user", String::new())),
-            role_event: app.event(ctx, Action::UserUpdate.as_str(), ("user", String::new())),
-        };
+        let entry = Entry::new(app, ctx, provider, person);
         let code_link = Link {
             id: LinkId::new(app.core.clock.new_id()),
             kind: CODE.to_owned(),
@@ -69,6 +64,24 @@ impl SignIn<'_> {
             app.user_changed();
         }
         Ok(())
+    }
+
+    /// Finds or makes the account of somebody whose password a directory has proven.
+    pub(super) async fn enter_at_once(
+        &self,
+        ctx: &Ctx,
+        provider: &IdentityProvider,
+        person: Person,
+    ) -> Judged<User> {
+        let app = self.0;
+        let entry = Entry::new(app, ctx, provider, person);
+        let entered = app.core.store.write(async move |tx: &mut Tx| entry.account(tx).await).await?;
+        Ok(entered.map(|(user, is_changed)| {
+            if is_changed {
+                app.user_changed();
+            }
+            user
+        }))
     }
 
     /// Links the account of a session to somebody. The session must still be there: it is the proof of the account.
@@ -130,6 +143,17 @@ struct Entry {
 }
 
 impl Entry {
+    fn new(app: &App, ctx: &Ctx, provider: &IdentityProvider, person: Person) -> Self {
+        Self {
+            app: app.clone(),
+            provider: provider.clone(),
+            person,
+            now: app.now(),
+            user_event: app.event(ctx, Action::UserCreate.as_str(), ("user", String::new())),
+            role_event: app.event(ctx, Action::UserUpdate.as_str(), ("user", String::new())),
+        }
+    }
+
     /// The account, and whether it changed or is new.
     async fn account(&self, tx: &mut Tx) -> Judged<(User, bool)> {
         let found = external_identities::find_subject(tx, self.provider.id, &self.person.subject).await?;
@@ -185,9 +209,8 @@ impl Entry {
 
     /// Gives a managed account the role of its groups as of now. The last owner who can always sign in stays one.
     async fn follow_groups(&self, tx: &mut Tx, user: User) -> Result<(User, bool)> {
-        let Connection::Oidc(oidc) = &self.provider.connection;
         let role = self.provider.rules.role_of(&self.person.groups);
-        if oidc.group_claim.is_none() || role == user.role {
+        if !self.provider.connection.tells_groups() || role == user.role {
             return Ok((user, false));
         }
         let mut after = user.clone();

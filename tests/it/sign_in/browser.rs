@@ -37,6 +37,11 @@ impl World {
         Browser::new(self.house.nobody())
     }
 
+    /// A browser at an address of its own.
+    pub(crate) fn browser_at(&self, host: usize) -> Browser {
+        Browser::new(self.house.nobody().from(Some(&format!("192.0.2.{}", 100 + host))))
+    }
+
     /// Changes the provider.
     pub(crate) async fn change(&self, change: Value) {
         change_provider(&self.house, &self.provider, change).await;
