@@ -199,7 +199,11 @@ impl Client {
     pub(crate) async fn raw(&self, request: Request<Body>) -> Answer {
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         let (parts, bytes) = self.bytes(request).await;
-        let body = if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).unwrap() };
+        let body = match parts.headers.get("content-type").map(|it| it.to_str().unwrap()) {
+            Some("application/json" | "application/problem+json") => serde_json::from_slice(&bytes).unwrap(),
+            _ if bytes.is_empty() => Value::Null,
+            _ => Value::String(String::from_utf8_lossy(&bytes).into_owned()),
+        };
         let answer = Answer { status: parts.status, headers: parts.headers, body };
         let replayed = answer.headers.contains_key("idempotency-replayed");
         if answer.status.is_success() && !method.is_safe() && !replayed && !leaves_no_event(&path) {
@@ -236,9 +240,24 @@ impl Client {
     }
 }
 
-/// Requests that change nothing but how long somebody stays signed in.
+/// Requests that change nothing but how long somebody stays signed in, that only ask for a question which another one
+/// answers, or that try something out. A forgotten password is news when its link is used.
 fn leaves_no_event(path: &str) -> bool {
-    path == "/api/v1/sessions/refresh"
+    ["/begin", "/sessions/refresh", "/me/identities", "/password-resets"]
+        .iter()
+        .any(|end| path.ends_with(end))
+        || (path.starts_with("/api/v1/identity-providers/") && path.ends_with("/test"))
+}
+
+/// The document's own example of an operation's body, and of two ways to say something only one.
+pub(crate) fn example(document: &Value, operation: &Value) -> Option<Value> {
+    let schema = &operation.get("requestBody")?["content"]["application/json"]["schema"];
+    let target = schema["$ref"].as_str().unwrap().strip_prefix('#').unwrap();
+    let mut body = document.pointer(target).unwrap()["examples"][0].clone();
+    if body.get("oidc").is_some() {
+        body.as_object_mut().unwrap().remove("ldap");
+    }
+    Some(body)
 }
 
 impl Answer {
