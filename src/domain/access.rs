@@ -377,6 +377,14 @@ pub const NEEDS_FRESH_PROOF: &[Action] = &[
     Action::MePasskeyCreate,
     Action::MePasskeyDelete,
     Action::ApiTokenCreate,
+    Action::UserResetLinkCreate,
+    Action::IdentityProviderCreate,
+    Action::IdentityProviderUpdate,
+    Action::IdentityProviderDelete,
+    Action::MeIdentityCreate,
+    Action::MeIdentityDelete,
+    Action::WebhookCreate,
+    Action::WebhookUpdate,
     Action::SettingsUpdate,
 ];
 

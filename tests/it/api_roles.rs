@@ -210,7 +210,10 @@ impl Operation {
                 .retain(|name, _| !["expires_at", "duration_s", "data_limit_bytes"].contains(&name.as_str()));
         }
         if !role.manages(Role::Owner) {
-            fields.get_mut("role").into_iter().for_each(|given| *given = json!("member"));
+            for name in ["role", "default_role"] {
+                fields.get_mut(name).into_iter().for_each(|given| *given = json!("member"));
+            }
+            fields.get_mut("group_roles").into_iter().for_each(|given| *given = json!([]));
         }
     }
 }
