@@ -62,7 +62,8 @@ const INTRODUCTION: &str = "\
 The API of a CasperVPN appliance.\n\n\
 **Signing in.** `POST /api/v1/sessions` gives an access token for `Authorization: Bearer …`, good for ten minutes, and a \
 refresh token for the next pair. Programs hold an API token instead, `cvpn_…`, which stands in the same header and does \
-what both its scopes and its user's role allow. On the local socket root and the server's own account need no token.\n\n\
+what both its scopes and its user's role allow. Browsers trade a session for a cookie (`POST /api/v1/sessions/cookie`) \
+and send `X-CSRF-Token` with each change. On the local socket root and the server's own account need no token.\n\n\
 **Changes.** Every thing that can be changed has a revision, which is its `ETag`. PATCH and DELETE need it in `If-Match`: 428 without, 412 \
 when somebody else was faster. Creates take an `Idempotency-Key`, so that they can be repeated without harm.\n\n\
 **Lists.** `limit`, `sort` and `q` choose; `next` of a page is `after` of the next one, and null on the last.\n\n\
@@ -99,7 +100,12 @@ const PROBLEMS: &[(u16, &str, &str, &str)] = &[
         "unauthenticated",
         "Nobody is signed in, or what was shown is not good or no longer so.",
     ),
-    (403, "Forbidden", "forbidden", "The caller's role does not allow it."),
+    (
+        403,
+        "Forbidden",
+        "forbidden",
+        "The caller's role does not allow it, or not from this address, or not by a cookie alone.",
+    ),
     (404, "NotFound", "not_found", "There is no such thing, or it is not the caller's to see."),
     (408, "BodyTimeout", "body_timeout", "The request's body did not arrive in time."),
     (
@@ -134,9 +140,18 @@ const PROBLEMS: &[(u16, &str, &str, &str)] = &[
 ];
 
 /// Operations without an id in their path that look for something by another name.
-const AMONG_OTHERS: &[&str] = &["link_redeem", "me_get", "session_list", "api_token_list"];
+const AMONG_OTHERS: &[&str] = &[
+    "link_redeem",
+    "me_get",
+    "me_delete",
+    "me_usage",
+    "me_export",
+    "session_list",
+    "api_token_list",
+    "ratelimit_unban",
+];
 /// Operations where tries are counted: each takes a secret that could be guessed.
-const LIMITED: &[&str] = &["session_create", "me_set_password"];
+const LIMITED: &[&str] = &["session_create", "me_set_password", "me_delete"];
 /// Public operations that take a proof, and so can find it wanting.
 const PROVEN: &[&str] = &["session_create", "session_refresh", "setup_run"];
 /// Public operations that look for something, or change the state of things.
@@ -189,7 +204,9 @@ fn statuses(method: &str, name: &str, is_public: bool, operation: &Value) -> Vec
     when(takes(operation, "header", "If-Match"), &[400, 412, 428]);
     // What a replayed create had made may have been deleted since.
     when(takes(operation, "header", idempotency::HEADER), &[404]);
-    when(!is_public, &[401, 403]);
+    // Anybody's address may be kept out, and who shows a cookie may show something else beside it.
+    when(true, &[403]);
+    when(!is_public, &[400, 401]);
     when(PROVEN.contains(&name), &[401]);
     when(method != "get" && (!is_public || CONFLICTING.contains(&name)), &[409]);
     when(LIMITED.contains(&name), &[429]);
@@ -285,7 +302,8 @@ fn complete(schemas: &mut Map<String, Value>) {
     }
     let known = schemas.clone();
     for schema in schemas.values_mut() {
-        if schema["type"] == "object" && schema.get("examples").is_none() && schema.get("example").is_none() {
+        let is_whole = schema["type"] == "object" || schema.get("allOf").is_some();
+        if is_whole && schema.get("examples").is_none() && schema.get("example").is_none() {
             schema["examples"] = json!([example(schema, &known)]);
         }
     }
@@ -320,6 +338,10 @@ fn example(schema: &Value, known: &Map<String, Value>) -> Value {
         schema["$ref"].as_str().and_then(|path| path.rsplit('/').next()).and_then(|name| known.get(name))
     {
         return example(target, known);
+    }
+    if let Some(parts) = schema["allOf"].as_array() {
+        let examples = parts.iter().map(|part| example(part, known));
+        return examples.filter_map(|part| part.as_object().cloned()).flatten().collect();
     }
     let parts = schema.get("oneOf").or_else(|| schema.get("anyOf")).and_then(Value::as_array);
     if let Some(part) = parts.and_then(|parts| parts.iter().find(|part| part["type"] != "null")) {

@@ -11,7 +11,7 @@ use utoipa::openapi::{ObjectBuilder, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::api::number::{
-    ByteLimit, Day, DeviceLimit, NewPassword, NodeCapacity, Once, Shown, UseSeconds, Word,
+    ByteLimit, Day, DeviceLimit, ImportedHash, NewPassword, NodeCapacity, Once, Shown, UseSeconds, Word,
 };
 use crate::domain::access::Role;
 use crate::domain::api_token::Scope;
@@ -138,6 +138,8 @@ texts! {
     Word as "Word": exactly("^[A-Za-z0-9_-]{1,64}$"), 1, 64, None, "device_create", "A word that programs use.";
     NewPassword as "NewPassword": None, 12, 71, Some("password"), "correct horse battery",
         "A password to be set: at least 12 characters, at most 71 bytes, no NUL.";
+    ImportedHash as "PasswordHash": exactly(HASH), 59, 512, Some("password"), AN_IMPORTED_HASH,
+        "The hash of a password, as PHP, libxcrypt or argon2-cffi write it: bcrypt of cost 10 to 15, or argon2.";
     Shown as "Shown": None, 1, Shown::MAX_CHARS, Some("password"), "what was given to you",
         "A password or token, as it was given.";
     Once as "Secret": None, 1, 1_000_000, None, "shown once", "A secret, written into this answer and not kept.";
@@ -145,6 +147,8 @@ texts! {
 
 const HOST: &str = "^([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\\.)*[A-Za-z]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$\
                     |^[0-9]{1,3}(\\.[0-9]{1,3}){3}$|^[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*$";
+const HASH: &str = r"^\$(2[aby]\$1[0-5]\$[./A-Za-z0-9]{53}|argon2(id|i)\$v=19\$m=[0-9]+,t=[0-9]+,p=[0-9]+\$[+/A-Za-z0-9]+\$[+/A-Za-z0-9]+)$";
+const AN_IMPORTED_HASH: &str = "$2y$10$HXcWdpFvdT/EAb0a0qXm6eReGKOjVmQ6FTtd9cW3bFzYPb.pTDSdi";
 const RANGE: &str = "^[0-9A-Fa-f:.]{2,39}/[0-9]{1,3}$";
 
 /// Numbers: least, most, an example, what it is.
@@ -260,6 +264,7 @@ mod tests {
                 $(stringify!($name) => reads::<$name>($value),)*
                 "Range" => reads::<ipnet::IpNet>($value),
                 "Address" => reads::<IpAddr>($value),
+                "PasswordHash" => reads::<ImportedHash>($value),
                 "Secret" => true,
                 other => panic!("nobody reads the example of {other}"),
             }

@@ -1,12 +1,19 @@
 //! One's own account.
 
+mod leave;
+mod overview;
+
+pub use crate::app::me::overview::OwnUsage;
+
 use crate::app::App;
 use crate::app::ctx::Ctx;
 use crate::app::error::{AppError, Result};
+use crate::app::guessing::Wrong;
 use crate::app::login_limit::Account;
+use crate::app::passwords::names;
 use crate::app::sessions::{too_many, work_error};
 use crate::app::users::{UserItem, live};
-use crate::domain::access::{Action, Actor, Means};
+use crate::domain::access::{Action, Actor};
 use crate::domain::id::UserId;
 use crate::domain::time::Timestamp;
 use crate::secrets::password::{Password, PasswordHash, Verdict};
@@ -30,16 +37,10 @@ impl Me<'_> {
     pub async fn set_password(&self, ctx: &Ctx, current: &str, new: Password) -> Result<()> {
         let id = ctx.user(Action::MeSetPassword)?;
         let app = self.0;
-        let account = app
-            .core
-            .store
-            .read(async move |on: &mut Conn| Ok::<_, AppError>(users::get_credentials(on, id).await?))
-            .await?;
-        let old = account.password_hash;
-        let old = old.ok_or_else(|| AppError::conflict("no_password", "this account has no password"))?;
-        let current = Password::presented(current).map_err(|_| wrong())?;
-        self.judge(ctx, id, &current, &old).await?;
-        let hash = app.hash(&new).await?;
+        let old = self.prove(ctx, Action::MeSetPassword, "/current_password", current).await?;
+        let user = app.core.store.read(async move |on: &mut Conn| live(on, id).await).await?;
+        let own = names(&user.login, Some(&user.display_name));
+        let hash = app.hash_new("/new_password", &new, &own).await?;
         let now = app.now();
         let event = app.event(ctx, Action::MeSetPassword.as_str(), ("user", id.to_string()));
         let actor = ctx.actor;
@@ -48,7 +49,9 @@ impl Me<'_> {
             .write(async move |tx: &mut Tx| {
                 // Judging and hashing took long enough for an operator to have come in between.
                 require_session(tx, &actor, now).await?;
-                users::replace_password(tx, id, &old, &hash, now).await?.ok_or_else(wrong)?;
+                users::replace_password(tx, id, &old, &hash, now)
+                    .await?
+                    .ok_or_else(|| wrong("/current_password"))?;
                 sessions::revoke_of_user(tx, id, None, now).await?;
                 audit::insert(tx, &event).await?;
                 Ok::<_, AppError>(())
@@ -58,35 +61,61 @@ impl Me<'_> {
         Ok(())
     }
 
-    /// Requires the account's password. A stolen session must not be a way to guess it.
-    async fn judge(&self, ctx: &Ctx, id: UserId, current: &Password, hash: &str) -> Result<()> {
+    /// Requires the account's password and gives its hash. A stolen session must not be a way to guess it.
+    async fn prove(&self, ctx: &Ctx, action: Action, pointer: &'static str, shown: &str) -> Result<String> {
+        let id = ctx.user(action)?;
+        let read = async move |on: &mut Conn| Ok::<_, AppError>(users::get_credentials(on, id).await?);
+        let account = self.0.core.store.read(read).await?;
+        let hash = account.password_hash;
+        let hash = hash.ok_or_else(|| AppError::conflict("no_password", "this account has no password"))?;
+        if self.is_own_password(ctx, action, id, shown, &hash).await? {
+            Ok(hash)
+        } else {
+            Err(wrong(pointer))
+        }
+    }
+
+    /// Whether this is the account's password.
+    pub(in crate::app) async fn is_own_password(
+        &self,
+        ctx: &Ctx,
+        action: Action,
+        id: UserId,
+        current: &str,
+        hash: &str,
+    ) -> Result<bool> {
+        let Ok(current) = Password::presented(current) else { return Ok(false) };
         let app = self.0;
         let now = app.now();
         let hash = PasswordHash::parse(hash).map_err(AppError::broken("reading a stored password hash"))?;
         let limit = &app.core.login_limit;
         limit.check(ctx.address, Account::Own(id), now).map_err(too_many)?;
-        match app.core.passwords.verify(current, Some(&hash)).await.map_err(work_error)? {
+        match app.core.passwords.verify(&current, Some(&hash)).await.map_err(work_error)? {
             Verdict::Right { .. } => {
                 limit.record_success(ctx.address, Account::Own(id), now);
-                Ok(())
+                Ok(true)
             }
             Verdict::Wrong => {
-                limit.record_failure(ctx.address, Account::Own(id), now);
-                app.refused(ctx, Action::MeSetPassword.as_str(), ("user", id.to_string())).await?;
-                Err(wrong())
+                let tried = Account::Own(id);
+                app.wrong_password(
+                    ctx,
+                    Wrong { action: action.as_str(), tried, password: None, user: Some(id) },
+                )
+                .await?;
+                Ok(false)
             }
         }
     }
 }
 
-fn wrong() -> AppError {
-    AppError::invalid("/current_password", "is not your password")
+fn wrong(pointer: &str) -> AppError {
+    AppError::invalid(pointer, "is not your password")
 }
 
 /// Requires that the session which asks has not been ended meanwhile.
 async fn require_session(on: &mut Conn, actor: &Actor, now: Timestamp) -> Result<()> {
-    let Actor::User { by: Means::Session(session), .. } = actor else { return Ok(()) };
-    match sessions::find(on, *session).await? {
+    let Some(session) = actor.session() else { return Ok(()) };
+    match sessions::find(on, session).await? {
         Some(session) if session.is_live(now) => Ok(()),
         Some(_) | None => Err(AppError::Unauthenticated { why: "the session has ended; sign in again" }),
     }

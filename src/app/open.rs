@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use zeroize::Zeroizing;
 
 use crate::app::login_limit::{LoginLimit, LoginRates};
+use crate::app::policy::Policy;
 use crate::app::token_uses::TokenUses;
 use crate::app::{App, CACHED_DEVICES, CACHED_FOR, CACHED_SESSIONS, CACHED_TOKENS, Core, Facts, HostRanges};
 use crate::cache::memory::Memory;
@@ -116,18 +117,24 @@ impl App {
             passwords: parts.passwords,
             tokens,
             login_limit,
+            policy: Policy::default(),
             host_ranges: parts.host_ranges,
             changes: watch::Sender::new(0),
             devices: Memory::new(CACHED_DEVICES, CACHED_FOR),
             authorities: Memory::new(CACHED_SESSIONS, CACHED_FOR),
             verified: Memory::new(CACHED_SESSIONS, ACCESS_TTL),
+            cookies: Memory::new(CACHED_SESSIONS, CACHED_FOR),
             token_ids: Memory::new(CACHED_TOKENS, ACCESS_TTL),
             bearers: Memory::new(CACHED_TOKENS, CACHED_FOR),
             token_uses: TokenUses::default(),
             facts: parts.facts,
             pages: OnceLock::new(),
         };
-        Ok(Self { core: Arc::new(core) })
+        let app = Self { core: Arc::new(core) };
+        app.reload_policy()
+            .await
+            .map_err(|cause| OpenError::Stored { name: "settings", cause: cause.into() })?;
+        Ok(app)
     }
 }
 

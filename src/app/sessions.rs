@@ -2,6 +2,7 @@
 //!
 //! Invariant: a wrong login and a wrong password get the same answer for the same work.
 
+mod cookie;
 mod refresh;
 
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use zeroize::Zeroizing;
 use crate::app::App;
 use crate::app::ctx::Ctx;
 use crate::app::error::{AppError, Result};
+use crate::app::guessing::Wrong;
 use crate::app::login_limit::{Account as LimitedAccount, RetryAfter};
 use crate::domain::access::{Action, Actor, Means};
 use crate::domain::id::{SessionId, UserId};
@@ -24,6 +26,8 @@ use crate::secrets::token::RefreshToken;
 use crate::store::backend::{Conn, Tx};
 use crate::store::users::Credentials;
 use crate::store::{audit, sessions, users};
+
+pub use crate::app::sessions::cookie::{BrowserSession, CookieHolder};
 
 /// The use cases of sessions.
 #[derive(Debug, Clone, Copy)]
@@ -49,6 +53,13 @@ pub struct Tokens {
 pub(in crate::app) struct Authority {
     user: User,
     session: Session,
+}
+
+impl Authority {
+    /// Who acts by this session.
+    fn actor(&self) -> Actor {
+        Actor::User { id: self.user.id, role: self.user.role, by: Means::Session(self.session.id) }
+    }
 }
 
 /// Longest user agent that is kept.
@@ -81,9 +92,9 @@ impl Sessions<'_> {
                 return Ok(tokens);
             }
         }
-        limit.record_failure(ctx.address, tried, now);
-        let target = account.map(|account| account.user.id.to_string()).unwrap_or_default();
-        app.refused(ctx, "session_create", ("user", target)).await?;
+        let user = account.map(|account| account.user.id);
+        let wrong = Wrong { action: "session_create", tried, password: Some(password), user };
+        app.wrong_password(ctx, wrong).await?;
         Err(WRONG)
     }
 
@@ -96,11 +107,7 @@ impl Sessions<'_> {
         let Authority { user, session } = authority.as_ref();
         let good =
             user.id == grant.user && user.epoch == grant.epoch && is_able(user, now) && session.is_live(now);
-        if good {
-            Ok(Actor::User { id: user.id, role: user.role, by: Means::Session(session.id) })
-        } else {
-            Err(REFUSED)
-        }
+        if good { Ok(authority.actor()) } else { Err(REFUSED) }
     }
 
     /// Refuses who was let in before and would not be now.
@@ -108,8 +115,7 @@ impl Sessions<'_> {
         let now = self.0.now();
         let authority = self.authority(session).await?.ok_or(REFUSED)?;
         let Authority { user, session } = authority.as_ref();
-        let same = actor == Actor::User { id: user.id, role: user.role, by: Means::Session(session.id) };
-        let good = same && is_able(user, now) && session.is_live(now);
+        let good = actor == authority.actor() && is_able(user, now) && session.is_live(now);
         if good { Ok(()) } else { Err(REFUSED) }
     }
 
@@ -171,7 +177,7 @@ impl Sessions<'_> {
 
     /// Stores the password under today's cost while it is at hand. Not a change of password: sessions stay.
     async fn rehash(&self, account: &Credentials, password: &str) -> Result<()> {
-        let (Ok(password), Some(old)) = (Password::parse(password), account.password_hash.clone()) else {
+        let (Ok(password), Some(old)) = (Password::presented(password), account.password_hash.clone()) else {
             return Ok(());
         };
         let hash = self.0.hash(&password).await?;

@@ -1,13 +1,17 @@
 //! Policy that operators change at run time: one row, one revision.
 
+use std::net::IpAddr;
+
 use serde_json::{Value, json};
 
 use crate::app::ctx::Ctx;
 use crate::app::error::{AppError, Result};
 use crate::app::networks::all_live;
+use crate::app::policy::gate;
 use crate::app::{App, Patch, Revision, noun};
 use crate::domain::access::Action;
 use crate::domain::name::Host;
+use crate::domain::ranges::Ranges;
 use crate::domain::settings::{RetentionDays, Settings};
 use crate::store::backend::{Conn, Tx};
 use crate::store::{audit, networks, settings};
@@ -27,6 +31,14 @@ pub struct UpdateSettings {
     pub audit_retention_days: Option<RetentionDays>,
     /// Days that devices' usage by day is kept.
     pub usage_retention_days: Option<RetentionDays>,
+    /// From where the panel and the API may be reached.
+    pub api_allowed_from: Option<Ranges>,
+    /// Whether only from inside the VPN, and from those ranges.
+    pub api_only_from_vpn: Option<bool>,
+    /// From where sign-ins are never limited.
+    pub login_unlimited_from: Option<Ranges>,
+    /// Change it even where the caller's own address could then no longer reach the API.
+    pub force: bool,
 }
 
 impl SettingsAct<'_> {
@@ -47,12 +59,14 @@ impl SettingsAct<'_> {
         let app = self.0;
         let now = app.now();
         let event = app.event(ctx, Action::SettingsUpdate.as_str(), ("settings", "service".to_owned()));
+        let address = ctx.address.filter(|_| !request.force);
         let updated = app
             .core
             .store
             .write(async move |tx: &mut Tx| {
                 let before = settings::service(tx).await?.value;
                 let after = changed(&before, &request);
+                keep_the_caller(tx, &before, &after, address).await?;
                 let revision = settings::set_service(tx, &after, revision, now).await?;
                 if after.endpoint_host != before.endpoint_host {
                     for mut network in all_live(tx).await? {
@@ -66,6 +80,7 @@ impl SettingsAct<'_> {
             .await
             .map_err(noun("settings"))?;
         app.core.devices.forget_all();
+        app.reload_policy().await?;
         Ok(updated)
     }
 }
@@ -96,7 +111,35 @@ fn changed(before: &Settings, request: &UpdateSettings) -> Settings {
     if let Some(days) = request.usage_retention_days {
         after.usage_retention_days = days;
     }
+    if let Some(ranges) = &request.api_allowed_from {
+        after.api_allowed_from = ranges.clone();
+    }
+    if let Some(only) = request.api_only_from_vpn {
+        after.api_only_from_vpn = only;
+    }
+    if let Some(ranges) = &request.login_unlimited_from {
+        after.login_unlimited_from = ranges.clone();
+    }
     after
+}
+
+/// Refuses a change after which its own caller could not undo it.
+async fn keep_the_caller(
+    on: &mut Conn,
+    before: &Settings,
+    after: &Settings,
+    address: Option<IpAddr>,
+) -> Result<()> {
+    let is_same = before.api_allowed_from == after.api_allowed_from
+        && before.api_only_from_vpn == after.api_only_from_vpn;
+    if is_same || gate(on, after).await?.admits(address) {
+        return Ok(());
+    }
+    Err(AppError::conflict(
+        "would_shut_you_out",
+        "with these settings your own address could no longer reach the panel and the API; add it to \
+         api_allowed_from, or say force if that is what you want. On the host, `caspervpn access open` undoes it",
+    ))
 }
 
 /// What the audit keeps where the settings are made by the setup.
@@ -105,5 +148,7 @@ pub(in crate::app) fn facts(settings: &Settings) -> Value {
         "endpoint_host": settings.endpoint_host, "show_endpoints": settings.show_endpoints,
         "audit_retention_days": settings.audit_retention_days,
         "usage_retention_days": settings.usage_retention_days,
+        "api_allowed_from": settings.api_allowed_from, "api_only_from_vpn": settings.api_only_from_vpn,
+        "login_unlimited_from": settings.login_unlimited_from,
     })
 }

@@ -199,9 +199,19 @@ access_table! {
     MeGet = "me_get":                               Own Own Own Own Own Own;
     /// Change one's own password.
     MeSetPassword = "me_set_password":              Own Own Own Own Own Own;
+    /// See what one's own devices have moved.
+    MeUsage = "me_usage":                           Own Own Own Own Own Own;
+    /// End one's own sessions but this one.
+    MeSessionsEndOthers = "me_sessions_end_others": Own Own Own Own Own Own;
+    /// Take away all that is known of one's own account.
+    MeExport = "me_export":                         Own Own Own Own Own Own;
+    /// Delete one's own account.
+    MeDelete = "me_delete":                         Own Own Own Own Own Own;
 
     /// List sessions.
     SessionList = "session_list":                   All All Own Own All Own;
+    /// Give one's own session to a browser, as a cookie.
+    SessionCookie = "session_cookie":               Own Own Own Own Own Own;
     /// End a session.
     SessionDelete = "session_delete":               All All Own Own Own Own;
     /// List API tokens.
@@ -213,6 +223,10 @@ access_table! {
     /// Delete an API token.
     ApiTokenDelete = "api_token_delete":            All All Own Own Own Own;
 
+    /// List the addresses and accounts whose sign-ins failed lately.
+    RatelimitList = "ratelimit_list":               All All None None All None;
+    /// Let an address or an account try to sign in again at once.
+    RatelimitUnban = "ratelimit_unban":             All All None None None None;
     /// Read the audit.
     AuditList = "audit_list":                       All All None None All None;
     /// Read the settings.
@@ -230,7 +244,11 @@ access_table! {
 pub const NEEDS_SESSION: &[Action] = &[
     Action::UserSetPassword,
     Action::MeSetPassword,
+    Action::MeSessionsEndOthers,
+    Action::MeExport,
+    Action::MeDelete,
     Action::SessionList,
+    Action::SessionCookie,
     Action::SessionDelete,
     Action::ApiTokenList,
     Action::ApiTokenGet,
@@ -300,6 +318,14 @@ impl Actor {
         match self {
             Self::User { id, .. } => Some(*id),
             Self::Host | Self::System | Self::Anonymous => None,
+        }
+    }
+
+    /// The session, where one acts.
+    pub const fn session(&self) -> Option<SessionId> {
+        match self {
+            Self::User { by: Means::Session(id), .. } => Some(*id),
+            Self::User { by: Means::Token(..), .. } | Self::Host | Self::System | Self::Anonymous => None,
         }
     }
 

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain::name::Host;
+use crate::domain::ranges::Ranges;
 
 /// The settings of the service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,6 +18,12 @@ pub struct Settings {
     pub audit_retention_days: RetentionDays,
     /// Days that devices' usage by day is kept. Totals, from which limits are told, are kept with the device.
     pub usage_retention_days: RetentionDays,
+    /// From where the panel and the API may be reached; from everywhere while it is empty.
+    pub api_allowed_from: Ranges,
+    /// Whether they are reached from inside the VPN only, and from `api_allowed_from`.
+    pub api_only_from_vpn: bool,
+    /// From where sign-ins are never limited.
+    pub login_unlimited_from: Ranges,
 }
 
 impl Default for Settings {
@@ -26,6 +33,9 @@ impl Default for Settings {
             show_endpoints: false,
             audit_retention_days: RetentionDays::YEAR,
             usage_retention_days: RetentionDays::YEAR_AND_A_MONTH,
+            api_allowed_from: Ranges::default(),
+            api_only_from_vpn: false,
+            login_unlimited_from: Ranges::default(),
         }
     }
 }

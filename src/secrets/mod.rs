@@ -5,6 +5,7 @@
 
 pub mod api_token;
 pub mod canary;
+pub mod csrf;
 pub mod jwt;
 pub mod keypair;
 pub mod master_key;

@@ -29,6 +29,9 @@ pub struct OneTime;
 /// Renews a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Refresh;
+/// Stands for a session in a browser's cookie.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cookie;
 /// The secret inside a [`JoinToken`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Join;
@@ -41,6 +44,9 @@ impl Kind for OneTime {
 }
 impl Kind for Refresh {
     const PREFIX: &'static str = "cvr_";
+}
+impl Kind for Cookie {
+    const PREFIX: &'static str = "cvk_";
 }
 impl Kind for Join {
     const PREFIX: &'static str = "cvj_";
@@ -60,6 +66,8 @@ pub type SetupToken = Token<Setup>;
 pub type OneTimeToken = Token<OneTime>;
 /// A refresh token.
 pub type RefreshToken = Token<Refresh>;
+/// What a browser's cookie holds.
+pub type CookieToken = Token<Cookie>;
 /// The secret a joining node shows.
 pub type JoinSecret = Token<Join>;
 
@@ -97,6 +105,11 @@ impl<K: Kind> Token<K> {
     /// What the database keeps. The prefix is part of it, so a token of one kind never passes as another.
     pub fn digest(&self) -> TokenDigest {
         TokenDigest::of(K::PREFIX, &self.bytes)
+    }
+
+    /// The random part, for what is derived from it.
+    pub(in crate::secrets) const fn bytes(&self) -> &[u8; TOKEN_BYTES] {
+        &self.bytes
     }
 
     fn from_bytes(bytes: [u8; TOKEN_BYTES]) -> Self {

@@ -25,11 +25,16 @@ const PHASES_BELOW_THE_RULES: &str = "examples,fuzzing,stateful";
 
 /// Operations that may end the session they are asked in, each with those that tell it of ids. A whole run with them in
 /// it would soon be a run of nobody.
-const ENDING: [(&str, &[&str]); 4] = [
+const ENDING: [(&str, &[&str]); 7] = [
     ("session_delete", &["session_create", "session_list"]),
     ("me_set_password", &["me_get"]),
     ("user_set_password", &["user_create", "user_list"]),
     ("user_disable", &["user_create", "user_list"]),
+    // A tool that keeps the cookie would show it beside its token from then on.
+    ("session_cookie", &["me_get"]),
+    ("me_delete", &["me_get"]),
+    // It may shut out the address it comes from, so nothing comes after it.
+    ("settings_update", &["settings_get"]),
 ];
 
 #[test]

@@ -55,12 +55,22 @@ impl House {
 
     /// The same on a clock of the test's.
     async fn empty_at(database: TestDatabase, clock: Arc<dyn Clock>) -> Self {
+        Self::hashing(database, clock, 2, 64).await
+    }
+
+    /// The same that checks so many passwords at once, while so many wait.
+    pub(crate) async fn hashing(
+        database: TestDatabase,
+        clock: Arc<dyn Clock>,
+        parallel: usize,
+        queue: usize,
+    ) -> Self {
         let tasks = Tasks::current(Arc::clone(&clock));
         let parts = Parts {
             store: database.open().await,
             clock: Arc::clone(&clock),
             master_key: MasterKey::generate().unwrap(),
-            passwords: PasswordWork::new(tasks.clone(), 2, 64),
+            passwords: PasswordWork::new(tasks.clone(), parallel, queue),
             login_rates: LoginRates { per_address: 60, per_account: 60 },
             host_ranges: Arc::new(|| vec!["192.168.0.0/16".parse().unwrap()]),
             facts: Facts { database: "sqlite", local_node: true, first_listen_port: 51820 },

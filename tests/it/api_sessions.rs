@@ -56,6 +56,7 @@ impl World {
             display_name: None,
             role: Role::Member,
             password: Some(Password::parse(PASSWORD).unwrap()),
+            password_hash: None,
             expires_at: None,
             data_limit_bytes: None,
             device_limit: None,

@@ -10,9 +10,11 @@ pub mod configs;
 pub mod device_traffic;
 pub mod devices;
 pub mod me;
+pub mod me_export;
 pub mod networks;
 pub mod node_networks;
 pub mod nodes;
+pub mod ratelimits;
 pub mod sessions;
 pub mod settings;
 pub mod setup;
@@ -32,6 +34,8 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .merge(sessions::routes())
         .merge(api_tokens::routes())
         .merge(me::routes())
+        .merge(me_export::routes())
+        .merge(ratelimits::routes())
         .merge(audit::routes())
         .merge(settings::routes())
         .merge(system::routes())

@@ -10,10 +10,11 @@ use crate::api::Api;
 use crate::api::body::Body;
 use crate::api::precondition::IfMatch;
 use crate::api::reply::{self, Answer, Revised};
-use crate::api::schema::{given, patch};
+use crate::api::schema::{Range, given, patch};
 use crate::app::ctx::Ctx;
 use crate::app::{App, Patch, Revision, settings};
 use crate::domain::name::Host;
+use crate::domain::ranges::Ranges;
 use crate::domain::settings::{RetentionDays, Settings};
 
 /// The routes of policy.
@@ -32,6 +33,15 @@ pub struct SettingsView {
     audit_retention_days: RetentionDays,
     /// Days that devices' usage by day is kept. Their totals stay.
     usage_retention_days: RetentionDays,
+    /// From where the panel and the API may be reached; from everywhere while it is empty and `api_only_from_vpn` is
+    /// off. The host's local socket is always open.
+    #[schema(value_type = Vec<Range>, max_items = 64, example = json!(["192.0.2.0/24"]))]
+    api_allowed_from: Ranges,
+    /// Whether the panel and the API are reached from inside the VPN only, and from `api_allowed_from`.
+    api_only_from_vpn: bool,
+    /// From where sign-ins are never limited.
+    #[schema(value_type = Vec<Range>, max_items = 64, example = json!(["192.0.2.0/24"]))]
+    login_unlimited_from: Ranges,
     /// Counts the changes: the ETag.
     #[schema(minimum = 0, example = 3)]
     revision: i64,
@@ -44,6 +54,9 @@ impl From<(Settings, Revision)> for SettingsView {
             show_endpoints: settings.show_endpoints,
             audit_retention_days: settings.audit_retention_days,
             usage_retention_days: settings.usage_retention_days,
+            api_allowed_from: settings.api_allowed_from,
+            api_only_from_vpn: settings.api_only_from_vpn,
+            login_unlimited_from: settings.login_unlimited_from,
             revision,
         }
     }
@@ -79,6 +92,23 @@ pub struct UpdateSettings {
     #[serde(default, deserialize_with = "given")]
     #[schema(nullable = false)]
     usage_retention_days: Option<RetentionDays>,
+    /// From where the panel and the API may be reached; an empty list for everywhere. A change after which the
+    /// caller's own address could not reach them is refused without `force`.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<Vec<Range>>, nullable = false, max_items = 64, example = json!(["192.0.2.0/24"]))]
+    api_allowed_from: Option<Ranges>,
+    /// Whether the panel and the API are reached from inside the VPN only, and from `api_allowed_from`.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(nullable = false)]
+    api_only_from_vpn: Option<bool>,
+    /// From where sign-ins are never limited.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<Vec<Range>>, nullable = false, max_items = 64, example = json!(["192.0.2.0/24"]))]
+    login_unlimited_from: Option<Ranges>,
+    /// Make the change even where it shuts the caller out.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(nullable = false)]
+    force: Option<bool>,
 }
 
 impl From<UpdateSettings> for settings::UpdateSettings {
@@ -88,6 +118,10 @@ impl From<UpdateSettings> for settings::UpdateSettings {
             show_endpoints: request.show_endpoints,
             audit_retention_days: request.audit_retention_days,
             usage_retention_days: request.usage_retention_days,
+            api_allowed_from: request.api_allowed_from,
+            api_only_from_vpn: request.api_only_from_vpn,
+            login_unlimited_from: request.login_unlimited_from,
+            force: request.force.unwrap_or(false),
         }
     }
 }

@@ -128,6 +128,7 @@ impl From<SetupRequest> for setup::SetupRequest {
                 display_name: owner.display_name,
                 role: Role::Owner,
                 password: Some(owner.password.into()),
+                password_hash: None,
                 expires_at: None,
                 data_limit_bytes: None,
                 device_limit: None,

@@ -182,6 +182,7 @@ fn person(login: &str, name: &str) -> Result<CreateUser, DemoError> {
         display_name: Some(name.parse().map_err(failed("a name"))?),
         role: Role::Member,
         password: None,
+        password_hash: None,
         expires_at: None,
         data_limit_bytes: None,
         device_limit: None,
