@@ -502,11 +502,63 @@ def measure_login():
 # "secret", by PHP's password_hash() with its own defaults.
 ARGON2 = "$argon2id$v=19$m=65536,t=4,p=1$cGlaOG4xcDU1QkZiVGtuMg$YoYCC5jQDyFuTYDFIg9CTTGXcC9RsMhRv42djOZWYA0"
 
+
+EVENTS = 100_000
+
+
+def measure_audit():
+    """A chain of events that the server itself sealed, then one byte of one of them changed by another program."""
+    with data_dir() as data:
+        Server(data, "tunnel.backend=off").set_up().stop()
+        database = sqlite3.connect(data / "caspervpn.db")
+        columns, row = rows(database, "audit_events")
+        events = (dict(zip(columns, row)) | {
+            "id": str(uuid.UUID(int=(n + 1) << 8)), "segment": None, "action": "device_update", "source": f"192.0.2.{n % 256}",
+            "source_salt": os.urandom(16), "after_state": json.dumps({"name": f"device {n}", "note": "", "disabled": False})}
+            for n in range(EVENTS))
+        marks = ",".join(f":{name}" for name in columns)
+        database.executemany(f"INSERT INTO audit_events ({','.join(columns)}) VALUES ({marks})", events)
+        database.commit()
+        database.close()
+        server = Server(data, "tunnel.backend=off")
+        spent, began = server.cpu_s(), time.perf_counter()
+        while json.loads(verify(data).stdout)["unsealed_events"] > 0:
+            time.sleep(0.5)
+        sealed_s, spent = time.perf_counter() - began, server.cpu_s() - spent
+        server.stop()
+        times = []
+        for _ in range(5):
+            began = time.perf_counter()
+            done = verify(data)
+            times.append(time.perf_counter() - began)
+        found = json.loads(done.stdout)
+        good = done.returncode == 0 and found["intact"] and found["events"] >= EVENTS
+        middle = statistics.median(times)
+        figure(f"audit verify of {found['events']:,} events, server stopped, median of 5", f"{middle:.2f} s", "2 s", good and middle <= 2)
+        victim = str(uuid.UUID(int=(EVENTS * 2 // 3) << 8))
+        database = sqlite3.connect(data / "caspervpn.db")
+        changed = "UPDATE audit_events SET after_state = replace(after_state, '\"note\": \"\"', '\"note\": \" \"') WHERE id = ?"
+        touched = database.execute(changed, (victim,)).rowcount
+        database.commit()
+        database.close()
+        done = verify(data)
+        fault = json.loads(done.stdout)["fault"] or {}
+        named = touched == 1 and done.returncode == 1 and fault.get("event_id") == victim
+        figure("  one byte changed in one of them", fault.get("kind", "not found"), "named", named)
+        beside("  sealing all of them at one go; processor time of it and of the asking", f"{sealed_s:.1f} s; {spent:.1f} s")
+
+
+def verify(data):
+    words = [BINARY, "audit", "verify", "--json", "--data-dir", str(data)]
+    return subprocess.run(inside(*words), capture_output=True, text=True)
+
+
 PARTS = {
     "size": measure_size,
     "start": measure_start,
     "get": measure_get,
     "create": measure_create,
+    "audit": measure_audit,
     "tunnel": measure_tunnel,
     "login": measure_login,
     "memory": measure_memory,

@@ -6,7 +6,7 @@ export default defineConfig({
     target: 'es2022',
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
-    rollupOptions: { input: ['index.html', 'setup.html', 'link.html'] },
+    rollupOptions: { input: ['index.html', 'setup.html', 'link.html', 'reset.html', 'invite.html'] },
   },
   test: {
     environment: 'happy-dom',

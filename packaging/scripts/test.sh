@@ -28,6 +28,7 @@ count() { cargo nextest list --locked --message-format oneline --filterset "$1" 
 
 may_change_the_network() { [[ $(id -u) -eq 0 && -c /dev/net/tun ]] && unshare --net --mount true 2>/dev/null; }
 has_browser() { [[ -x ${CHROMIUM:-/usr/bin/chromium} && -d web/node_modules/playwright-core ]]; }
+has_oidc_provider() { [[ -d web/node_modules/oidc-provider ]]; }
 has_postgres() { compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null; }
 
 leave_out_what_cannot_run() {
@@ -35,8 +36,14 @@ leave_out_what_cannot_run() {
 		'test(/^(agent|end_to_end|netlink|tunnel)::/) - test(/^tunnel::memory::/) + test(/full_disk|read_only_data|power_cut|what_root_makes|client_config::wg_/)'
 	has_browser || leave_out "because there is no Chromium" 'test(/::e2e_/)'
 	have schemathesis || leave_out "because there is no schemathesis" 'test(/::openapi_fuzz_/)'
+	{ have aiosmtpd && have openssl; } || leave_out "because there is no aiosmtpd" 'test(/::smtp_/)'
+	have python3 || leave_out "because there is no Python" 'test(/^webhooks::/)'
+	have moto_server || leave_out "because there is no moto_server" 'test(/::aws_moto_/)'
 	has_postgres || leave_out "because there is no PostgreSQL" 'test(/postgres|pooled::|pgbouncer::/)'
 	have pgbouncer || leave_out "because there is no PgBouncer" 'test(/pooled::|pgbouncer::/)'
+	have oathtool || leave_out "because there is no oathtool" 'test(/oathtool/)'
+	has_oidc_provider || leave_out "because there is no oidc-provider" 'test(/by_a_real_provider/)'
+	{ [[ -x /usr/sbin/slapd ]] && have ldapadd && have openssl; } || leave_out "because there is no slapd" 'test(/^directory::/)'
 	have strace || leave_out "because there is no strace" 'test(/the_log_is_synced/)'
 }
 

@@ -195,6 +195,7 @@ fn refused(error: crate::app::error::AppError) -> Problem {
         AppError::Unauthenticated { why } => Problem::unauthenticated(why, INVALID),
         other @ (AppError::NotFound { .. }
         | AppError::Forbidden { .. }
+        | AppError::Unproven { .. }
         | AppError::Invalid { .. }
         | AppError::Conflict { .. }
         | AppError::Stale { .. }

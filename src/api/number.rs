@@ -57,8 +57,73 @@ numbers! {
     UseSeconds(u32) 1 ..= 315_360_000;
     /// Devices that a user may have.
     DeviceLimit(u32) 0 ..= 1_000_000;
+    /// Segments of the audit that were checked before.
+    SegmentNumber(u64) 0 ..= 9_223_372_036_854_775_807;
     /// Devices that a node should carry.
     NodeCapacity(u32) 1 ..= 1_000_000;
+    /// A TCP port.
+    TcpPort(u16) 1 ..= 65_535;
+}
+
+/// The name by which a mail server knows us: 1 to 256 characters, none of them a control character.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct MailUsername(String);
+
+/// A text that is no name for a mail server.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("has 1 to {} characters, and no control characters", MailUsername::MAX_CHARS)]
+pub struct MailUsernameError;
+
+impl MailUsername {
+    /// Longest name.
+    pub const MAX_CHARS: usize = 256;
+
+    /// The text.
+    pub fn into_string(self) -> String {
+        self.0
+    }
+}
+
+impl TryFrom<String> for MailUsername {
+    type Error = MailUsernameError;
+
+    fn try_from(text: String) -> Result<Self, MailUsernameError> {
+        let ok = (1..=Self::MAX_CHARS).contains(&text.chars().count()) && !text.chars().any(char::is_control);
+        if ok { Ok(Self(text)) } else { Err(MailUsernameError) }
+    }
+}
+
+/// Certificates in PEM.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Pem(String);
+
+/// A text that is no PEM, or too much of it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("is not one or more certificates in PEM, of at most {} bytes", Pem::MAX_BYTES)]
+pub struct PemError;
+
+impl Pem {
+    /// Longest text: a dozen certificates.
+    pub const MAX_BYTES: usize = 32_768;
+
+    /// The text.
+    pub fn into_string(self) -> String {
+        self.0
+    }
+}
+
+impl TryFrom<String> for Pem {
+    type Error = PemError;
+
+    fn try_from(text: String) -> Result<Self, PemError> {
+        let ok = text.len() <= Self::MAX_BYTES
+            && text.starts_with("-----BEGIN CERTIFICATE-----")
+            && text.trim_end().ends_with("-----END CERTIFICATE-----")
+            && text.is_ascii();
+        if ok { Ok(Self(text)) } else { Err(PemError) }
+    }
 }
 
 /// A password to be set: 12 characters at least, and 71 bytes at most.
@@ -124,8 +189,9 @@ pub struct Shown(Zeroizing<String>);
 pub struct ShownError;
 
 impl Shown {
-    /// Longest text. Our tokens have under 100 characters.
-    pub const MAX_CHARS: usize = 256;
+    /// Longest text. Our tokens have under 100 characters, but for the challenge of a sign-in by passkey, which carries
+    /// what was asked.
+    pub const MAX_CHARS: usize = 512;
 
     /// The text.
     pub fn reveal(&self) -> &str {

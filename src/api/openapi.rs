@@ -61,7 +61,8 @@ pub fn document() -> Value {
 const INTRODUCTION: &str = "\
 The API of a CasperVPN appliance.\n\n\
 **Signing in.** `POST /api/v1/sessions` gives an access token for `Authorization: Bearer …`, good for ten minutes, and a \
-refresh token for the next pair. Programs hold an API token instead, `cvpn_…`, which stands in the same header and does \
+refresh token for the next pair. An account with a second factor is asked for it first: the answer is 202 with a \
+challenge, which `POST /api/v1/sessions/second-factor` or `/sessions/passkey` answers. Programs hold an API token instead, `cvpn_…`, which stands in the same header and does \
 what both its scopes and its user's role allow. Browsers trade a session for a cookie (`POST /api/v1/sessions/cookie`) \
 and send `X-CSRF-Token` with each change. On the local socket root and the server's own account need no token.\n\n\
 **Changes.** Every thing that can be changed has a revision, which is its `ETag`. PATCH and DELETE need it in `If-Match`: 428 without, 412 \
@@ -75,12 +76,15 @@ Bodies have at most 64 KiB. Nothing may be cached. There is no CORS: pages of ot
 
 const TAGS: &[(&str, &str)] = &[
     ("users", "Accounts that own devices."),
+    ("invites", "Links by which people make their own accounts."),
     ("networks", "Address pools, and what clients are told about them."),
     ("nodes", "The servers that carry tunnels, and their places in networks."),
     ("devices", "WireGuard peers: their state, their configuration, what they move."),
     ("sessions", "Signing in and out."),
     ("api-tokens", "What programs hold to speak for a user."),
+    ("identity-providers", "Where people are known already, and what they may do when they come from there."),
     ("me", "One's own account."),
+    ("webhooks", "Programs elsewhere that are told of what happens."),
     ("audit", "Who did what."),
     ("system", "The service itself."),
     ("setup", "The first run."),
@@ -104,7 +108,9 @@ const PROBLEMS: &[(u16, &str, &str, &str)] = &[
         403,
         "Forbidden",
         "forbidden",
-        "The caller's role does not allow it, or not from this address, or not by a cookie alone.",
+        "The caller's role does not allow it, or not from this address, or not by a cookie alone; or it has to be proved \
+         first that it is the caller (`step_up_required`), or a second factor has to be enrolled \
+         (`mfa_enrolment_required`): `code` says which.",
     ),
     (404, "NotFound", "not_found", "There is no such thing, or it is not the caller's to see."),
     (408, "BodyTimeout", "body_timeout", "The request's body did not arrive in time."),
@@ -143,19 +149,57 @@ const PROBLEMS: &[(u16, &str, &str, &str)] = &[
 const AMONG_OTHERS: &[&str] = &[
     "link_redeem",
     "me_get",
+    "me_update",
     "me_delete",
     "me_usage",
     "me_export",
+    "me_mfa_get",
+    "me_totp_create",
+    "me_totp_confirm",
+    "me_totp_delete",
+    "me_recovery_codes_create",
+    "me_passkey_begin",
+    "me_passkey_create",
+    "me_step_up",
+    "me_step_up_passkey_begin",
     "session_list",
     "api_token_list",
+    "me_identity_create",
     "ratelimit_unban",
 ];
 /// Operations where tries are counted: each takes a secret that could be guessed.
-const LIMITED: &[&str] = &["session_create", "me_set_password", "me_delete"];
+const LIMITED: &[&str] = &[
+    "session_create",
+    "session_second_factor",
+    "session_passkey_begin",
+    "session_passkey",
+    "sign_in_begin",
+    "me_set_password",
+    "me_delete",
+    "me_update",
+    "password_reset_create",
+    "me_step_up",
+    "me_step_up_passkey",
+];
 /// Public operations that take a proof, and so can find it wanting.
-const PROVEN: &[&str] = &["session_create", "session_refresh", "setup_run"];
+const PROVEN: &[&str] = &[
+    "session_create",
+    "session_second_factor",
+    "session_passkey",
+    "session_refresh",
+    "setup_run",
+    "sign_in_finish",
+];
 /// Public operations that look for something, or change the state of things.
-const CONFLICTING: &[&str] = &["setup_run", "link_redeem"];
+const CONFLICTING: &[&str] = &[
+    "setup_run",
+    "link_redeem",
+    "session_passkey_begin",
+    "session_passkey",
+    "sign_in_begin",
+    "password_reset_redeem",
+    "invite_redeem",
+];
 
 fn operations(mut paths: Value) -> Value {
     let mut whole = Map::new();
@@ -252,10 +296,14 @@ const REPEATABLE: &[&str] = &[
     "node_network_create",
     "device_create",
     "api_token_create",
+    "identity_provider_create",
+    "invite_create",
+    "webhook_create",
 ];
 
 /// Operations on things without revisions, whose names would have one think otherwise.
-const UNREVISED: &[&str] = &["system_get", "api_token_get", "api_token_create"];
+const UNREVISED: &[&str] =
+    &["system_get", "api_token_get", "api_token_create", "invite_get", "invite_create", "me_mfa_get"];
 
 fn security_schemes() -> Value {
     json!({

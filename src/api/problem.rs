@@ -218,6 +218,7 @@ impl From<AppError> for Problem {
         match error {
             AppError::NotFound { .. } => Self::new(StatusCode::NOT_FOUND, "not_found", text),
             AppError::Forbidden { .. } => Self::new(StatusCode::FORBIDDEN, "forbidden", text),
+            AppError::Unproven { code, .. } => Self::new(StatusCode::FORBIDDEN, code, text),
             AppError::Unauthenticated { .. } => Self::unauthenticated(text, "Bearer"),
             AppError::Invalid { faults } => {
                 let faults: Vec<FieldFault> = faults.into_iter().map(FieldFault::from).collect();

@@ -11,26 +11,40 @@ use utoipa::openapi::{ObjectBuilder, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::api::number::{
-    ByteLimit, Day, DeviceLimit, ImportedHash, NewPassword, NodeCapacity, Once, Shown, UseSeconds, Word,
+    ByteLimit, Day, DeviceLimit, ImportedHash, MailUsername, NewPassword, NodeCapacity, Once, Pem,
+    SegmentNumber, Shown, TcpPort, UseSeconds, Word,
 };
 use crate::domain::access::Role;
 use crate::domain::api_token::Scope;
 use crate::domain::audit::Outcome;
+use crate::domain::audit_chain::DigestText;
+use crate::domain::authority::AuthorityPem;
+use crate::domain::contact::Email;
 use crate::domain::device::{DeviceReason, DeviceState};
 use crate::domain::id::{
-    ApiTokenId, AuditEventId, DeviceId, NetworkId, NodeId, NodeNetworkId, RequestId, SessionId, UserId,
+    ApiTokenId, AuditEventId, DeliveryId, DeviceId, ExternalIdentityId, IdentityProviderId, InviteId,
+    NetworkId, NodeId, NodeNetworkId, PasskeyId, RequestId, SessionId, UserId, WebhookId,
 };
+use crate::domain::identity_provider::{Issuer, OidcScopes};
+use crate::domain::invite::InviteState;
 use crate::domain::key::PublicKey;
+use crate::domain::language::Language;
+use crate::domain::ldap::{AttributeName, LdapFilter, LdapUrl};
+use crate::domain::mail::MailSecurity;
+use crate::domain::mfa::Method;
 use crate::domain::name::{
-    ApiTokenName, DeviceName, DisplayName, Host, Location, Login, NetworkName, NodeName, Note, SearchText,
+    ApiTokenName, ClaimName, ClientId, DeviceName, DirectoryName, DisplayName, GroupName, Host, Location,
+    Login, NetworkName, NodeName, Note, PasskeyName, ProviderName, SearchText,
 };
 use crate::domain::network::Mtu;
 use crate::domain::node::{InterfaceName, NodeState, Port};
 use crate::domain::page::{Cursor, Limit};
+use crate::domain::panel_url::PanelUrl;
 use crate::domain::pool::{Pool, Pressure};
 use crate::domain::settings::RetentionDays;
 use crate::domain::time::Timestamp;
 use crate::domain::user::UserState;
+use crate::domain::webhook::{EventKind, WebhookUrl};
 
 /// An IP address, described.
 #[derive(Debug)]
@@ -107,13 +121,50 @@ texts! {
     DeviceId as "DeviceId": exactly(ID), 36, 36, Some("uuid"), AN_ID, "Names a device.";
     SessionId as "SessionId": exactly(ID), 36, 36, Some("uuid"), AN_ID, "Names a session.";
     ApiTokenId as "ApiTokenId": exactly(ID), 36, 36, Some("uuid"), AN_ID, "Names an API token.";
+    PasskeyId as "PasskeyId": exactly(ID), 36, 36, Some("uuid"), AN_ID, "Names a passkey.";
+    IdentityProviderId as "IdentityProviderId": exactly(ID), 36, 36, Some("uuid"), AN_ID, "Names an identity provider.";
+    ExternalIdentityId as "ExternalIdentityId": exactly(ID), 36, 36, Some("uuid"), AN_ID,
+        "Names an account's link to somebody at an identity provider.";
     AuditEventId as "AuditEventId": exactly(ID), 36, 36, Some("uuid"), AN_ID, "Names an event of the audit.";
     RequestId as "RequestId": exactly(ID), 36, 36, Some("uuid"), AN_ID, "Names a request, in the answer and in the log.";
+    InviteId as "InviteId": exactly(ID), 36, 36, Some("uuid"), AN_ID, "Names an invite.";
+    WebhookId as "WebhookId": exactly(ID), 36, 36, Some("uuid"), AN_ID, "Names a webhook.";
+    DeliveryId as "DeliveryId": exactly(ID), 36, 36, Some("uuid"), AN_ID, "Names a delivery of a webhook.";
+    WebhookUrl as "WebhookUrl": exactly(WEBHOOK_URL), 8, WebhookUrl::MAX_CHARS, None, "https://example.org/hook",
+        "Where a webhook's receiver is: http or https, without user, password or fragment.";
+    Email as "Email": exactly(EMAIL), 6, Email::MAX_CHARS, None, "ada@example.org",
+        "An e-mail address, at most 64 characters before the `@`; kept in lower case.";
+    MailUsername as "MailUsername": exactly("^[^\\u0000-\\u001f\\u007f-\\u009f]+$"), 1, MailUsername::MAX_CHARS, None,
+        "vpn@example.org", "The name by which a mail server knows us.";
+    Pem as "Pem": exactly("^-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\\r\\n -]+-----END CERTIFICATE-----\\s*$"), 60,
+        Pem::MAX_BYTES, None, "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n",
+        "One or more certificates in PEM.";
     Login as "Login": exactly("^[A-Za-z0-9][A-Za-z0-9._@+-]{1,63}$"), 2, 64, None, "ada",
         "What a user signs in with; kept in lower case.";
     DisplayName as "DisplayName": free(), 1, DisplayName::MAX_CHARS, None, "Ada Lovelace", "How a user is shown.";
     DeviceName as "DeviceName": free(), 1, DeviceName::MAX_CHARS, None, "laptop", "What a device is called.";
     ApiTokenName as "ApiTokenName": free(), 1, ApiTokenName::MAX_CHARS, None, "backup", "What an API token is called.";
+    PasskeyName as "PasskeyName": free(), 1, PasskeyName::MAX_CHARS, None, "my telephone", "What a passkey is called.";
+    ProviderName as "ProviderName": free(), 1, ProviderName::MAX_CHARS, None, "Example Corp",
+        "What an identity provider is called on its button.";
+    ClientId as "ClientId": free(), 1, ClientId::MAX_CHARS, None, "casper-vpn", "Who this service is to an identity provider.";
+    ClaimName as "ClaimName": free(), 1, ClaimName::MAX_CHARS, None, "groups",
+        "The claim that lists somebody's groups; `/realm_access/roles` leads into an object.";
+    GroupName as "GroupName": free(), 1, GroupName::MAX_CHARS, None, "vpn-admins", "A group, as the identity provider writes it.";
+    Issuer as "Issuer": exactly("^[Hh][Tt][Tt][Pp][Ss]?://[^\\s?#@]+$"), 8, Issuer::MAX_CHARS, None, "https://id.example.org/realms/main",
+        "The URL by which an identity provider names itself, to the letter.";
+    OidcScopes as "OidcScopes": exactly("^[ !#-\\[\\]-~]*$"), 0, OidcScopes::MAX_CHARS, None, "profile email groups",
+        "What an identity provider is asked for beside `openid`, with blanks between.";
+    LdapUrl as "LdapUrl": exactly("^[Ll][Dd][Aa][Pp][Ss]?://[^\\s/?#@]+/?$"), 8, LdapUrl::MAX_CHARS, None,
+        "ldaps://directory.example.org", "Where a directory is: a scheme, a host, a port where it is not the usual one.";
+    LdapFilter as "LdapFilter": exactly("^\\(.*\\{login\\}.*\\)$"), 9, LdapFilter::MAX_CHARS, None,
+        "(&(objectClass=person)(uid={login}))", "A filter of RFC 4515 with `{login}` where the login stands.";
+    AttributeName as "AttributeName": exactly("^[A-Za-z][A-Za-z0-9-]{0,63}$"), 1, AttributeName::MAX_CHARS, None, "memberOf",
+        "The name of an attribute in a directory.";
+    DirectoryName as "DirectoryName": free(), 1, DirectoryName::MAX_CHARS, None, "ou=people,dc=example,dc=org",
+        "A name in a directory.";
+    AuthorityPem as "AuthorityPem": exactly("^\\s*-----BEGIN CERTIFICATE-----"), 27, AuthorityPem::MAX_CHARS, None,
+        "-----BEGIN CERTIFICATE-----\nMIIB…\n-----END CERTIFICATE-----", "Certificates, as PEM.";
     NetworkName as "NetworkName": free(), 1, NetworkName::MAX_CHARS, None, "office", "What a network is called.";
     NodeName as "NodeName": free(), 1, NodeName::MAX_CHARS, None, "fra-1", "What a node is called.";
     Location as "Location": free_or_empty(), 0, Location::MAX_CHARS, None, "Frankfurt", "Where a node stands.";
@@ -121,6 +172,8 @@ texts! {
     SearchText as "SearchText": free(), 1, SearchText::MAX_CHARS, None, "lap",
         "Words to look for, in any order; capitals do not matter.";
     Host as "Host": exactly(HOST), 1, 253, None, "vpn.example.org", "A DNS name, or an IP address without brackets.";
+    PanelUrl as "PanelUrl": exactly(ORIGIN), 9, PanelUrl::MAX_CHARS, Some("uri"), "https://vpn.example.org",
+        "An origin: `https://` and a host with an optional port; `http://` for `localhost` alone.";
     InterfaceName as "InterfaceName": exactly("^[a-z][a-z0-9_-]{0,14}$"), 1, 15, None, "cvpn0",
         "The name of a network interface.";
     PublicKey as "PublicKey": exactly("^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$"), 44, 44, None,
@@ -136,6 +189,8 @@ texts! {
     Address as "Address": exactly("^[0-9A-Fa-f:.]{2,45}$"), 2, 45, None, "9.9.9.9", "An IP address.";
     Day as "Day": exactly("^[0-9]{4}-[0-9]{2}-[0-9]{2}$"), 10, 10, Some("date"), "2026-01-31", "A day in UTC.";
     Word as "Word": exactly("^[A-Za-z0-9_-]{1,64}$"), 1, 64, None, "device_create", "A word that programs use.";
+    DigestText as "DigestText": exactly("^[0-9A-Fa-f]{64}$"), 64, 64, None,
+        "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", "A SHA-256 digest.";
     NewPassword as "NewPassword": None, 12, 71, Some("password"), "correct horse battery",
         "A password to be set: at least 12 characters, at most 71 bytes, no NUL.";
     ImportedHash as "PasswordHash": exactly(HASH), 59, 512, Some("password"), AN_IMPORTED_HASH,
@@ -149,6 +204,14 @@ const HOST: &str = "^([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\\.)*[A-Za-z]([
                     |^[0-9]{1,3}(\\.[0-9]{1,3}){3}$|^[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*$";
 const HASH: &str = r"^\$(2[aby]\$1[0-5]\$[./A-Za-z0-9]{53}|argon2(id|i)\$v=19\$m=[0-9]+,t=[0-9]+,p=[0-9]+\$[+/A-Za-z0-9]+\$[+/A-Za-z0-9]+)$";
 const AN_IMPORTED_HASH: &str = "$2y$10$HXcWdpFvdT/EAb0a0qXm6eReGKOjVmQ6FTtd9cW3bFzYPb.pTDSdi";
+const ORIGIN: &str = "^https://(([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\\.)*[A-Za-z]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\
+                      |[0-9]{1,3}(\\.[0-9]{1,3}){3}|\\[[0-9A-Fa-f:.]{2,45}\\])(:[1-9][0-9]{0,4})?/?$\
+                      |^http://localhost(:[1-9][0-9]{0,4})?/?$";
+/// Shorter parts than are accepted, so that what this describes stays below the longest address.
+const EMAIL: &str = "^[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]{1,31}(\\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]{1,32})?\
+                     @([A-Za-z0-9]([A-Za-z0-9-]{0,30}[A-Za-z0-9])?\\.){1,4}[A-Za-z]{2,24}$";
+const WEBHOOK_URL: &str = "^https?://([A-Za-z0-9]([A-Za-z0-9-]{0,30}[A-Za-z0-9])?\\.){0,4}[A-Za-z][A-Za-z0-9]{1,24}(:[1-9][0-9]{0,3})?\
+                           (/[A-Za-z0-9._~%/-]*)?(\\?[A-Za-z0-9._~&=-]*)?$";
 const RANGE: &str = "^[0-9A-Fa-f:.]{2,39}/[0-9]{1,3}$";
 
 /// Numbers: least, most, an example, what it is.
@@ -191,6 +254,8 @@ numbers! {
     UseSeconds as "UseSeconds": UseSeconds::LEAST, UseSeconds::MOST, 2_592_000, "Seconds, up to ten years.";
     DeviceLimit as "DeviceLimit": DeviceLimit::LEAST, DeviceLimit::MOST, 5, "Devices that a user may have.";
     NodeCapacity as "NodeCapacity": NodeCapacity::LEAST, NodeCapacity::MOST, 500, "Devices that a node should carry.";
+    TcpPort as "TcpPort": TcpPort::LEAST, TcpPort::MOST, 587, "A TCP port.";
+    SegmentNumber as "SegmentNumber": SegmentNumber::LEAST, SegmentNumber::MOST, 0, "Counts segments of the audit from 1.";
     RetentionDays as "RetentionDays": RetentionDays::LEAST, RetentionDays::MOST, 365, "Days that something is kept.";
 }
 
@@ -222,8 +287,25 @@ words! {
     DeviceState: Active OnHold Limited Expired Disabled, "Whether a device may use the tunnel.";
     DeviceReason: DeviceDeleted UserDeleted DeviceDisabled UserDisabled DeviceExpired UserExpired DeviceDataLimit
         UserDataLimit AwaitingFirstUse, "Why a device is not active.";
+    Method: Totp RecoveryCode Passkey, "A way to prove a second factor.";
+    InviteState: Open Used Expired, "Whether an invite can be used.";
+    Language: En De Ru Zh, "A language: English, German, Russian, Chinese in simplified characters.";
+    MailSecurity: Starttls Tls Plain, "How a mail server is spoken to; `plain` only on this machine.";
     Outcome: Done Refused, "How an act ended.";
 }
+
+impl PartialSchema for EventKind {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .enum_values(Some(Self::ALL.iter().map(|kind| kind.as_str())))
+            .examples([json!("user.created")])
+            .description(Some("What a webhook tells of."))
+            .into()
+    }
+}
+
+impl ToSchema for EventKind {}
 
 impl PartialSchema for Scope {
     fn schema() -> RefOr<Schema> {
@@ -275,10 +357,13 @@ mod tests {
     fn every_example_and_every_bound_is_accepted_by_its_type() {
         for (word, value) in text_examples().into_iter().chain(number_examples()) {
             let ok = readers!(word, &value;
-                UserId NetworkId NodeId NodeNetworkId DeviceId SessionId ApiTokenId AuditEventId RequestId Login DisplayName
+                UserId NetworkId NodeId NodeNetworkId DeviceId SessionId ApiTokenId PasskeyId IdentityProviderId ExternalIdentityId
+                ProviderName ClientId ClaimName GroupName Issuer OidcScopes PanelUrl
+                LdapUrl LdapFilter AttributeName DirectoryName AuthorityPem AuditEventId RequestId Login DisplayName PasskeyName
                 ApiTokenName DeviceName NetworkName NodeName Location Note SearchText Host InterfaceName PublicKey Timestamp Cursor
                 Pool Day Word NewPassword Shown Mtu Port Limit ByteLimit UseSeconds DeviceLimit NodeCapacity
-                RetentionDays);
+                RetentionDays InviteId Email MailUsername Pem TcpPort WebhookId DeliveryId WebhookUrl
+                SegmentNumber DigestText);
 
             assert!(ok, "{word} refuses {value}");
         }

@@ -13,7 +13,7 @@ use crate::app::ctx::{Ctx, Scope};
 use crate::app::error::{AppError, Result};
 use crate::app::sessions::is_able;
 use crate::app::token_uses::LastUse;
-use crate::app::users::live;
+use crate::app::users::{live, require_rank_over};
 use crate::app::{App, Created, idempotency};
 use crate::domain::access::{Action, Actor, Means};
 use crate::domain::api_token::{AllowList, ApiToken, PER_USER, Scopes};
@@ -83,7 +83,9 @@ impl App {
     pub async fn confirm(&self, actor: Actor) -> Result<()> {
         match actor {
             Actor::User { by: Means::Token(token, _), .. } => self.api_tokens().confirm(actor, token).await,
-            Actor::User { by: Means::Session(session), .. } => self.sessions().confirm(actor, session).await,
+            Actor::User { by: Means::Session(session, _), .. } => {
+                self.sessions().confirm(actor, session).await
+            }
             Actor::Host | Actor::System | Actor::Anonymous => Ok(()),
         }
     }
@@ -156,12 +158,13 @@ impl ApiTokens<'_> {
     /// Deletes a token, which is no longer good from now on.
     pub async fn delete(&self, ctx: &Ctx, id: ApiTokenId) -> Result<()> {
         let scope = ctx.scope(Action::ApiTokenDelete)?;
-        let app = self.0;
+        let (app, actor) = (self.0, ctx.actor);
         let event = app.event(ctx, Action::ApiTokenDelete.as_str(), ("api_token", id.to_string()));
         app.core
             .store
             .write(async move |tx: &mut Tx| {
                 let token = visible(tx, scope, id).await?;
+                require_rank_over(tx, actor, Action::ApiTokenDelete, token.user).await?;
                 api_tokens::delete(tx, id).await?;
                 audit::insert(tx, &event.removed(facts(&token))).await?;
                 Ok::<_, AppError>(())

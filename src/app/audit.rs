@@ -5,7 +5,7 @@ use crate::app::ctx::Ctx;
 use crate::app::error::{AppError, Result};
 use crate::domain::access::Action;
 use crate::domain::audit::{AuditEvent, Outcome};
-use crate::domain::page::{Page, PageRequest};
+use crate::domain::page::{Cursor, Limit, Order, Page, PageRequest};
 use crate::store::audit;
 pub use crate::store::audit::{AuditFilter, AuditSort};
 use crate::store::backend::{Conn, Tx};
@@ -23,6 +23,23 @@ impl Audit<'_> {
         page: PageRequest<AuditSort>,
     ) -> Result<Page<AuditEvent>> {
         ctx.require(Action::AuditList)?;
+        self.page(filter, page).await
+    }
+
+    /// The next part of an export, oldest events first.
+    pub async fn export(
+        &self,
+        ctx: &Ctx,
+        filter: AuditFilter,
+        after: Option<Cursor>,
+    ) -> Result<Page<AuditEvent>> {
+        ctx.require(Action::AuditExport)?;
+        let limit = Limit::MOST;
+        let page = PageRequest { limit, sort: AuditSort::At, order: Order::Asc, after, search: None };
+        self.page(filter, page).await
+    }
+
+    async fn page(&self, filter: AuditFilter, page: PageRequest<AuditSort>) -> Result<Page<AuditEvent>> {
         self.0
             .core
             .store

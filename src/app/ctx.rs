@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use crate::app::error::{AppError, Result};
-use crate::domain::access::{Action, Actor, Means, Reach};
+use crate::domain::access::{Action, Actor, Means, NEEDS_FRESH_PROOF, Reach};
 use crate::domain::id::{RequestId, UserId};
 
 /// The context of one request or one job.
@@ -60,11 +60,27 @@ impl Ctx {
 
     /// How far this actor may go with an action.
     pub fn scope(&self, action: Action) -> Result<Scope> {
-        match (self.actor.reach(action), self.actor.user()) {
-            (Reach::All, _) => Ok(Scope::All),
-            (Reach::Own, Some(user)) => Ok(Scope::Own(user)),
-            (Reach::None | Reach::Own, _) => Err(self.refuse(action)),
+        let scope = match (self.actor.reach(action), self.actor.user()) {
+            (Reach::All, _) => Scope::All,
+            (Reach::Own, Some(user)) => Scope::Own(user),
+            (Reach::None | Reach::Own, _) => return Err(self.refuse(action)),
+        };
+        if NEEDS_FRESH_PROOF.contains(&action) {
+            self.require_fresh_proof()?;
         }
+        Ok(scope)
+    }
+
+    /// Requires that the user has proved within minutes to be there, where a session acts.
+    pub fn require_fresh_proof(&self) -> Result<()> {
+        if self.actor.is_fresh() {
+            return Ok(());
+        }
+        Err(AppError::Unproven {
+            code: "step_up_required",
+            why: "this needs a fresh proof that it is you: POST /api/v1/me/step-up with a code of your second factor, \
+                  or with your password where you have none, then repeat this within 15 minutes",
+        })
     }
 
     /// Requires that an action reaches everything.
@@ -95,9 +111,14 @@ impl Ctx {
     fn refuse(&self, action: Action) -> AppError {
         match self.actor {
             Actor::Anonymous => AppError::Unauthenticated { why: "sign in first" },
+            Actor::User { .. } if self.actor.lacks_mfa() => AppError::Unproven {
+                code: "mfa_enrolment_required",
+                why: "your role must have a second factor, and you have none yet: enrol an authenticator app \
+                      (POST /api/v1/me/mfa/totp) or a passkey (POST /api/v1/me/passkeys/begin) before anything else",
+            },
             Actor::User { by: Means::Token(..), .. } if !action.is_for_tokens() => AppError::Forbidden {
                 action,
-                why: "no API token may act on tokens, passwords or sessions; sign in for that",
+                why: "no API token may act on tokens, passwords, second factors or sessions; sign in for that",
             },
             Actor::User { by: Means::Token(_, scopes), .. } if !scopes.allow(action) => AppError::Forbidden {
                 action,
@@ -114,13 +135,13 @@ impl Ctx {
 mod tests {
     use super::{Ctx, Scope};
     use crate::app::error::AppError;
-    use crate::domain::access::{Action, Actor, Means, Role};
+    use crate::domain::access::{Action, Actor, Means, Proof, Role};
     use crate::domain::id::{SessionId, UserId};
     use uuid::Uuid;
 
     fn member() -> Ctx {
         let id = UserId::new(Uuid::from_u128(7));
-        let by = Means::Session(SessionId::new(Uuid::from_u128(8)));
+        let by = Means::Session(SessionId::new(Uuid::from_u128(8)), Proof::WHOLE);
         Ctx { actor: Actor::User { id, role: Role::Member, by }, ..Ctx::system() }
     }
 

@@ -28,6 +28,14 @@ pub enum AppError {
         /// What the actor lacks.
         why: &'static str,
     },
+    /// The session's user has not proved enough for this.
+    #[error("{why}")]
+    Unproven {
+        /// A word for programs.
+        code: &'static str,
+        /// What to do.
+        why: &'static str,
+    },
     /// Nobody is signed in, or the proof is no longer good.
     #[error("{why}")]
     Unauthenticated {
@@ -168,6 +176,9 @@ fn conflict(constraint: Constraint, error: StoreError) -> AppError {
             "/public_key",
             "another device has this public key, or had it before it was deleted; make a new key pair",
         ),
+        Constraint::PasskeyCredential => {
+            AppError::conflict("passkey_known", "this passkey belongs to an account already")
+        }
         Constraint::DeviceIpv4 | Constraint::DeviceIpv6 => {
             AppError::conflict("address_taken", "another device has this address")
         }
@@ -178,8 +189,18 @@ fn conflict(constraint: Constraint, error: StoreError) -> AppError {
         Constraint::Reference => {
             AppError::conflict("in_use", "another thing refers to this one, or what it refers to is gone")
         }
+        Constraint::ProviderName => AppError::taken("/name", "another identity provider has this name"),
+        Constraint::ExternalIdentity => AppError::conflict(
+            "identity_taken",
+            "this person at the identity provider is linked to an account already",
+        ),
+        Constraint::ProviderAccount => AppError::conflict(
+            "identity_limit",
+            "this account is linked to somebody at this identity provider already; remove that link first",
+        ),
         Constraint::SessionToken
         | Constraint::ApiToken
+        | Constraint::ChallengeToken
         | Constraint::LinkToken
         | Constraint::JoinToken
         | Constraint::Id

@@ -1,4 +1,4 @@
-//! What follows from a wrong password: it is counted, written to the audit, and what it shows is told.
+//! What follows from a wrong password, or a wrong second factor: it is counted, written to the audit, and what it shows is told.
 //!
 //! Invariant: an account that does not exist leaves as many traces, for as much work, as one that does.
 
@@ -16,13 +16,13 @@ use crate::store::audit;
 use crate::store::backend::Tx;
 use crate::telemetry::names;
 
-/// A wrong password.
+/// A wrong proof of who somebody is.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::app) struct Wrong<'a> {
     /// The operation it was given to.
     pub(in crate::app) action: &'static str,
-    /// What it was aimed at.
-    pub(in crate::app) tried: Account<'a>,
+    /// What it was aimed at, where that is known.
+    pub(in crate::app) tried: Option<Account<'a>>,
     /// The password, where it came with a login.
     pub(in crate::app) password: Option<&'a str>,
     /// The account, where there is one.
@@ -42,21 +42,35 @@ pub struct Notice {
 const ACTION: &str = "login_alert";
 
 impl App {
-    /// Takes note of a wrong password.
+    /// Takes note of a wrong password or second factor.
     pub(in crate::app) async fn wrong_password(&self, ctx: &Ctx, wrong: Wrong<'_>) -> Result<()> {
         let now = self.now();
         let limit = &self.core.login_limit;
-        let mut found = limit.record_failure(ctx.address, wrong.tried, now);
-        if let Some(user) = wrong.user {
-            limit.note_user(wrong.tried, user, now);
+        let mut found = match wrong.tried {
+            Some(tried) => limit.record_failure(ctx.address, tried, now),
+            None => limit.fail_address(ctx.address, now),
+        };
+        if let (Some(tried), Some(user)) = (wrong.tried, wrong.user) {
+            limit.note_user(tried, user, now);
         }
-        if let (Account::Login(login), Some(password)) = (wrong.tried, wrong.password) {
+        if let (Some(Account::Login(login)), Some(password)) = (wrong.tried, wrong.password) {
             found.extend(limit.note_password(ctx.address, login, password, now));
         }
         let target = wrong.user.map(|user| user.to_string()).unwrap_or_default();
-        let mut refused = self.event(ctx, wrong.action, ("user", target));
+        let refused = self.event(ctx, wrong.action, ("user", target));
+        self.refused_with(ctx, refused, found, wrong.user).await
+    }
+
+    /// Writes down what was refused, with what it has shown about whose account.
+    pub(in crate::app) async fn refused_with(
+        &self,
+        ctx: &Ctx,
+        mut refused: AuditEvent,
+        found: Vec<Finding>,
+        user: Option<UserId>,
+    ) -> Result<()> {
         refused.outcome = Outcome::Refused;
-        let notices: Vec<_> = found.into_iter().map(|finding| notice(finding, wrong.user)).collect();
+        let notices: Vec<_> = found.into_iter().map(|finding| notice(finding, user)).collect();
         let mut events = vec![refused];
         events.extend(notices.iter().map(|notice| self.alert(ctx, notice)));
         self.core

@@ -12,7 +12,8 @@ use crate::domain::time::Timestamp;
 use crate::store::backend::Tx;
 use crate::store::error::StoreError;
 use crate::store::{
-    api_tokens, audit, devices, idempotency, links, networks, outbox, sessions, usage, users,
+    api_tokens, challenges, devices, idempotency, invites, jobs, links, networks, outbox, sessions, usage,
+    users, webhooks,
 };
 use crate::telemetry::names;
 
@@ -21,6 +22,12 @@ const ENDED_KEPT: Duration = days(7);
 
 /// How long an expired API token is listed, so that whoever wonders why a program stopped finds the reason.
 const EXPIRED_TOKENS_KEPT: Duration = days(30);
+
+/// How long an invite that is over is listed, so that its maker sees what became of it.
+const INVITES_KEPT: Duration = days(30);
+
+/// How long an ended job can be looked at, without what it worked on, and a delivery of a webhook with it.
+const ENDED_JOBS_KEPT: Duration = days(7);
 
 /// How long a delete can be undone: a month of absence, after which names, keys, addresses and ports are free again.
 const DELETED_KEPT: Duration = days(30);
@@ -41,11 +48,14 @@ const BATCHES: u32 = 50;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Old {
     IdempotencyKeys,
+    Challenges,
     Links,
     Sessions,
     ApiTokens,
+    Invites,
+    Jobs,
+    WebhookDeliveries,
     Outbox,
-    AuditEvents,
     DailyUsage,
     Devices,
     Networks,
@@ -53,13 +63,16 @@ enum Old {
 }
 
 impl Old {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 13] = [
         Self::IdempotencyKeys,
+        Self::Challenges,
         Self::Links,
         Self::Sessions,
         Self::ApiTokens,
+        Self::Invites,
+        Self::Jobs,
+        Self::WebhookDeliveries,
         Self::Outbox,
-        Self::AuditEvents,
         Self::DailyUsage,
         Self::Devices,
         // Behind the devices, which stand in the way.
@@ -70,11 +83,14 @@ impl Old {
     const fn as_str(self) -> &'static str {
         match self {
             Self::IdempotencyKeys => "idempotency_keys",
+            Self::Challenges => "challenges",
             Self::Links => "links",
             Self::Sessions => "sessions",
             Self::ApiTokens => "api_tokens",
+            Self::Invites => "invites",
+            Self::Jobs => "jobs",
+            Self::WebhookDeliveries => "webhook_deliveries",
             Self::Outbox => "outbox",
-            Self::AuditEvents => "audit_events",
             Self::DailyUsage => "usage_daily",
             Self::Devices => "devices",
             Self::Networks => "networks",
@@ -85,10 +101,12 @@ impl Old {
     const fn kept(self, settings: &Settings) -> Duration {
         match self {
             Self::IdempotencyKeys => KEPT,
+            Self::Challenges => Duration::ZERO,
             Self::Links | Self::Sessions => ENDED_KEPT,
             Self::ApiTokens => EXPIRED_TOKENS_KEPT,
+            Self::Invites => INVITES_KEPT,
+            Self::Jobs | Self::WebhookDeliveries => ENDED_JOBS_KEPT,
             Self::Outbox => OUTBOX_KEPT,
-            Self::AuditEvents => retention(settings.audit_retention_days),
             Self::DailyUsage => retention(settings.usage_retention_days),
             Self::Devices | Self::Networks | Self::Users => DELETED_KEPT,
         }
@@ -98,11 +116,14 @@ impl Old {
         match self {
             Self::Devices => DEVICES_AT_ONCE,
             Self::IdempotencyKeys
+            | Self::Challenges
             | Self::Links
             | Self::Sessions
             | Self::ApiTokens
+            | Self::Invites
+            | Self::Jobs
+            | Self::WebhookDeliveries
             | Self::Outbox
-            | Self::AuditEvents
             | Self::DailyUsage
             | Self::Networks
             | Self::Users => ROWS_AT_ONCE,
@@ -113,11 +134,14 @@ impl Old {
         let limit = self.at_once();
         match self {
             Self::IdempotencyKeys => idempotency::purge(tx, before, limit).await,
+            Self::Challenges => challenges::purge(tx, before, limit).await,
             Self::Links => links::purge(tx, before, limit).await,
             Self::Sessions => sessions::purge(tx, before, limit).await,
             Self::ApiTokens => api_tokens::purge(tx, before, limit).await,
+            Self::Invites => invites::purge(tx, before, limit).await,
+            Self::Jobs => jobs::purge(tx, before, limit).await,
+            Self::WebhookDeliveries => webhooks::purge(tx, before, limit).await,
             Self::Outbox => outbox::purge(tx, before, limit).await,
-            Self::AuditEvents => audit::purge(tx, before, limit).await,
             Self::DailyUsage => usage::purge_daily(tx, before, limit).await,
             Self::Devices => devices::purge(tx, before, limit).await,
             Self::Networks => networks::purge(tx, before, limit).await,
@@ -155,6 +179,20 @@ impl App {
                 Ok(purged) => note_purged(old.as_str(), purged),
                 Err(cause) => failure = failure.or(Some(cause)),
             }
+        }
+        // Sources first: whole segments are then removed without them.
+        let before = self.now().before(retention(settings.audit_source_days));
+        match self.erase_audit_sources(before).await {
+            Ok(0) => {}
+            Ok(erased) => {
+                info!(audit.segments = erased, "erased where the events of {erased} audit segments came from")
+            }
+            Err(cause) => failure = failure.or(Some(cause)),
+        }
+        match self.prune_audit(self.now().before(retention(settings.audit_retention_days))).await {
+            Ok(0) => {}
+            Ok(pruned) => note_purged("audit_events", pruned),
+            Err(cause) => failure = failure.or(Some(cause)),
         }
         failure.map_or(Ok(()), Err)
     }

@@ -50,6 +50,7 @@ impl Devices<'_> {
             id: LinkId::new(app.core.clock.new_id()),
             kind: KIND.to_owned(),
             target: Some(id.to_string()),
+            user_epoch: None,
             expires_at,
             used_at: None,
             created_at: now,

@@ -5,17 +5,21 @@ mod overview;
 
 pub use crate::app::me::overview::OwnUsage;
 
-use crate::app::App;
 use crate::app::ctx::Ctx;
 use crate::app::error::{AppError, Result};
 use crate::app::guessing::Wrong;
 use crate::app::login_limit::Account;
 use crate::app::passwords::names;
 use crate::app::sessions::{too_many, work_error};
-use crate::app::users::{UserItem, live};
+use crate::app::users::{UserItem, facts, forget_resets, live};
+use crate::app::{App, Patch, Revision, expect_revision, noun};
 use crate::domain::access::{Action, Actor};
+use crate::domain::contact::Email;
 use crate::domain::id::UserId;
+use crate::domain::language::Language;
+use crate::domain::name::DisplayName;
 use crate::domain::time::Timestamp;
+use crate::domain::user::User;
 use crate::secrets::password::{Password, PasswordHash, Verdict};
 use crate::store::backend::{Conn, Tx};
 use crate::store::{audit, sessions, users};
@@ -24,12 +28,104 @@ use crate::store::{audit, sessions, users};
 #[derive(Debug, Clone, Copy)]
 pub struct Me<'a>(pub(in crate::app) &'a App);
 
+/// Changes of one's own account.
+#[derive(Debug, Clone, Default)]
+pub struct UpdateMe {
+    /// How one is shown.
+    pub display_name: Option<DisplayName>,
+    /// Where letters go.
+    pub email: Patch<Email>,
+    /// The language of those letters.
+    pub language: Patch<Language>,
+}
+
+impl UpdateMe {
+    fn applied(&self, before: &User) -> User {
+        let mut after = before.clone();
+        if let Some(name) = &self.display_name {
+            after.display_name = name.clone();
+        }
+        if let Some(email) = &self.email {
+            after.email.clone_from(email);
+        }
+        if let Some(language) = self.language {
+            after.language = language;
+        }
+        after
+    }
+}
+
 impl Me<'_> {
     /// One's own account.
     pub async fn get(&self, ctx: &Ctx) -> Result<UserItem> {
         let id = ctx.user(Action::MeGet)?;
         let user = self.0.core.store.read(async move |on: &mut Conn| live(on, id).await).await?;
         Ok(UserItem { state: user.state(self.0.now()), user })
+    }
+
+    /// Changes one's own name, address and language. Another address wants the password, because a new one is sent there.
+    pub async fn update(
+        &self,
+        ctx: &Ctx,
+        revision: Revision,
+        request: UpdateMe,
+        current: Option<&str>,
+    ) -> Result<UserItem> {
+        let id = ctx.user(Action::MeUpdate)?;
+        let app = self.0;
+        let now = app.now();
+        let before = app
+            .core
+            .store
+            .read(async move |on: &mut Conn| Ok::<_, AppError>(users::get_credentials(on, id).await?))
+            .await?;
+        if request.email.as_ref().is_some_and(|email| *email != before.user.email) {
+            self.require_password(ctx, id, current, before.password_hash.as_deref()).await?;
+        }
+        let event = app.event(ctx, Action::MeUpdate.as_str(), ("user", id.to_string()));
+        let actor = ctx.actor;
+        let user = app
+            .core
+            .store
+            .write(async move |tx: &mut Tx| {
+                require_session(tx, &actor, now).await?;
+                let before = live(tx, id).await?;
+                expect_revision("user", before.revision, revision)?;
+                let after = request.applied(&before);
+                if after.email != before.email {
+                    forget_resets(tx, id).await?;
+                }
+                let after = users::update(tx, &after, revision, now).await?;
+                audit::insert(tx, &event.changed(facts(&before), facts(&after))).await?;
+                Ok::<_, AppError>(after)
+            })
+            .await
+            .map_err(noun("user"))?;
+        app.core.authorities.forget_all();
+        Ok(UserItem { state: user.state(now), user })
+    }
+
+    async fn require_password(
+        &self,
+        ctx: &Ctx,
+        id: UserId,
+        current: Option<&str>,
+        hash: Option<&str>,
+    ) -> Result<()> {
+        let hash = hash.ok_or_else(|| {
+            AppError::conflict(
+                "no_password",
+                "this account has no password; ask an operator to change the address",
+            )
+        })?;
+        let current = current.ok_or_else(|| {
+            AppError::invalid(
+                "/current_password",
+                "is needed to change the address, as a new password is sent there",
+            )
+        })?;
+        let right = self.is_own_password(ctx, Action::MeUpdate, id, current, hash).await?;
+        if right { Ok(()) } else { Err(wrong("/current_password")) }
     }
 
     /// Changes one's own password and ends one's other sessions. This one has to sign in again too:
@@ -75,7 +171,7 @@ impl Me<'_> {
         }
     }
 
-    /// Whether this is the account's password.
+    /// Whether this is the account's password. A stolen session must not be a way to guess it.
     pub(in crate::app) async fn is_own_password(
         &self,
         ctx: &Ctx,
@@ -96,7 +192,7 @@ impl Me<'_> {
                 Ok(true)
             }
             Verdict::Wrong => {
-                let tried = Account::Own(id);
+                let tried = Some(Account::Own(id));
                 app.wrong_password(
                     ctx,
                     Wrong { action: action.as_str(), tried, password: None, user: Some(id) },
@@ -113,7 +209,7 @@ fn wrong(pointer: &str) -> AppError {
 }
 
 /// Requires that the session which asks has not been ended meanwhile.
-async fn require_session(on: &mut Conn, actor: &Actor, now: Timestamp) -> Result<()> {
+pub(in crate::app) async fn require_session(on: &mut Conn, actor: &Actor, now: Timestamp) -> Result<()> {
     let Some(session) = actor.session() else { return Ok(()) };
     match sessions::find(on, session).await? {
         Some(session) if session.is_live(now) => Ok(()),

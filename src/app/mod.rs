@@ -16,18 +16,24 @@ use crate::app::error::{AppError, Result};
 use crate::app::login_limit::LoginLimit;
 use crate::app::token_uses::TokenUses;
 use crate::cache::memory::Memory;
+use crate::directory::oidc::Metadata;
 use crate::domain::audit::AuditEvent;
-use crate::domain::id::{ApiTokenId, AuditEventId, DeviceId, SessionId};
+use crate::domain::id::{ApiTokenId, AuditEventId, DeviceId, IdentityProviderId, SessionId};
 use crate::domain::time::Timestamp;
-use crate::runtime::clock::Clock;
+use crate::runtime::clock::{Clock, random};
 use crate::secrets::jwt::{AccessClaims, AccessTokens};
 use crate::secrets::password::PasswordWork;
 use crate::secrets::seal::Keyring;
 use crate::store::backend::Store;
+use crate::tls::outgoing::Client;
 
 pub mod api_tokens;
 pub mod audit;
+mod audit_retention;
+mod audit_seal;
+pub mod audit_verify;
 pub mod ctx;
+mod deliveries;
 pub mod desired;
 pub mod device_create;
 mod device_room;
@@ -37,25 +43,37 @@ pub mod error;
 pub mod export;
 pub mod guessing;
 mod idempotency;
+pub mod identities;
+pub mod identity_providers;
+pub mod invites;
 pub mod jobs;
 pub mod links;
 pub mod login_limit;
+pub mod mail;
 pub mod me;
+pub mod mfa;
 pub mod networks;
 pub mod node_networks;
 pub mod nodes;
 pub mod open;
+pub mod passkeys;
+pub mod password_resets;
 mod passwords;
 mod policy;
 pub mod qr;
 pub mod ratelimits;
+pub mod second_factor;
 pub mod sessions;
 pub mod settings;
 pub mod setup;
+pub mod sign_in;
+pub mod step_up;
 pub mod system;
 mod token_uses;
 pub mod usage;
 pub mod users;
+pub mod webhooks;
+pub mod work;
 
 /// The use cases of the service. Cheap to clone.
 #[derive(Clone)]
@@ -71,6 +89,8 @@ pub(in crate::app) struct Core {
     clock: Arc<dyn Clock>,
     /// Seals secrets before they reach the store.
     keyring: Keyring,
+    /// Seals the audit.
+    sealing: audit_seal::Sealing,
     /// Hashes passwords, a few at a time.
     passwords: PasswordWork,
     /// Signs and reads access tokens.
@@ -97,6 +117,10 @@ pub(in crate::app) struct Core {
     bearers: Memory<ApiTokenId, Arc<api_tokens::Bearer>>,
     /// Uses of API tokens that are not written down yet.
     token_uses: TokenUses,
+    /// What identity providers said of themselves lately.
+    providers: Memory<IdentityProviderId, Arc<Metadata>>,
+    /// The way out to web servers of others.
+    outgoing: Client,
     /// What is not in the database.
     facts: Facts,
     /// Where the pages are served, once they are.
@@ -121,6 +145,9 @@ pub struct Facts {
 const CACHED_DEVICES: u64 = 10_000;
 const CACHED_SESSIONS: u64 = 10_000;
 const CACHED_TOKENS: u64 = 10_000;
+const CACHED_PROVIDERS: u64 = 100;
+/// How long a provider's pages and keys are taken for the same. A key that is not among them is looked for at once.
+const PROVIDERS_KEPT_FOR: Duration = Duration::from_secs(600);
 /// The longest a replica may go on with a row that another one has changed.
 const CACHED_FOR: Duration = Duration::from_secs(30);
 
@@ -176,9 +203,39 @@ impl App {
         api_tokens::ApiTokens(self)
     }
 
+    /// Identity providers.
+    pub const fn identity_providers(&self) -> identity_providers::IdentityProviders<'_> {
+        identity_providers::IdentityProviders(self)
+    }
+
+    /// Signing in by an identity provider.
+    pub const fn sign_in(&self) -> sign_in::SignIn<'_> {
+        sign_in::SignIn(self)
+    }
+
+    /// One's own links to identity providers.
+    pub const fn identities(&self) -> identities::Identities<'_> {
+        identities::Identities(self)
+    }
+
     /// One's own account.
     pub const fn me(&self) -> me::Me<'_> {
         me::Me(self)
+    }
+
+    /// Second factors.
+    pub const fn mfa(&self) -> mfa::MfaAct<'_> {
+        mfa::MfaAct(self)
+    }
+
+    /// Passkeys.
+    pub const fn passkeys(&self) -> passkeys::Passkeys<'_> {
+        passkeys::Passkeys(self)
+    }
+
+    /// Fresh proofs.
+    pub const fn step_up(&self) -> step_up::StepUp<'_> {
+        step_up::StepUp(self)
     }
 
     /// The audit.
@@ -256,6 +313,7 @@ impl App {
         let mut event = AuditEvent::done(id, self.now(), &ctx.actor, action, target);
         event.request = ctx.request;
         event.source = ctx.address.map(|address: IpAddr| address.to_string());
+        event.source_salt = ctx.address.map(|_| random(self.core.clock.as_ref()));
         event
     }
 }
@@ -277,6 +335,7 @@ fn noun(noun: &'static str) -> impl Fn(AppError) -> AppError {
         other @ (AppError::NotFound { .. }
         | AppError::Stale { .. }
         | AppError::Forbidden { .. }
+        | AppError::Unproven { .. }
         | AppError::Unauthenticated { .. }
         | AppError::Invalid { .. }
         | AppError::Conflict { .. }

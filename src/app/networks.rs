@@ -128,7 +128,7 @@ impl Networks<'_> {
         let now = app.now();
         let new = app.new_network(request)?;
         let event = app.event(ctx, Action::NetworkCreate.as_str(), ("network", new.id.to_string()));
-        let place = node_networks::NewPlace::prepare(app)?;
+        let place = node_networks::NewPlace::prepare(app, ctx)?;
         let ctx = ctx.clone();
         let made = app
             .core

@@ -9,6 +9,7 @@ use crate::app::nodes::Nodes;
 use crate::app::nodes::live as live_node;
 use crate::app::{App, Created, Patch, Revision, expect_revision, idempotency, noun};
 use crate::domain::access::Action;
+use crate::domain::audit::AuditEvent;
 use crate::domain::id::{NetworkId, NodeId, NodeNetworkId};
 use crate::domain::key::PublicKey;
 use crate::domain::name::Host;
@@ -61,11 +62,21 @@ pub(in crate::app) struct NewPlace {
     public_key: PublicKey,
     sealed_key: Vec<u8>,
     first_port: u16,
+    reclaim: AuditEvent,
+}
+
+/// What the audit calls it when a deleted network gives its port to one that asks for it.
+const RECLAIM: &str = "node_network_reclaim";
+
+/// The event of that, for whoever looks for the network. It is the service's own: nobody asked for it.
+fn reclaim_event(app: &App, ctx: &Ctx) -> AuditEvent {
+    let ctx = Ctx { request: ctx.request, ..Ctx::system() };
+    app.event(&ctx, RECLAIM, ("node_network", String::new()))
 }
 
 impl NewPlace {
     /// Makes the key pair and seals its private half for the row it will stand in.
-    pub(in crate::app) fn prepare(app: &App) -> Result<Self> {
+    pub(in crate::app) fn prepare(app: &App, ctx: &Ctx) -> Result<Self> {
         let id = NodeNetworkId::new(app.core.clock.new_id());
         let pair = KeyPair::generate().map_err(AppError::broken("making the node's key pair"))?;
         let row = id.to_string();
@@ -75,7 +86,13 @@ impl NewPlace {
             .seal(key_place(&row), pair.private.expose())
             .map_err(AppError::broken("sealing the node's private key"))?;
         let first_port = app.core.facts.first_listen_port;
-        Ok(Self { id, public_key: pair.public, sealed_key: sealed.into_bytes(), first_port })
+        Ok(Self {
+            id,
+            public_key: pair.public,
+            sealed_key: sealed.into_bytes(),
+            first_port,
+            reclaim: reclaim_event(app, ctx),
+        })
     }
 }
 
@@ -112,7 +129,7 @@ impl Nodes<'_> {
         let app = self.0;
         let now = app.now();
         let (settings, _) = app.current_settings().await?;
-        let place = NewPlace::prepare(app)?;
+        let place = NewPlace::prepare(app, ctx)?;
         let event =
             app.event(ctx, Action::NodeNetworkCreate.as_str(), ("node_network", place.id.to_string()));
         let ctx = ctx.clone();
@@ -158,6 +175,7 @@ impl Nodes<'_> {
         let now = app.now();
         let (settings, _) = app.current_settings().await?;
         let first_port = app.core.facts.first_listen_port;
+        let reclaim = reclaim_event(app, ctx);
         let event = app.event(ctx, Action::NodeNetworkUpdate.as_str(), ("node_network", id.to_string()));
         let updated = app
             .core
@@ -166,7 +184,7 @@ impl Nodes<'_> {
                 let before = of_node(tx, node, id).await?;
                 expect_revision("node network", before.revision, revision)?;
                 if let Some(port) = request.listen_port {
-                    free_kept_port(tx, node, port, first_port, now).await?;
+                    free_kept_port(tx, node, port, first_port, &reclaim, now).await?;
                 }
                 let after =
                     node_networks::update(tx, &changed(&before, &request), before.revision, now).await?;
@@ -235,7 +253,7 @@ async fn insert(
     now: Timestamp,
 ) -> Result<NodeNetwork> {
     if let Some(port) = request.listen_port {
-        free_kept_port(tx, node, port, place.first_port, now).await?;
+        free_kept_port(tx, node, port, place.first_port, &place.reclaim, now).await?;
     }
     let there = node_networks::all_of_node(tx, node).await?;
     let new = NodeNetwork {
@@ -266,6 +284,7 @@ async fn free_kept_port(
     node: NodeId,
     port: Port,
     first_port: u16,
+    event: &AuditEvent,
     now: Timestamp,
 ) -> Result<()> {
     let all = node_networks::all_of_node(tx, node).await?;
@@ -273,7 +292,10 @@ async fn free_kept_port(
     let network = networks::find(tx, place.network).await?;
     if network.is_some_and(|network| network.deleted_at.is_some()) {
         let moved = NodeNetwork { listen_port: free_port(&all, first_port)?, ..place.clone() };
-        node_networks::update(tx, &moved, place.revision, now).await?;
+        let moved = node_networks::update(tx, &moved, place.revision, now).await?;
+        let mut event = event.changed(facts(place), facts(&moved));
+        event.target = Some(place.id.to_string());
+        audit::insert(tx, &event).await?;
     }
     Ok(())
 }

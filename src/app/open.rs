@@ -7,14 +7,19 @@ use base64::engine::general_purpose::STANDARD;
 use tokio::sync::watch;
 use zeroize::Zeroizing;
 
+use crate::app::audit_seal::Sealing;
 use crate::app::login_limit::{LoginLimit, LoginRates};
 use crate::app::policy::Policy;
 use crate::app::token_uses::TokenUses;
-use crate::app::{App, CACHED_DEVICES, CACHED_FOR, CACHED_SESSIONS, CACHED_TOKENS, Core, Facts, HostRanges};
+use crate::app::{
+    App, CACHED_DEVICES, CACHED_FOR, CACHED_PROVIDERS, CACHED_SESSIONS, CACHED_TOKENS, Core, Facts,
+    HostRanges, PROVIDERS_KEPT_FOR,
+};
 use crate::cache::memory::Memory;
 use crate::domain::id::NodeId;
 use crate::domain::node::NewNode;
 use crate::runtime::clock::Clock;
+use crate::secrets::audit_key::AuditKey;
 use crate::secrets::canary::{CanaryError, canary, check_canary};
 use crate::secrets::jwt::{ACCESS_TTL, AccessTokens, SigningKey, SigningKeys};
 use crate::secrets::master_key::MasterKey;
@@ -23,6 +28,7 @@ use crate::secrets::seal::{Keyring, Place, Sealed};
 use crate::store::backend::{Conn, Store, Tx};
 use crate::store::error::StoreError;
 use crate::store::{nodes, settings};
+use crate::tls::outgoing::{Client, Limits};
 
 /// What the use cases are opened with.
 pub struct Parts {
@@ -93,7 +99,7 @@ impl OpenError {
 
 const CANARY: &str = "sealed.canary";
 const SIGNING_KEY: &str = "sealed.signing_key";
-const SIGNING_PLACE: Place<'static> = Place { table: "settings", column: "value", row: SIGNING_KEY };
+const AUDIT_KEY: &str = "sealed.audit_key";
 
 /// Who signs the access tokens.
 const ISSUER: &str = "caspervpn";
@@ -104,16 +110,21 @@ impl App {
         let keyring = Keyring::new(&parts.master_key);
         prove_key(&parts, &keyring).await?;
         let signing = signing_key(&parts, &keyring).await?;
+        let key = audit_key(&parts, &keyring).await?;
+        let sealing = Sealing { key, holder: parts.clock.new_id() };
         let tokens = AccessTokens::new(SigningKeys { current: signing, previous: None }, ISSUER);
         if parts.facts.local_node {
             ensure_local_node(&parts).await?;
         }
         let login_limit = LoginLimit::new(parts.login_rates)
             .map_err(|e| OpenError::Make { name: "login limit", cause: e.into() })?;
+        let outgoing = Client::new(None, Limits::default())
+            .map_err(|e| OpenError::Make { name: "way out to others", cause: e.into() })?;
         let core = Core {
             store: parts.store,
             clock: parts.clock,
             keyring,
+            sealing,
             passwords: parts.passwords,
             tokens,
             login_limit,
@@ -127,6 +138,8 @@ impl App {
             token_ids: Memory::new(CACHED_TOKENS, ACCESS_TTL),
             bearers: Memory::new(CACHED_TOKENS, CACHED_FOR),
             token_uses: TokenUses::default(),
+            providers: Memory::new(CACHED_PROVIDERS, PROVIDERS_KEPT_FOR),
+            outgoing,
             facts: parts.facts,
             pages: OnceLock::new(),
         };
@@ -153,15 +166,30 @@ async fn prove_key(parts: &Parts, keyring: &Keyring) -> Result<(), OpenError> {
 
 async fn signing_key(parts: &Parts, keyring: &Keyring) -> Result<SigningKey, OpenError> {
     const NAME: &str = "signing key";
-    let make = |cause: Box<dyn std::error::Error + Send + Sync>| OpenError::Make { name: NAME, cause };
-    let stored = |cause: Box<dyn std::error::Error + Send + Sync>| OpenError::Stored { name: NAME, cause };
-    let fresh = SigningKey::generate().map_err(|e| make(e.into()))?;
-    let sealed = keyring.seal(SIGNING_PLACE, fresh.expose_secret()).map_err(|e| make(e.into()))?;
-    let sealed = find_or_put(parts, SIGNING_KEY, sealed).await?;
-    let bytes = keyring.open(SIGNING_PLACE, &sealed).map_err(|e| stored(e.into()))?;
-    let secret: [u8; SigningKey::BYTES] =
-        bytes.as_slice().try_into().map_err(|_| stored("wrong length".into()))?;
-    Ok(SigningKey::from_secret(Zeroizing::new(secret)))
+    let fresh = SigningKey::generate().map_err(|e| OpenError::Make { name: NAME, cause: e.into() })?;
+    stored_key(parts, keyring, (SIGNING_KEY, NAME), fresh.expose_secret()).await.map(SigningKey::from_secret)
+}
+
+async fn audit_key(parts: &Parts, keyring: &Keyring) -> Result<AuditKey, OpenError> {
+    const NAME: &str = "audit key";
+    let fresh = AuditKey::generate().map_err(|e| OpenError::Make { name: NAME, cause: e.into() })?;
+    stored_key(parts, keyring, (AUDIT_KEY, NAME), fresh.expose_secret()).await.map(AuditKey::from_secret)
+}
+
+/// The key that the database holds sealed in a row of the settings, or else the fresh one, which then is that.
+async fn stored_key(
+    parts: &Parts,
+    keyring: &Keyring,
+    (row, name): (&'static str, &'static str),
+    fresh: &[u8; 32],
+) -> Result<Zeroizing<[u8; 32]>, OpenError> {
+    let stored = |cause: Box<dyn std::error::Error + Send + Sync>| OpenError::Stored { name, cause };
+    let place = Place { table: "settings", column: "value", row };
+    let sealed = keyring.seal(place, fresh).map_err(|e| OpenError::Make { name, cause: e.into() })?;
+    let sealed = find_or_put(parts, row, sealed).await?;
+    let bytes = keyring.open(place, &sealed).map_err(|e| stored(e.into()))?;
+    let secret: [u8; 32] = bytes.as_slice().try_into().map_err(|_| stored("wrong length".into()))?;
+    Ok(Zeroizing::new(secret))
 }
 
 /// The sealed value of a name: the stored one, or else the fresh one, which then is the stored one.

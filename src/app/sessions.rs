@@ -2,6 +2,8 @@
 //!
 //! Invariant: a wrong login and a wrong password get the same answer for the same work.
 
+mod answer;
+mod begin;
 mod cookie;
 mod refresh;
 
@@ -15,14 +17,18 @@ use crate::app::ctx::Ctx;
 use crate::app::error::{AppError, Result};
 use crate::app::guessing::Wrong;
 use crate::app::login_limit::{Account as LimitedAccount, RetryAfter};
-use crate::domain::access::{Action, Actor, Means};
+use crate::app::second_factor::lacks_mfa;
+pub(in crate::app) use crate::app::sessions::begin::new_token;
+pub use crate::app::sessions::begin::{Question, SignIn};
+use crate::app::users::require_rank_over;
+use crate::domain::access::{Action, Actor, Means, Proof};
 use crate::domain::id::{SessionId, UserId};
-use crate::domain::session::{IDLE_FOR, LIVE_PER_USER, Session};
+use crate::domain::mfa::is_fresh;
+use crate::domain::session::Session;
 use crate::domain::time::Timestamp;
 use crate::domain::user::{User, UserState};
 use crate::secrets::jwt::{ACCESS_TTL, Grant, fingerprint};
 use crate::secrets::password::{Password, PasswordHash, Verdict, WorkError};
-use crate::secrets::token::RefreshToken;
 use crate::store::backend::{Conn, Tx};
 use crate::store::users::Credentials;
 use crate::store::{audit, sessions, users};
@@ -46,6 +52,8 @@ pub struct Tokens {
     pub refresh_token: Zeroizing<String>,
     /// When the session ends if nobody comes.
     pub refresh_expires_at: Timestamp,
+    /// Whether a second factor must be enrolled before the session is good for anything else.
+    pub lacks_mfa: bool,
 }
 
 /// A session with the account behind it, as long as neither changes.
@@ -53,17 +61,17 @@ pub struct Tokens {
 pub(in crate::app) struct Authority {
     user: User,
     session: Session,
+    lacks_mfa: bool,
 }
 
 impl Authority {
     /// Who acts by this session.
-    fn actor(&self) -> Actor {
-        Actor::User { id: self.user.id, role: self.user.role, by: Means::Session(self.session.id) }
+    fn actor(&self, now: Timestamp) -> Actor {
+        let proof = Proof { is_fresh: is_fresh(self.session.proved_at, now), lacks_mfa: self.lacks_mfa };
+        let by = Means::Session(self.session.id, proof);
+        Actor::User { id: self.user.id, role: self.user.role, by }
     }
 }
-
-/// Longest user agent that is kept.
-const USER_AGENT_CHARS: usize = 200;
 
 /// The one answer to every sign-in that fails: it says nothing about the account.
 const WRONG: AppError = AppError::Unauthenticated { why: "the login or the password is wrong" };
@@ -73,8 +81,8 @@ const REFUSED: AppError =
     AppError::Unauthenticated { why: "the access token is not good, or no longer; refresh it or sign in" };
 
 impl Sessions<'_> {
-    /// Signs in.
-    pub async fn login(&self, ctx: &Ctx, login: &str, password: &str, user_agent: &str) -> Result<Tokens> {
+    /// Signs in, or asks for the second factor. What that costs is the same until the password is known to be right.
+    pub async fn login(&self, ctx: &Ctx, login: &str, password: &str, user_agent: &str) -> Result<SignIn> {
         let app = self.0;
         let now = app.now();
         let (limit, tried) = (&app.core.login_limit, LimitedAccount::Login(login));
@@ -87,13 +95,21 @@ impl Sessions<'_> {
             if needs_rehash {
                 self.rehash(account, password).await?;
             }
-            if let Some(tokens) = self.begin(ctx, &account.user, user_agent).await? {
+            if let Some(begun) = self.begin(ctx, &account.user, user_agent).await? {
                 limit.record_success(ctx.address, tried, now);
-                return Ok(tokens);
+                return Ok(begun);
             }
         }
+        // The work of hashing was done for an unknown login too, so all that a directory's answer adds is its own time.
+        if account.as_ref().is_none_or(|account| account.password_hash.is_none())
+            && let Some(user) = app.sign_in().by_directory(ctx, login, password).await?
+            && let Some(tokens) = self.begin(ctx, &user, user_agent).await?
+        {
+            limit.record_success(ctx.address, tried, now);
+            return Ok(tokens);
+        }
         let user = account.map(|account| account.user.id);
-        let wrong = Wrong { action: "session_create", tried, password: Some(password), user };
+        let wrong = Wrong { action: "session_create", tried: Some(tried), password: Some(password), user };
         app.wrong_password(ctx, wrong).await?;
         Err(WRONG)
     }
@@ -104,18 +120,26 @@ impl Sessions<'_> {
         let now = app.now();
         let grant = self.verify(access_token, now).ok_or(REFUSED)?;
         let authority = self.authority(grant.session).await?.ok_or(REFUSED)?;
-        let Authority { user, session } = authority.as_ref();
+        let Authority { user, session, .. } = authority.as_ref();
         let good =
             user.id == grant.user && user.epoch == grant.epoch && is_able(user, now) && session.is_live(now);
-        if good { Ok(authority.actor()) } else { Err(REFUSED) }
+        if good { Ok(authority.actor(now)) } else { Err(REFUSED) }
     }
 
     /// Refuses who was let in before and would not be now.
     pub(in crate::app) async fn confirm(&self, actor: Actor, session: SessionId) -> Result<()> {
         let now = self.0.now();
         let authority = self.authority(session).await?.ok_or(REFUSED)?;
-        let Authority { user, session } = authority.as_ref();
-        let good = actor == authority.actor() && is_able(user, now) && session.is_live(now);
+        let Authority { user, session, .. } = authority.as_ref();
+        // A proof may have aged while the body came, and it was fresh when the request did.
+        let same = match (actor, authority.actor(now)) {
+            (
+                Actor::User { id, role, by: Means::Session(_, proof) },
+                Actor::User { id: same_id, role: same_role, by: Means::Session(_, proof_now) },
+            ) => (id, role, proof.lacks_mfa) == (same_id, same_role, proof_now.lacks_mfa),
+            (Actor::User { .. } | Actor::Host | Actor::System | Actor::Anonymous, _) => false,
+        };
+        let good = same && is_able(user, now) && session.is_live(now);
         if good { Ok(()) } else { Err(REFUSED) }
     }
 
@@ -138,14 +162,18 @@ impl Sessions<'_> {
 
     /// Ends a session.
     pub async fn delete(&self, ctx: &Ctx, id: SessionId) -> Result<()> {
-        let owner = ctx.scope(Action::SessionDelete)?.owner();
-        let found = self.0.core.store.read(async move |on: &mut Conn| sessions::find(on, id).await).await?;
-        match found {
-            Some(session) if owner.is_none_or(|owner| owner == session.user) => {
-                self.end_session(ctx, id, Action::SessionDelete.as_str()).await
-            }
-            Some(_) | None => Err(AppError::not_found("session")),
-        }
+        let (owner, actor) = (ctx.scope(Action::SessionDelete)?.owner(), ctx.actor);
+        self.0
+            .core
+            .store
+            .read(async move |on: &mut Conn| {
+                let found = sessions::find(on, id).await?;
+                let session = found.filter(|session| owner.is_none_or(|owner| owner == session.user));
+                let session = session.ok_or(AppError::not_found("session"))?;
+                require_rank_over(on, actor, Action::SessionDelete, session.user).await
+            })
+            .await?;
+        self.end_session(ctx, id, Action::SessionDelete.as_str()).await
     }
 
     async fn account(&self, login: &str) -> Result<Option<Credentials>> {
@@ -189,49 +217,6 @@ impl Sessions<'_> {
             .await
     }
 
-    /// Begins a session, unless the account is no longer as it was when its password was looked at: that takes long
-    /// enough for it to be disabled or to get another password, both of which raise the epoch. The hash is not compared,
-    /// because another sign-in may have made a stronger one of the same password.
-    async fn begin(&self, ctx: &Ctx, judged: &User, user_agent: &str) -> Result<Option<Tokens>> {
-        let app = self.0;
-        let now = app.now();
-        let refresh = RefreshToken::generate().map_err(AppError::broken("making a refresh token"))?;
-        let digest = *refresh.digest().as_bytes();
-        let (user, epoch) = (judged.id, judged.epoch);
-        let session = Session {
-            id: SessionId::new(app.core.clock.new_id()),
-            user,
-            user_agent: user_agent.chars().filter(|c| !c.is_control()).take(USER_AGENT_CHARS).collect(),
-            created_at: now,
-            last_used_at: now,
-            expires_at: now + IDLE_FOR,
-            revoked_at: None,
-        };
-        let (id, expires_at) = (session.id, session.expires_at);
-        let mut event = app.event(ctx, "session_create", ("user", user.to_string()));
-        event.actor = Some(user);
-        "user".clone_into(&mut event.actor_kind);
-        let begun = app
-            .core
-            .store
-            .write(async move |tx: &mut Tx| {
-                let found = users::find(tx, user).await?;
-                let Some(user) = found.filter(|user| is_able(user, now) && user.epoch == epoch) else {
-                    return Ok::<_, AppError>(None);
-                };
-                sessions::insert(tx, &session, &digest).await?;
-                let ended = sessions::revoke_all_but_latest(tx, user.id, LIVE_PER_USER, now).await?;
-                audit::insert(tx, &event).await?;
-                Ok(Some((user, ended)))
-            })
-            .await?;
-        let Some((user, ended)) = begun else { return Ok(None) };
-        for session in ended {
-            app.core.authorities.forget(&session.id);
-        }
-        self.tokens(id, &user, refresh.reveal(), expires_at).map(Some)
-    }
-
     fn tokens(
         &self,
         session: SessionId,
@@ -249,6 +234,7 @@ impl Sessions<'_> {
             access_expires_at: now + ACCESS_TTL,
             refresh_token,
             refresh_expires_at,
+            lacks_mfa: false,
         })
     }
 
@@ -269,7 +255,9 @@ impl Sessions<'_> {
         let read = core.store.read(async move |on: &mut Conn| {
             let Some(session) = sessions::find(on, id).await? else { return Ok(None) };
             let user = users::find(on, session.user).await?.filter(|user| user.deleted_at.is_none());
-            Ok::<_, AppError>(user.map(|user| Arc::new(Authority { user, session })))
+            let Some(user) = user else { return Ok(None) };
+            let lacks_mfa = lacks_mfa(on, &user).await?;
+            Ok::<_, AppError>(Some(Arc::new(Authority { user, session, lacks_mfa })))
         });
         core.authorities.find_or(id, read).await
     }

@@ -1,16 +1,22 @@
 //! Policy that operators change at run time: one row, one revision.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use serde_json::{Value, json};
 
 use crate::app::ctx::Ctx;
 use crate::app::error::{AppError, Result};
+use crate::app::mail::{self, MailPassword};
 use crate::app::networks::all_live;
 use crate::app::policy::gate;
 use crate::app::{App, Patch, Revision, noun};
-use crate::domain::access::Action;
+use crate::domain::access::{Action, Role};
+use crate::domain::language::Language;
+use crate::domain::mail::MailServer;
 use crate::domain::name::Host;
+use crate::domain::outgoing::AllowedNets;
+use crate::domain::panel_url::PanelUrl;
 use crate::domain::ranges::Ranges;
 use crate::domain::settings::{RetentionDays, Settings};
 use crate::store::backend::{Conn, Tx};
@@ -29,6 +35,8 @@ pub struct UpdateSettings {
     pub show_endpoints: Option<bool>,
     /// Days that events of the audit are kept.
     pub audit_retention_days: Option<RetentionDays>,
+    /// Days that the audit tells from which address something was done.
+    pub audit_source_days: Option<RetentionDays>,
     /// Days that devices' usage by day is kept.
     pub usage_retention_days: Option<RetentionDays>,
     /// From where the panel and the API may be reached.
@@ -39,6 +47,18 @@ pub struct UpdateSettings {
     pub login_unlimited_from: Option<Ranges>,
     /// Change it even where the caller's own address could then no longer reach the API.
     pub force: bool,
+    /// Roles whose users must have a second factor.
+    pub mfa_required_roles: Option<BTreeSet<Role>>,
+    /// Networks that are not public and may be called all the same.
+    pub outgoing_allowed: Option<AllowedNets>,
+    /// Where browsers find this service.
+    pub panel_url: Patch<PanelUrl>,
+    /// The server that takes our mail.
+    pub smtp: Patch<MailServer>,
+    /// The password for that server.
+    pub smtp_password: Option<MailPassword>,
+    /// The language of letters to users who chose none.
+    pub language: Option<Language>,
 }
 
 impl SettingsAct<'_> {
@@ -60,6 +80,7 @@ impl SettingsAct<'_> {
         let now = app.now();
         let event = app.event(ctx, Action::SettingsUpdate.as_str(), ("settings", "service".to_owned()));
         let address = ctx.address.filter(|_| !request.force);
+        let keeper = app.clone();
         let updated = app
             .core
             .store
@@ -67,6 +88,10 @@ impl SettingsAct<'_> {
                 let before = settings::service(tx).await?.value;
                 let after = changed(&before, &request);
                 keep_the_caller(tx, &before, &after, address).await?;
+                if request.panel_url.is_some() || request.smtp.is_some() {
+                    mail::check(&after)?;
+                    keeper.keep_mail_password(tx, &before, &after, request.smtp_password.as_ref()).await?;
+                }
                 let revision = settings::set_service(tx, &after, revision, now).await?;
                 if after.endpoint_host != before.endpoint_host {
                     for mut network in all_live(tx).await? {
@@ -81,6 +106,8 @@ impl SettingsAct<'_> {
             .map_err(noun("settings"))?;
         app.core.devices.forget_all();
         app.reload_policy().await?;
+        // Who must have a second factor is part of what is known of a session.
+        app.core.authorities.forget_all();
         Ok(updated)
     }
 }
@@ -108,6 +135,9 @@ fn changed(before: &Settings, request: &UpdateSettings) -> Settings {
     if let Some(days) = request.audit_retention_days {
         after.audit_retention_days = days;
     }
+    if let Some(days) = request.audit_source_days {
+        after.audit_source_days = days;
+    }
     if let Some(days) = request.usage_retention_days {
         after.usage_retention_days = days;
     }
@@ -119,6 +149,21 @@ fn changed(before: &Settings, request: &UpdateSettings) -> Settings {
     }
     if let Some(ranges) = &request.login_unlimited_from {
         after.login_unlimited_from = ranges.clone();
+    }
+    if let Some(roles) = &request.mfa_required_roles {
+        after.mfa_required_roles.clone_from(roles);
+    }
+    if let Some(url) = &request.panel_url {
+        after.panel_url.clone_from(url);
+    }
+    if let Some(server) = &request.smtp {
+        after.smtp.clone_from(server);
+    }
+    if let Some(language) = request.language {
+        after.language = language;
+    }
+    if let Some(nets) = &request.outgoing_allowed {
+        after.outgoing_allowed.clone_from(nets);
     }
     after
 }
@@ -146,9 +191,12 @@ async fn keep_the_caller(
 pub(in crate::app) fn facts(settings: &Settings) -> Value {
     json!({
         "endpoint_host": settings.endpoint_host, "show_endpoints": settings.show_endpoints,
-        "audit_retention_days": settings.audit_retention_days,
+        "audit_retention_days": settings.audit_retention_days, "audit_source_days": settings.audit_source_days,
         "usage_retention_days": settings.usage_retention_days,
         "api_allowed_from": settings.api_allowed_from, "api_only_from_vpn": settings.api_only_from_vpn,
         "login_unlimited_from": settings.login_unlimited_from,
+        "mfa_required_roles": settings.mfa_required_roles, "panel_url": settings.panel_url,
+        "smtp": settings.smtp, "language": settings.language,
+        "outgoing_allowed": settings.outgoing_allowed,
     })
 }

@@ -118,6 +118,7 @@ impl Setup<'_> {
             id: LinkId::new(app.core.clock.new_id()),
             kind: KIND.to_owned(),
             target: None,
+            user_epoch: None,
             expires_at,
             used_at: None,
             created_at: now,
@@ -166,7 +167,7 @@ impl Setup<'_> {
     async fn perform(&self, ctx: &Ctx, digest: Option<[u8; 32]>, request: SetupRequest) -> Result<SetupDone> {
         let app = self.0;
         let now = app.now();
-        let plan = app.plan(request).await?;
+        let plan = app.plan(ctx, request).await?;
         let event = app.event(ctx, "setup_run", ("user", plan.user.id.to_string()));
         let made = app
             .core
@@ -196,7 +197,7 @@ impl Setup<'_> {
 }
 
 impl App {
-    async fn plan(&self, request: SetupRequest) -> Result<Plan> {
+    async fn plan(&self, ctx: &Ctx, request: SetupRequest) -> Result<Plan> {
         let Some(password) = &request.owner.password else {
             return Err(AppError::invalid("/owner/password", "the owner needs a password"));
         };
@@ -227,7 +228,7 @@ impl App {
             settings: Settings { endpoint_host: Some(request.endpoint_host), ..settings },
             port: request.endpoint_port,
             network,
-            place: NewPlace::prepare(self)?,
+            place: NewPlace::prepare(self, ctx)?,
             device,
         })
     }
@@ -272,6 +273,7 @@ fn in_setup(error: AppError) -> AppError {
         AppError::Invalid { .. } => within("/network", error),
         AppError::NotFound { .. }
         | AppError::Forbidden { .. }
+        | AppError::Unproven { .. }
         | AppError::Unauthenticated { .. }
         | AppError::Conflict { .. }
         | AppError::Stale { .. }
@@ -292,6 +294,7 @@ fn within(prefix: &str, error: AppError) -> AppError {
         }
         AppError::NotFound { .. }
         | AppError::Forbidden { .. }
+        | AppError::Unproven { .. }
         | AppError::Unauthenticated { .. }
         | AppError::Conflict { .. }
         | AppError::Stale { .. }

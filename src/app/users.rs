@@ -7,10 +7,13 @@ use serde_json::{Value, json};
 use crate::app::ctx::Ctx;
 use crate::app::error::{AppError, Result};
 use crate::app::jobs::restorable_since;
+use crate::app::password_resets;
 use crate::app::passwords::names;
 use crate::app::{App, Created, Patch, Revision, expect_revision, idempotency, noun};
-use crate::domain::access::{Action, Role};
+use crate::domain::access::{Action, Actor, Role};
+use crate::domain::contact::Email;
 use crate::domain::id::UserId;
+use crate::domain::language::Language;
 use crate::domain::name::{DisplayName, Login};
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::time::Timestamp;
@@ -18,7 +21,7 @@ use crate::domain::user::{NewUser, User, UserState};
 pub use crate::secrets::password::{MalformedHash, Password, PasswordHash, PasswordRule};
 use crate::store::backend::{Conn, Tx};
 pub use crate::store::users::{UserFilter, UserSort};
-use crate::store::{api_tokens, audit, peers, sessions, users};
+use crate::store::{api_tokens, audit, links, peers, sessions, users};
 
 /// The use cases of users.
 #[derive(Debug, Clone, Copy)]
@@ -40,6 +43,10 @@ pub struct CreateUser {
     pub login: Login,
     /// How the user is shown; the login where it is left out.
     pub display_name: Option<DisplayName>,
+    /// Where letters to the user go.
+    pub email: Option<Email>,
+    /// The language of those letters; the service's own where it is none.
+    pub language: Option<Language>,
     /// What the user may do.
     pub role: Role,
     /// Without one the user cannot sign in, and only has devices.
@@ -61,6 +68,10 @@ pub struct UpdateUser {
     pub login: Option<Login>,
     /// How the user is shown.
     pub display_name: Option<DisplayName>,
+    /// Where letters to the user go.
+    pub email: Patch<Email>,
+    /// The language of those letters.
+    pub language: Patch<Language>,
     /// What the user may do.
     pub role: Option<Role>,
     /// When the account and its devices stop.
@@ -73,6 +84,8 @@ pub struct UpdateUser {
 
 /// With another account's password, or with another role, a program could do what its token may not.
 const NO_PASSWORD: &str = "no API token may set a password; leave it out, and set it when you have signed in";
+const NO_EMAIL: &str =
+    "no API token may set where a user's mail goes, as a new password goes there too; sign in for that";
 const NO_ROLE: &str = "no API token may change a role; sign in for that";
 
 impl Users<'_> {
@@ -110,7 +123,13 @@ impl Users<'_> {
         if request.password.is_some() || request.password_hash.is_some() {
             ctx.require_no_token(Action::UserCreate, NO_PASSWORD)?;
         }
-        require_rank(ctx, Action::UserCreate, request.role)?;
+        require_rank(ctx.actor, Action::UserCreate, request.role)?;
+        if request.role != Role::Member {
+            ctx.require_fresh_proof()?;
+        }
+        if request.email.is_some() {
+            ctx.require_no_token(Action::UserCreate, NO_EMAIL)?;
+        }
         let app = self.0;
         let now = app.now();
         let password_hash = match (&request.password, &request.password_hash) {
@@ -159,7 +178,11 @@ impl Users<'_> {
         ctx.require(Action::UserUpdate)?;
         if let Some(role) = request.role {
             ctx.require_no_token(Action::UserUpdate, NO_ROLE)?;
-            require_rank(ctx, Action::UserUpdate, role)?;
+            require_rank(ctx.actor, Action::UserUpdate, role)?;
+            ctx.require_fresh_proof()?;
+        }
+        if request.email.is_some() {
+            ctx.require_no_token(Action::UserUpdate, NO_EMAIL)?;
         }
         self.change(ctx, Action::UserUpdate, id, move |user| {
             expect_revision("user", user.revision, revision)?;
@@ -203,7 +226,7 @@ impl Users<'_> {
             .store
             .write(async move |tx: &mut Tx| {
                 let user = live(tx, id).await?;
-                require_rank(&ctx, Action::UserSetPassword, user.role)?;
+                require_rank(ctx.actor, Action::UserSetPassword, user.role)?;
                 users::set_password(tx, id, &hash, now).await?;
                 sessions::revoke_of_user(tx, id, None, now).await?;
                 audit::insert(tx, &event).await?;
@@ -225,7 +248,7 @@ impl Users<'_> {
             .store
             .write(async move |tx: &mut Tx| {
                 let user = live(tx, id).await?;
-                require_rank(&ctx, Action::UserDelete, user.role)?;
+                require_rank(ctx.actor, Action::UserDelete, user.role)?;
                 expect_revision("user", user.revision, revision)?;
                 remove(tx, &user, now).await?;
                 audit::insert(tx, &event.removed(facts(&user))).await?;
@@ -249,7 +272,7 @@ impl Users<'_> {
             .store
             .write(async move |tx: &mut Tx| {
                 let user = users::undelete(tx, id, restorable_since(now), now).await?;
-                require_rank(&ctx, Action::UserRestore, user.role)?;
+                require_rank(ctx.actor, Action::UserRestore, user.role)?;
                 peers::touch_user(tx, id).await?;
                 audit::insert(tx, &event.made(facts(&user))).await?;
                 Ok::<_, AppError>(user)
@@ -276,12 +299,15 @@ impl Users<'_> {
             .store
             .write(async move |tx: &mut Tx| {
                 let before = live(tx, id).await?;
-                require_rank(&ctx, action, before.role)?;
+                require_rank(ctx.actor, action, before.role)?;
                 let mut after = before.clone();
                 edit(&mut after)?;
                 if after.role != before.role || (after.disabled && !before.disabled) {
                     // Access tokens carry the old role or the old standing.
                     after.epoch += 1;
+                }
+                if after.email != before.email {
+                    forget_resets(tx, id).await?;
                 }
                 let after = users::update(tx, &after, before.revision, now).await?;
                 if before.role == Role::Owner {
@@ -322,6 +348,8 @@ pub(in crate::app) fn new_user(
         id: UserId::new(app.core.clock.new_id()),
         login: request.login,
         display_name,
+        email: request.email,
+        language: request.language,
         role: request.role,
         password_hash,
         expires_at: request.expires_at,
@@ -337,6 +365,12 @@ fn apply(user: &mut User, request: &UpdateUser) {
     if let Some(name) = &request.display_name {
         user.display_name = name.clone();
     }
+    if let Some(email) = &request.email {
+        user.email.clone_from(email);
+    }
+    if let Some(language) = request.language {
+        user.language = language;
+    }
     if let Some(role) = request.role {
         user.role = role;
     }
@@ -351,11 +385,31 @@ fn apply(user: &mut User, request: &UpdateUser) {
     }
 }
 
-fn require_rank(ctx: &Ctx, action: Action, role: Role) -> Result<()> {
-    if ctx.actor.manages(role) {
+/// Ends the links that were mailed where the user's mail no longer goes.
+pub(in crate::app) async fn forget_resets(tx: &mut Tx, id: UserId) -> Result<()> {
+    links::revoke(tx, password_resets::KIND, Some(&id.to_string())).await?;
+    Ok(())
+}
+
+pub(in crate::app) fn require_rank(actor: Actor, action: Action, role: Role) -> Result<()> {
+    if actor.manages(role) {
         return Ok(());
     }
     Err(AppError::Forbidden { action, why: "your role may not manage an account of that role; ask an owner" })
+}
+
+/// Refuses to act on what belongs to somebody else of no less power: one's own is always one's own to end.
+pub(in crate::app) async fn require_rank_over(
+    conn: &mut Conn,
+    actor: Actor,
+    action: Action,
+    user: UserId,
+) -> Result<()> {
+    if actor.user() == Some(user) {
+        return Ok(());
+    }
+    let found = users::find(conn, user).await?.ok_or(AppError::not_found("user"))?;
+    require_rank(actor, action, found.role)
 }
 
 /// Refuses, inside the transaction that took one away, to be left without an owner who can sign in.
@@ -392,7 +446,8 @@ fn item(user: User, now: Timestamp) -> UserItem {
 /// What the audit keeps of a user.
 pub(in crate::app) fn facts(user: &User) -> Value {
     json!({
-        "login": user.login, "display_name": user.display_name, "role": user.role, "disabled": user.disabled,
+        "login": user.login, "display_name": user.display_name, "email": user.email, "language": user.language,
+        "role": user.role, "disabled": user.disabled,
         "expires_at": user.expires_at, "data_limit_bytes": user.data_limit_bytes, "device_limit": user.device_limit,
     })
 }

@@ -1,6 +1,7 @@
 //! Speaks `/api/v1` for the verbs: over the server's local socket, or to the same router in this process.
 
 use std::fmt;
+use std::io;
 
 use bytes::Bytes;
 use http::{Method, Request, StatusCode, header};
@@ -59,9 +60,18 @@ pub(super) struct Refusal {
 }
 
 impl CallError {
+    /// Whether nobody reads what was asked for any more, which is no failure of the verb.
+    pub(super) fn is_closed_pipe(&self) -> bool {
+        match self {
+            Self::Local { cause: LocalApiError::Take { cause } } => cause.kind() == io::ErrorKind::BrokenPipe,
+            Self::Local { .. } | Self::Refused(_) | Self::Strange { .. } | Self::Name(_) => false,
+        }
+    }
+
     /// The code that a process ends with for it.
     pub(super) fn exit(&self) -> Exit {
         match self {
+            Self::Local { cause: LocalApiError::Take { .. } } => Exit::Failure,
             Self::Local { .. } => Exit::Unavailable,
             Self::Refused(_) | Self::Strange { .. } | Self::Name(_) => Exit::Failure,
         }
@@ -168,6 +178,23 @@ impl Client {
                 many.join(", ")
             ))),
         }
+    }
+
+    /// Reads an answer of any length, each part handed on as it comes.
+    pub(super) async fn pour(
+        &self,
+        path: &str,
+        taker: impl FnMut(&[u8]) -> io::Result<()>,
+    ) -> Result<(), CallError> {
+        let request = Request::get(path).header(header::HOST, "localhost").body(Bytes::new());
+        let request = request.map_err(|_| CallError::Name(format!("{path:?} is not a path")))?;
+        let response = self.api.pour(request, taker).await.map_err(|cause| CallError::Local { cause })?;
+        let status = response.status();
+        if status.is_success() {
+            return Ok(());
+        }
+        let body = serde_json::from_slice(response.body()).map_err(|_| CallError::Strange { status })?;
+        Err(CallError::Refused(Refusal { status, body }))
     }
 
     async fn call(

@@ -14,6 +14,10 @@ mod device_config;
 mod doctor;
 mod failure;
 mod healthcheck;
+mod identity_provider;
+mod invite;
+mod link;
+mod mail;
 mod network;
 mod node;
 mod node_network;
@@ -30,6 +34,7 @@ mod support_bundle;
 mod tar;
 mod user;
 mod value;
+mod webhook;
 
 use std::path::PathBuf;
 
@@ -121,6 +126,9 @@ enum ApiVerb {
     /// Users: accounts that own devices.
     #[command(subcommand)]
     User(user::UserVerb),
+    /// Invites: links by which people make their own accounts.
+    #[command(subcommand)]
+    Invite(invite::InviteVerb),
     /// Networks: address pools and what their clients are told.
     #[command(subcommand)]
     Network(network::NetworkVerb),
@@ -136,6 +144,12 @@ enum ApiVerb {
     /// API tokens: what programs hold to speak for a user.
     #[command(subcommand)]
     ApiToken(api_token::ApiTokenVerb),
+    /// Webhooks: programs elsewhere that are told of what happens here.
+    #[command(subcommand)]
+    Webhook(webhook::WebhookVerb),
+    /// Identity providers: where people are known already.
+    #[command(subcommand)]
+    IdentityProvider(identity_provider::IdentityProviderVerb),
     /// The audit: who did what.
     #[command(subcommand)]
     Audit(audit::AuditVerb),
@@ -243,11 +257,14 @@ impl ApiVerb {
             Self::SetupLink => setup::link(settings, on).await,
             Self::Setup(args) => setup::run(&args, on).await,
             Self::User(verb) => verb.run(on).await,
+            Self::Invite(verb) => verb.run(on).await,
             Self::Network(verb) => verb.run(on).await,
             Self::Node(verb) => verb.run(on).await,
             Self::Device(verb) => verb.run(on).await,
             Self::Session(verb) => verb.run(on).await,
             Self::ApiToken(verb) => verb.run(on).await,
+            Self::Webhook(verb) => verb.run(on).await,
+            Self::IdentityProvider(verb) => verb.run(on).await,
             Self::Audit(verb) => verb.run(on).await,
             Self::RateLimit(verb) => verb.run(on).await,
             Self::Access(verb) => verb.run(on).await,

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::cli::Asked;
 use crate::cli::failure::Failure;
+use crate::cli::link;
 use crate::cli::output::Column;
 use crate::cli::page::PageArgs;
 use crate::cli::password::{self, PasswordArgs};
@@ -70,6 +71,12 @@ pub(super) enum UserVerb {
         #[arg(long, conflicts_with = "password_file")]
         generate: bool,
     },
+    /// Take a user's second factors away, for one who has lost them all, and end the user's sessions.
+    #[command(after_help = "Example:\n  caspervpn user disable-mfa ada")]
+    DisableMfa(Named),
+    /// Make a link that lets the user set a new password, once, within half an hour.
+    #[command(after_help = "Example:\n  caspervpn user reset-link ada")]
+    ResetLink(Named),
     /// Delete a user and the user's devices. `restore` undoes it.
     #[command(after_help = "Example:\n  caspervpn user delete ada")]
     Delete(Named),
@@ -112,6 +119,14 @@ pub(super) struct CreateArgs {
     #[arg(long, value_name = "NAME")]
     #[serde(skip_serializing_if = "Option::is_none")]
     display_name: Option<String>,
+    /// Where letters to the user go, also those that let a new password be set.
+    #[arg(long, value_name = "ADDRESS")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    email: Option<String>,
+    /// The language of those letters: en, de, ru or zh.
+    #[arg(long, value_name = "LANGUAGE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    language: Option<String>,
     /// What the user may do.
     #[arg(long, default_value = "member")]
     role: Role,
@@ -155,6 +170,14 @@ pub(super) struct UpdateArgs {
     #[arg(long, value_name = "NAME")]
     #[serde(skip_serializing_if = "Option::is_none")]
     display_name: Option<String>,
+    /// Where letters to the user go, or `none`.
+    #[arg(long, value_name = "ADDRESS")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    email: Option<Change<String>>,
+    /// The language of those letters: en, de, ru or zh, or `none` for the service's own.
+    #[arg(long, value_name = "LANGUAGE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    language: Option<Change<String>>,
     /// What the user may do.
     #[arg(long)]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -180,6 +203,7 @@ const ROW: &[Column] = &[
     ("NAME", "/display_name"),
     ("ROLE", "/role"),
     ("STATE", "/state"),
+    ("MFA", "/has_mfa"),
     ("EXPIRES", "/expires_at"),
     ("ID", "/id"),
 ];
@@ -188,9 +212,12 @@ const WHOLE: &[Column] = &[
     ("ID", "/id"),
     ("LOGIN", "/login"),
     ("NAME", "/display_name"),
+    ("EMAIL", "/email"),
+    ("LANGUAGE", "/language"),
     ("ROLE", "/role"),
     ("STATE", "/state"),
     ("PASSWORD SET", "/has_password"),
+    ("SECOND FACTOR", "/has_mfa"),
     ("EXPIRES", "/expires_at"),
     ("DATA LIMIT", "/data_limit_bytes"),
     ("DEVICE LIMIT", "/device_limit"),
@@ -227,6 +254,16 @@ impl UserVerb {
             }
             Self::ResetPassword { user, password, generate } => {
                 reset_password(&user, &password, generate, on).await
+            }
+            Self::DisableMfa(user) => {
+                let path = user.path(on).await?;
+                let answer = on.client.post(&format!("{path}/disable-mfa"), None).await?;
+                let said = format!("{} signs in without a second factor; the sessions have ended", user.user);
+                on.form.done(&answer.body, &said)
+            }
+            Self::ResetLink(user) => {
+                let path = user.path(on).await?;
+                link::make(&format!("{path}/reset-link"), "reset", on).await
             }
             Self::Delete(user) => {
                 let path = user.path(on).await?;

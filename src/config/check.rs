@@ -3,13 +3,16 @@
 use crate::config::Settings;
 use crate::config::database::DatabaseUrl;
 use crate::config::fault::{Fault, Source};
+use crate::config::keys::MasterKeyPlace;
 use crate::config::server::Role;
+use crate::domain::secret_reference::SecretReference;
 
 /// Adds what is wrong with the settings as a whole.
 pub(super) fn all(settings: &Settings, exposed_mode: Option<u32>, faults: &mut Vec<Fault>) {
     server(settings, faults);
     listeners(settings, faults);
     database(settings, faults);
+    secret_stores(settings, faults);
     if let Some(mode) = exposed_mode {
         exposed_secrets(settings, mode, faults);
     }
@@ -73,6 +76,43 @@ fn database(settings: &Settings, faults: &mut Vec<Fault>) {
                 let message = "the password is also in database.url; keep one of them";
                 faults.push(fault(settings, "database.password", message));
             }
+        }
+    }
+}
+
+/// What it takes to ask a store of secrets must not itself be in one.
+fn secret_stores(settings: &Settings, faults: &mut Vec<Fault>) {
+    let (vault, aws) = (&settings.vault, &settings.aws);
+    for (key, place) in [
+        ("vault.token", &vault.token),
+        ("vault.secret_id", &vault.secret_id),
+        ("aws.access_key_id", &aws.access_key_id),
+        ("aws.secret_access_key", &aws.secret_access_key),
+        ("aws.session_token", &aws.session_token),
+    ] {
+        if place.as_ref().is_some_and(SecretReference::is_remote) {
+            let message =
+                "this is needed to ask a store of secrets, so it is env:NAME, file:/path or credential:name";
+            faults.push(fault(settings, key, message));
+        }
+    }
+    if vault.role_id.is_some() != vault.secret_id.is_some() {
+        faults.push(fault(settings, "vault.role_id", "a role takes both vault.role_id and vault.secret_id"));
+    }
+    if vault.token.is_some() && vault.role_id.is_some() {
+        faults.push(fault(settings, "vault.token", "there is a role, too; keep one of them"));
+    }
+    let master = match &settings.keys.master {
+        MasterKeyPlace::At(place) => Some(place),
+        MasterKeyPlace::Auto => None,
+    };
+    for (key, place) in [("database.password", settings.database.password.as_ref()), ("keys.master", master)]
+    {
+        let in_vault = place.is_some_and(|place| matches!(place, SecretReference::Vault(..)));
+        let can_ask = vault.address.is_some() && (vault.token.is_some() || vault.role_id.is_some());
+        if in_vault && !can_ask {
+            let message = "a secret in Vault takes vault.address, and vault.token or a role";
+            faults.push(fault(settings, key, message));
         }
     }
 }

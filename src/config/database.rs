@@ -13,8 +13,8 @@ section! {
     pub struct Database("database") {
         /// `sqlite:` for a file in the data directory, `sqlite:/elsewhere/caspervpn.db`, or `postgres://user@host/name`.
         pub url: DatabaseUrl = DatabaseUrl::Sqlite { directory: PathBuf::new() };
-        /// The PostgreSQL password's place: `env:NAME`, `file:/path` or `credential:name`. Off when the URL holds
-        /// it or the server asks for none.
+        /// The PostgreSQL password's place: `env:NAME`, `file:/path`, `credential:name`, `vault:PATH#FIELD` or
+        /// `aws-sm:NAME#FIELD`. Off when the URL holds it or the server asks for none.
         pub password: Option<SecretReference> = None;
         /// Where migrations connect when `url` goes through PgBouncer, which gives no session of its own.
         pub direct_url: Option<PostgresUrl> = None;

@@ -7,7 +7,8 @@ section! {
     /// Where the master key is, which seals the private keys in the database.
     pub struct Keys("keys") {
         /// `auto` is the systemd credential `caspervpn.master-key` where it is given, else `master.key` in the data
-        /// directory, made at the first start. Or `env:NAME`, `file:/path`, `credential:name`.
+        /// directory, made at the first start. Or a secret reference: `env:NAME`, `file:/path`,
+        /// `credential:name`, `vault:PATH#FIELD`, `aws-sm:NAME#FIELD`.
         pub master: MasterKeyPlace = MasterKeyPlace::Auto;
     }
 }
@@ -23,7 +24,7 @@ pub enum MasterKeyPlace {
 
 impl Setting for MasterKeyPlace {
     fn read(raw: &Raw) -> Result<Self, String> {
-        match raw.text("auto, env:NAME, file:/path or credential:name")? {
+        match raw.text("auto, or the place of a secret such as file:/path")? {
             "auto" => Ok(Self::Auto),
             text => SecretReference::parse(text).map(Self::At).map_err(|error| error.to_string()),
         }

@@ -11,6 +11,7 @@
 mod section;
 
 pub mod address;
+pub mod aws;
 mod check;
 pub mod database;
 pub mod environment;
@@ -26,10 +27,12 @@ mod nearest;
 pub mod server;
 pub mod setting;
 pub mod tunnel;
+pub mod vault;
 
 use std::collections::BTreeMap;
 
 use crate::config::address::Address;
+use crate::config::aws::Aws;
 use crate::config::database::Database;
 use crate::config::environment::Environment;
 use crate::config::fault::Source;
@@ -40,6 +43,7 @@ use crate::config::log::Log;
 use crate::config::section::{Key, Section};
 use crate::config::server::{Role, Server};
 use crate::config::tunnel::Tunnel;
+use crate::config::vault::Vault;
 
 /// Everything the file, the environment and the flags may say.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -58,18 +62,32 @@ pub struct Settings {
     pub limits: Limits,
     /// Where the master key is.
     pub keys: Keys,
+    /// How HashiCorp Vault is asked for secrets.
+    pub vault: Vault,
+    /// How AWS Secrets Manager is asked for secrets.
+    pub aws: Aws,
     /// The environment the process was started with, for secret references that name a variable.
     pub environment: Environment,
     sources: BTreeMap<String, Source>,
 }
 
 impl Settings {
-    fn sections(&self) -> [&dyn Section; 7] {
-        [&self.server, &self.listen, &self.database, &self.tunnel, &self.log, &self.limits, &self.keys]
+    fn sections(&self) -> [&dyn Section; 9] {
+        [
+            &self.server,
+            &self.listen,
+            &self.database,
+            &self.tunnel,
+            &self.log,
+            &self.limits,
+            &self.keys,
+            &self.vault,
+            &self.aws,
+        ]
     }
 
     fn section_mut(&mut self, name: &str) -> Option<&mut dyn Section> {
-        let sections: [&mut dyn Section; 7] = [
+        let sections: [&mut dyn Section; 9] = [
             &mut self.server,
             &mut self.listen,
             &mut self.database,
@@ -77,6 +95,8 @@ impl Settings {
             &mut self.log,
             &mut self.limits,
             &mut self.keys,
+            &mut self.vault,
+            &mut self.aws,
         ];
         sections.into_iter().find(|section| section.name() == name)
     }

@@ -4,6 +4,7 @@
 
 use std::path::PathBuf;
 
+use crate::domain::outgoing::Target;
 use crate::domain::secret_reference::SecretReference;
 
 /// A value as it was found.
@@ -95,11 +96,68 @@ impl Setting for PathBuf {
 
 impl Setting for SecretReference {
     fn read(raw: &Raw) -> Result<Self, String> {
-        Self::parse(raw.text("env:NAME, file:/path or credential:name")?).map_err(|error| error.to_string())
+        Self::parse(raw.text("the place of a secret, such as file:/path")?).map_err(|error| error.to_string())
     }
 
     fn show(&self) -> String {
         self.to_string()
+    }
+}
+
+/// A short text, printed as it is: a name, never a secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlainText(String);
+
+impl PlainText {
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// A text of this program.
+    pub(super) fn of(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+}
+
+impl Setting for PlainText {
+    fn read(raw: &Raw) -> Result<Self, String> {
+        let text = raw.text("a text")?;
+        let ok = |byte: u8| byte.is_ascii_alphanumeric() || b"/_.-".contains(&byte);
+        match text.len() {
+            1..=128 if text.bytes().all(ok) => Ok(Self(text.to_owned())),
+            _ => Err("expected letters, digits and /_.-".to_owned()),
+        }
+    }
+
+    fn show(&self) -> String {
+        self.0.clone()
+    }
+}
+
+/// The address of a web server, without a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WebAddress(String);
+
+impl WebAddress {
+    /// The address, without a slash at its end.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Setting for WebAddress {
+    fn read(raw: &Raw) -> Result<Self, String> {
+        let text = raw.text("an address such as https://vault.internal:8200")?;
+        let target = Target::http(text).map_err(|error| format!("the address {error}"))?;
+        if !matches!(target.url().path(), "" | "/") || target.url().query().is_some() {
+            return Err("expected scheme, host and port alone, as in https://vault.internal:8200".to_owned());
+        }
+        Ok(Self(text.trim_end_matches('/').to_owned()))
+    }
+
+    fn show(&self) -> String {
+        self.0.clone()
     }
 }
 

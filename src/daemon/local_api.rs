@@ -8,6 +8,7 @@ use bytes::Bytes;
 use futures_util::future::join;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
+use hyper::body::Body;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::net::UnixStream;
@@ -49,6 +50,13 @@ pub enum LocalApiError {
         #[source]
         cause: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// What came could not be handed on.
+    #[error("cannot write what the service answered")]
+    Take {
+        /// Why.
+        #[source]
+        cause: io::Error,
+    },
 }
 
 /// Longest answer a verb takes: a page of 200 rows is far below it.
@@ -60,6 +68,28 @@ impl LocalApi {
         match self {
             Self::Socket(path) => over_socket(path, request).await,
             Self::InProcess { routes, .. } => in_process(routes.clone(), request).await,
+        }
+    }
+
+    /// Sends one request and hands each part of a good answer's body on as it comes. Any other answer is given whole.
+    pub async fn pour(
+        &self,
+        request: Request<Bytes>,
+        mut taker: impl FnMut(&[u8]) -> io::Result<()>,
+    ) -> Result<Response<Bytes>, LocalApiError> {
+        match self {
+            Self::Socket(path) => {
+                let (mut sender, connection) = connect(path).await?;
+                let exchange = async move {
+                    let response = sender.send_request(request.map(Full::new)).await.map_err(talk)?;
+                    taken(response, &mut taker).await
+                };
+                join(exchange, connection).await.0
+            }
+            Self::InProcess { routes, .. } => {
+                let response = routes.clone().oneshot(as_root(request)?).await.map_err(talk)?;
+                taken(response, &mut taker).await
+            }
         }
     }
 
@@ -75,11 +105,17 @@ impl LocalApi {
     }
 }
 
-async fn over_socket(path: &PathBuf, request: Request<Bytes>) -> Result<Response<Bytes>, LocalApiError> {
+type Connection = http1::Connection<TokioIo<UnixStream>, Full<Bytes>>;
+
+async fn connect(path: &PathBuf) -> Result<(http1::SendRequest<Full<Bytes>>, Connection), LocalApiError> {
     let stream = UnixStream::connect(path)
         .await
         .map_err(|cause| LocalApiError::Connect { path: path.clone(), cause })?;
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(talk)?;
+    http1::handshake(TokioIo::new(stream)).await.map_err(talk)
+}
+
+async fn over_socket(path: &PathBuf, request: Request<Bytes>) -> Result<Response<Bytes>, LocalApiError> {
+    let (mut sender, connection) = connect(path).await?;
     let exchange = async move {
         let response = sender.send_request(request.map(Full::new)).await.map_err(talk)?;
         let (head, body) = response.into_parts();
@@ -92,13 +128,39 @@ async fn over_socket(path: &PathBuf, request: Request<Bytes>) -> Result<Response
     answer
 }
 
-async fn in_process(routes: Routes, mut request: Request<Bytes>) -> Result<Response<Bytes>, LocalApiError> {
-    let me = procfs::process::Process::myself().and_then(|me| me.uid()).map_err(talk)?;
-    request.extensions_mut().insert(Peer::Unix { uid: me, gid: 0, pid: None });
-    let response = routes.oneshot(request.map(Full::new)).await.map_err(talk)?;
+async fn in_process(routes: Routes, request: Request<Bytes>) -> Result<Response<Bytes>, LocalApiError> {
+    let response = routes.oneshot(as_root(request)?).await.map_err(talk)?;
     let (head, body) = response.into_parts();
     let bytes = body.collect().await.map_err(talk)?.to_bytes();
     Ok(Response::from_parts(head, bytes))
+}
+
+/// A request of this process's own user, whom the routes take for the machine's administrator.
+fn as_root(mut request: Request<Bytes>) -> Result<Request<Full<Bytes>>, LocalApiError> {
+    let me = procfs::process::Process::myself().and_then(|me| me.uid()).map_err(talk)?;
+    request.extensions_mut().insert(Peer::Unix { uid: me, gid: 0, pid: None });
+    Ok(request.map(Full::new))
+}
+
+async fn taken<B>(
+    response: Response<B>,
+    taker: &mut impl FnMut(&[u8]) -> io::Result<()>,
+) -> Result<Response<Bytes>, LocalApiError>
+where
+    B: Body<Data = Bytes> + Unpin,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let (head, mut body) = response.into_parts();
+    let mut whole = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(bytes) = frame.map_err(talk)?.into_data() else { continue };
+        if head.status.is_success() {
+            taker(&bytes).map_err(|cause| LocalApiError::Take { cause })?;
+        } else if whole.len() + bytes.len() <= MAX_ANSWER_BYTES {
+            whole.extend_from_slice(&bytes);
+        }
+    }
+    Ok(Response::from_parts(head, whole.into()))
 }
 
 fn talk<E: Into<Box<dyn std::error::Error + Send + Sync>>>(cause: E) -> LocalApiError {

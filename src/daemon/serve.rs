@@ -268,11 +268,28 @@ fn start_jobs(jobs: &Jobs, app: &App) {
         let app = purging.clone();
         async move { app.purge_step().await }
     }));
+    let working = app.clone();
+    jobs.start(Job::new("queue", WORK_EVERY, move || {
+        let app = working.clone();
+        async move { app.work_step().await }
+    }));
+    let waiting = app.clone();
+    jobs.start(Job::new("count-queue", COUNT_EVERY, move || count_queue(waiting.clone())));
+    let sealing = app.clone();
+    jobs.start(Job::new("seal-audit", SEAL_EVERY, move || {
+        let app = sealing.clone();
+        async move { app.seal_audit_step().await }
+    }));
     let counting = app.clone();
     jobs.start(Job::new("count-devices", COUNT_EVERY, move || count_devices(counting.clone())));
 }
 
 const PURGE_EVERY: Duration = Duration::from_secs(600);
+
+/// The longest that a job waits which nothing else holds up. Looking costs one read of an index.
+const WORK_EVERY: Duration = Duration::from_secs(1);
+/// How long an event of the audit can stand unsealed.
+const SEAL_EVERY: Duration = Duration::from_secs(1);
 
 /// Writes down when the API tokens that this process saw were last used. Entered before the listeners, so that in a drain
 /// the last time comes after the last request.
@@ -299,6 +316,16 @@ async fn count_devices(app: App) -> Result<(), AppError> {
     for (state, devices) in state.devices {
         #[expect(clippy::cast_precision_loss, reason = "Prometheus knows only floating point")]
         metrics::gauge!(names::DEVICES.name, "state" => state.as_str()).set(devices as f64);
+    }
+    Ok(())
+}
+
+/// Counts the jobs that wait and those that were given up: a mail server that refuses us must not go unseen.
+async fn count_queue(app: App) -> Result<(), AppError> {
+    let (waiting, failed) = app.count_jobs().await?;
+    for (state, jobs) in [("waiting", waiting), ("failed", failed)] {
+        #[expect(clippy::cast_precision_loss, reason = "Prometheus knows only floating point")]
+        metrics::gauge!(names::QUEUE_JOBS.name, "state" => state).set(jobs as f64);
     }
     Ok(())
 }

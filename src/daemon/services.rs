@@ -19,11 +19,12 @@ use crate::config::server::Role;
 use crate::daemon::exit::Exit;
 use crate::domain::node::{InterfaceName, Port};
 use crate::domain::secret_reference::SecretReference;
-use crate::runtime::clock::SystemClock;
+use crate::runtime::clock::{Clock, SystemClock};
 use crate::runtime::tasks::Tasks;
 use crate::secrets::master_key::{self, LoadError, MalformedKey, MasterKey};
 use crate::secrets::password::PasswordWork;
-use crate::secrets::reference::{ResolveError, Sources, resolve};
+use crate::secrets::reference::Sources;
+use crate::secrets::secret_store::{FetchError, Places, fetch};
 use crate::store::backend::Store;
 use crate::store::error::{OpenError as StoreOpenError, StoreError};
 use crate::store::open::{Database, StoreSettings};
@@ -58,7 +59,7 @@ pub enum StartError {
         key: &'static str,
         /// Why.
         #[source]
-        cause: ResolveError,
+        cause: Box<FetchError>,
     },
     /// A referenced key that is none.
     #[error("what `keys.master` names is not a master key")]
@@ -79,7 +80,8 @@ impl StartError {
             Self::FirstRead(cause) => cause.is_temporary(),
             Self::App(cause) => cause.is_temporary(),
             Self::Thread(_) => true,
-            Self::Key(_) | Self::Secret { .. } | Self::Malformed(_) => false,
+            Self::Secret { cause, .. } => cause.is_temporary(),
+            Self::Key(_) | Self::Malformed(_) => false,
         };
         if temporary { Exit::Unavailable } else { Exit::Refused }
     }
@@ -92,7 +94,7 @@ impl Services {
         let tasks = Tasks::current(clock.clone());
         let store = open_store(settings, &tasks).await?;
         let sealed = is_sealed(&store).await.map_err(StartError::FirstRead)?;
-        let master_key = load_master_key(settings, sealed)?;
+        let master_key = load_master_key(settings, sealed).await?;
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
         let parts = Parts {
             store: store.clone(),
@@ -140,13 +142,13 @@ const HASH_QUEUE: usize = 32;
 const CLOSE_WITHIN: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// The database of the settings, with its password fetched.
-pub fn database(settings: &Settings) -> Result<Database, StartError> {
+pub async fn database(settings: &Settings) -> Result<Database, StartError> {
     Ok(match &settings.database.url {
         DatabaseUrl::Sqlite { directory } => Database::Sqlite { directory: directory.clone() },
         DatabaseUrl::Postgres(url) => Database::Postgres {
-            url: with_password(settings, url.expose())?,
+            url: with_password(settings, url.expose()).await?,
             direct_url: match &settings.database.direct_url {
-                Some(url) => Some(with_password(settings, url.expose())?),
+                Some(url) => Some(with_password(settings, url.expose()).await?),
                 None => None,
             },
         },
@@ -154,7 +156,7 @@ pub fn database(settings: &Settings) -> Result<Database, StartError> {
 }
 
 async fn open_store(settings: &Settings, tasks: &Tasks) -> Result<Store, StartError> {
-    let database = database(settings)?;
+    let database = database(settings).await?;
     let wanted = StoreSettings {
         readers: settings.database.readers as usize,
         pool_size: settings.database.pool_size as usize,
@@ -164,9 +166,9 @@ async fn open_store(settings: &Settings, tasks: &Tasks) -> Result<Store, StartEr
 }
 
 /// The URL with the password of its reference, percent-encoded as RFC 3986 §3.2.1 wants it.
-fn with_password(settings: &Settings, url: &str) -> Result<String, StartError> {
+async fn with_password(settings: &Settings, url: &str) -> Result<String, StartError> {
     let Some(reference) = &settings.database.password else { return Ok(url.to_owned()) };
-    let password = read_secret(settings, "database.password", reference)?;
+    let password = read_secret(settings, "database.password", reference).await?;
     let mut encoded = String::new();
     for byte in password.trim_end_matches('\n').bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
@@ -180,23 +182,26 @@ fn with_password(settings: &Settings, url: &str) -> Result<String, StartError> {
 }
 
 /// Finds the master key. A new one is made only for a database that nothing was sealed in yet.
-fn load_master_key(settings: &Settings, sealed: bool) -> Result<MasterKey, StartError> {
+async fn load_master_key(settings: &Settings, sealed: bool) -> Result<MasterKey, StartError> {
     let reference = match &settings.keys.master {
         MasterKeyPlace::At(reference) => reference,
         MasterKeyPlace::Auto => return load_default_key(settings, sealed),
     };
     match reference {
         SecretReference::File(path) => master_key::load(path.as_path()).map_err(StartError::Key),
-        SecretReference::Env(_) | SecretReference::Credential(_) => {
-            let text = read_secret(settings, "keys.master", reference)?;
+        SecretReference::Env(_)
+        | SecretReference::Credential(_)
+        | SecretReference::Vault(..)
+        | SecretReference::AwsSm(..) => {
+            let text = read_secret(settings, "keys.master", reference).await?;
             MasterKey::parse(text.trim()).map_err(StartError::Malformed)
         }
     }
 }
 
 /// Whether the master key is there and readable. None is made.
-pub fn check_master_key(settings: &Settings) -> Result<(), StartError> {
-    load_master_key(settings, true).map(drop)
+pub async fn check_master_key(settings: &Settings) -> Result<(), StartError> {
+    load_master_key(settings, true).await.map(drop)
 }
 
 fn load_default_key(settings: &Settings, sealed: bool) -> Result<MasterKey, StartError> {
@@ -209,17 +214,19 @@ fn load_default_key(settings: &Settings, sealed: bool) -> Result<MasterKey, Star
     key.map_err(StartError::Key)
 }
 
-fn read_secret(
+async fn read_secret(
     settings: &Settings,
     key: &'static str,
     reference: &SecretReference,
 ) -> Result<zeroize::Zeroizing<String>, StartError> {
     let environment = &settings.environment;
-    let sources = Sources {
+    let local = Sources {
         env: &|name| environment.find(name).map(str::to_owned),
         credentials_directory: environment.credentials_directory(),
     };
-    resolve(reference, sources).map_err(|cause| StartError::Secret { key, cause })
+    let now = SystemClock::new().now();
+    let places = Places { local, vault: &settings.vault, aws: &settings.aws, now };
+    fetch(reference, places).await.map_err(|cause| StartError::Secret { key, cause: Box::new(cause) })
 }
 
 /// The ranges of the host's own addresses and routes. A host that cannot be asked hides none.

@@ -6,8 +6,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::api_token::Scopes;
-use crate::domain::id::{ApiTokenId, SessionId, UserId};
+pub use crate::domain::actor::{Actor, Means, Proof};
 
 /// What a user is to the service, from most to least power.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -133,10 +132,23 @@ access_table! {
     UserDisable = "user_disable":                   All All All None None None;
     /// Set another user's password.
     UserSetPassword = "user_set_password":          All All All None None None;
+    /// Take a user's second factors away, for one who has lost them all.
+    UserDisableMfa = "user_disable_mfa":            All All All None None None;
+    /// Make a one-time link that sets a user's password.
+    UserResetLinkCreate = "user_reset_link_create": All All All None None None;
     /// Delete a user with the devices.
     UserDelete = "user_delete":                     All All All None None None;
     /// Undo a delete.
     UserRestore = "user_restore":                   All All All None None None;
+
+    /// List invites.
+    InviteList = "invite_list":                     All All All None None None;
+    /// Read an invite; never its token.
+    InviteGet = "invite_get":                       All All All None None None;
+    /// Invite somebody to make an account.
+    InviteCreate = "invite_create":                 All All All None None None;
+    /// Take an invite back.
+    InviteDelete = "invite_delete":                 All All All None None None;
 
     /// List networks.
     NetworkList = "network_list":                   All All All All All All;
@@ -197,6 +209,8 @@ access_table! {
 
     /// Read one's own account.
     MeGet = "me_get":                               Own Own Own Own Own Own;
+    /// Change one's own name, e-mail address and language.
+    MeUpdate = "me_update":                         Own Own Own Own Own Own;
     /// Change one's own password.
     MeSetPassword = "me_set_password":              Own Own Own Own Own Own;
     /// See what one's own devices have moved.
@@ -207,6 +221,32 @@ access_table! {
     MeExport = "me_export":                         Own Own Own Own Own Own;
     /// Delete one's own account.
     MeDelete = "me_delete":                         Own Own Own Own Own Own;
+    /// Prove again that it is oneself, for what needs a fresh proof.
+    MeStepUp = "me_step_up":                         Own Own Own Own Own Own;
+    /// Ask for the question that a passkey answers in a fresh proof.
+    MeStepUpPasskeyBegin = "me_step_up_passkey_begin": Own Own Own Own Own Own;
+    /// Give a fresh proof by a passkey.
+    MeStepUpPasskey = "me_step_up_passkey":          Own Own Own Own Own Own;
+    /// See which second factors one has.
+    MeMfaGet = "me_mfa_get":                         Own Own Own Own Own Own;
+    /// Make the secret of an authenticator app.
+    MeTotpCreate = "me_totp_create":                 Own Own Own Own Own Own;
+    /// Enrol the authenticator app by a code of it.
+    MeTotpConfirm = "me_totp_confirm":               Own Own Own Own Own Own;
+    /// Give up the authenticator app.
+    MeTotpDelete = "me_totp_delete":                 Own Own Own Own Own Own;
+    /// Make new recovery codes.
+    MeRecoveryCodesCreate = "me_recovery_codes_create": Own Own Own Own Own Own;
+    /// List one's passkeys.
+    MePasskeyList = "me_passkey_list":               Own Own Own Own Own Own;
+    /// Ask for what a browser makes a passkey of.
+    MePasskeyBegin = "me_passkey_begin":             Own Own Own Own Own Own;
+    /// Add the passkey that a browser made.
+    MePasskeyCreate = "me_passkey_create":           Own Own Own Own Own Own;
+    /// Rename a passkey.
+    MePasskeyUpdate = "me_passkey_update":           Own Own Own Own Own Own;
+    /// Delete a passkey.
+    MePasskeyDelete = "me_passkey_delete":           Own Own Own Own Own Own;
 
     /// List sessions.
     SessionList = "session_list":                   All All Own Own All Own;
@@ -227,12 +267,54 @@ access_table! {
     RatelimitList = "ratelimit_list":               All All None None All None;
     /// Let an address or an account try to sign in again at once.
     RatelimitUnban = "ratelimit_unban":             All All None None None None;
+
+    /// List identity providers.
+    IdentityProviderList = "identity_provider_list":     All All None None All None;
+    /// Read an identity provider; never its secret.
+    IdentityProviderGet = "identity_provider_get":       All All None None All None;
+    /// Make an identity provider.
+    IdentityProviderCreate = "identity_provider_create": All All None None None None;
+    /// Change an identity provider.
+    IdentityProviderUpdate = "identity_provider_update": All All None None None None;
+    /// Delete an identity provider with every account's link to it.
+    IdentityProviderDelete = "identity_provider_delete": All All None None None None;
+    /// Try whether an identity provider answers.
+    IdentityProviderTest = "identity_provider_test":     All All None None None None;
+    /// List one's own links to identity providers.
+    MeIdentityList = "me_identity_list":                 Own Own Own Own Own Own;
+    /// Link one's own account to somebody at an identity provider.
+    MeIdentityCreate = "me_identity_create":             Own Own Own Own Own Own;
+    /// Remove one of one's own links.
+    MeIdentityDelete = "me_identity_delete":             Own Own Own Own Own Own;
+    /// List webhooks.
+    WebhookList = "webhook_list":                   All All None None None None;
+    /// Read a webhook; never its secret.
+    WebhookGet = "webhook_get":                     All All None None None None;
+    /// Make a webhook.
+    WebhookCreate = "webhook_create":               All All None None None None;
+    /// Change a webhook.
+    WebhookUpdate = "webhook_update":               All All None None None None;
+    /// Delete a webhook with its log.
+    WebhookDelete = "webhook_delete":               All All None None None None;
+    /// Send a test event.
+    WebhookTest = "webhook_test":                   All All None None None None;
+    /// Read the log of deliveries.
+    WebhookDeliveryList = "webhook_delivery_list":  All All None None None None;
+    /// Deliver an event once more.
+    WebhookRedeliver = "webhook_redeliver":         All All None None None None;
+
     /// Read the audit.
     AuditList = "audit_list":                       All All None None All None;
+    /// Take the audit out, whole.
+    AuditExport = "audit_export":                   All All None None All None;
+    /// Check that nothing in the audit was changed.
+    AuditVerify = "audit_verify":                   All All None None All None;
     /// Read the settings.
     SettingsGet = "settings_get":                   All All All All All None;
     /// Change the settings.
     SettingsUpdate = "settings_update":             All All None None None None;
+    /// Send a test letter.
+    SettingsMailTest = "settings_mail_test":        All All None None None None;
     /// Read the state of the service.
     SystemGet = "system_get":                       All All All All All None;
     /// Make a new setup link; only the host may.
@@ -243,10 +325,27 @@ access_table! {
 /// token could otherwise make a wider one of it, or one that outlives it.
 pub const NEEDS_SESSION: &[Action] = &[
     Action::UserSetPassword,
+    Action::UserDisableMfa,
+    Action::UserResetLinkCreate,
+    Action::InviteCreate,
+    Action::MeUpdate,
     Action::MeSetPassword,
     Action::MeSessionsEndOthers,
     Action::MeExport,
     Action::MeDelete,
+    Action::MeStepUp,
+    Action::MeStepUpPasskeyBegin,
+    Action::MeStepUpPasskey,
+    Action::MeMfaGet,
+    Action::MeTotpCreate,
+    Action::MeTotpConfirm,
+    Action::MeTotpDelete,
+    Action::MeRecoveryCodesCreate,
+    Action::MePasskeyList,
+    Action::MePasskeyBegin,
+    Action::MePasskeyCreate,
+    Action::MePasskeyUpdate,
+    Action::MePasskeyDelete,
     Action::SessionList,
     Action::SessionCookie,
     Action::SessionDelete,
@@ -254,7 +353,57 @@ pub const NEEDS_SESSION: &[Action] = &[
     Action::ApiTokenGet,
     Action::ApiTokenCreate,
     Action::ApiTokenDelete,
+    Action::IdentityProviderList,
+    Action::IdentityProviderGet,
+    Action::IdentityProviderCreate,
+    Action::IdentityProviderUpdate,
+    Action::IdentityProviderDelete,
+    Action::IdentityProviderTest,
+    Action::MeIdentityList,
+    Action::MeIdentityCreate,
+    Action::MeIdentityDelete,
     Action::SetupLinkCreate,
+];
+
+/// What a session may do while its user lacks the second factor that the role's policy asks for: see the account,
+/// hold the session in a browser, and enrol one. Signing out takes no account.
+pub const BEFORE_ENROLMENT: &[Action] = &[
+    Action::MeGet,
+    Action::SessionCookie,
+    Action::MeMfaGet,
+    Action::MeStepUp,
+    Action::MeTotpCreate,
+    Action::MeTotpConfirm,
+    Action::MePasskeyBegin,
+    Action::MePasskeyCreate,
+];
+
+/// What a session may do only when its user has proved within minutes to be there: acts that let somebody in for good,
+/// or that cannot be taken back in time. To make a user of another role than member, or to give another role, counts
+/// among them too. A change of one's own password is not here, because it asks for the password itself. The machine's
+/// administrator and API tokens have nothing to prove again: what tokens may do at all is said by their scopes.
+pub const NEEDS_FRESH_PROOF: &[Action] = &[
+    Action::UserSetPassword,
+    Action::UserDisableMfa,
+    Action::UserResetLinkCreate,
+    Action::UserDelete,
+    Action::InviteCreate,
+    Action::NetworkDelete,
+    Action::NodeDelete,
+    Action::NodeNetworkDelete,
+    Action::MeTotpCreate,
+    Action::MeTotpConfirm,
+    Action::MeTotpDelete,
+    Action::MeRecoveryCodesCreate,
+    Action::MePasskeyBegin,
+    Action::MePasskeyCreate,
+    Action::MePasskeyDelete,
+    Action::MeExport,
+    Action::MeDelete,
+    Action::MeIdentityCreate,
+    Action::ApiTokenCreate,
+    Action::IdentityProviderCreate,
+    Action::SettingsUpdate,
 ];
 
 impl Action {
@@ -270,121 +419,30 @@ impl Action {
 }
 
 /// Operations that need no account: each proves itself by what it carries.
-pub const PUBLIC: &[&str] =
-    &["session_create", "session_refresh", "session_end", "setup_get", "setup_run", "link_redeem", "openapi"];
-
-/// By what a user acts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Means {
-    /// A session, which may do whatever the role allows.
-    Session(SessionId),
-    /// An API token, which may do what the role and its scopes allow both.
-    Token(ApiTokenId, Scopes),
-}
-
-/// Who acts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Actor {
-    /// A user, signed in or through a program.
-    User {
-        /// Whose account.
-        id: UserId,
-        /// The role as of this request.
-        role: Role,
-        /// By what.
-        by: Means,
-    },
-    /// The machine's administrator, through the local socket or the data directory.
-    Host,
-    /// The service itself: a job, or an agent's report.
-    System,
-    /// Nobody that is known.
-    Anonymous,
-}
-
-impl Actor {
-    /// How far this actor may go with an action.
-    pub fn reach(&self, action: Action) -> Reach {
-        match self {
-            Self::User { by: Means::Token(_, scopes), .. } if !scopes.allow(action) => Reach::None,
-            Self::User { role, .. } => action.reaches()[*role as usize],
-            Self::Host | Self::System => Reach::All,
-            Self::Anonymous => Reach::None,
-        }
-    }
-
-    /// The user, where there is one.
-    pub const fn user(&self) -> Option<UserId> {
-        match self {
-            Self::User { id, .. } => Some(*id),
-            Self::Host | Self::System | Self::Anonymous => None,
-        }
-    }
-
-    /// The session, where one acts.
-    pub const fn session(&self) -> Option<SessionId> {
-        match self {
-            Self::User { by: Means::Session(id), .. } => Some(*id),
-            Self::User { by: Means::Token(..), .. } | Self::Host | Self::System | Self::Anonymous => None,
-        }
-    }
-
-    /// The API token, where one acts.
-    pub const fn api_token(&self) -> Option<ApiTokenId> {
-        match self {
-            Self::User { by: Means::Token(id, _), .. } => Some(*id),
-            Self::User { by: Means::Session(_), .. } | Self::Host | Self::System | Self::Anonymous => None,
-        }
-    }
-
-    /// Whether this actor may create, change or remove an account of role `other`.
-    pub fn manages(&self, other: Role) -> bool {
-        match self {
-            Self::User { role, .. } => role.manages(other),
-            Self::Host | Self::System => true,
-            Self::Anonymous => false,
-        }
-    }
-
-    /// Whether this actor may act on a device of user `owner`, whose role is `role`: one's own, those of accounts
-    /// below one's own, and for support a member's. The table says which acts there are at all.
-    pub fn may_touch_device_of(&self, owner: UserId, role: Role) -> bool {
-        match self {
-            Self::User { id, role: own, .. } => {
-                *id == owner || own.manages(role) || (*own == Role::Support && role == Role::Member)
-            }
-            Self::Host | Self::System => true,
-            Self::Anonymous => false,
-        }
-    }
-
-    /// Whether this actor sets and lifts expiry and limits of the devices it may change.
-    pub const fn sets_limits(&self) -> bool {
-        match self {
-            Self::User { role, .. } => role.sets_limits(),
-            Self::Host | Self::System => true,
-            Self::Anonymous => false,
-        }
-    }
-
-    /// The kind of actor in the audit.
-    pub const fn kind(&self) -> &'static str {
-        match self {
-            Self::User { by: Means::Session(_), .. } => "user",
-            Self::User { by: Means::Token(..), .. } => "api_token",
-            Self::Host => "host",
-            Self::System => "system",
-            Self::Anonymous => "anonymous",
-        }
-    }
-}
+pub const PUBLIC: &[&str] = &[
+    "session_create",
+    "session_second_factor",
+    "session_passkey_begin",
+    "session_passkey",
+    "session_refresh",
+    "session_end",
+    "setup_get",
+    "setup_run",
+    "link_redeem",
+    "sign_in_provider_list",
+    "sign_in_begin",
+    "sign_in_callback",
+    "sign_in_finish",
+    "openapi",
+    "password_reset_create",
+    "password_reset_redeem",
+    "invite_redeem",
+];
 
 #[cfg(test)]
 mod tests {
-    use super::{Action, Actor, Means, NEEDS_SESSION, Reach, Role};
-    use crate::domain::id::{ApiTokenId, SessionId, UserId};
+    use super::{Action, NEEDS_FRESH_PROOF, NEEDS_SESSION, Role};
     use std::fmt::Write;
-    use uuid::Uuid;
 
     #[test]
     fn the_table_of_roles_and_actions_is_the_golden_one() {
@@ -411,66 +469,50 @@ mod tests {
         }
     }
 
-    fn signed_in(role: Role) -> Actor {
-        let by = Means::Session(SessionId::new(Uuid::nil()));
-        Actor::User { id: UserId::new(Uuid::nil()), role, by }
+    #[test]
+    fn whatever_lets_somebody_in_for_good_needs_a_fresh_proof() {
+        for action in NEEDS_SESSION {
+            let name = action.as_str();
+            let makes = ["create", "set_password", "mfa", "totp", "passkey", "me_export", "me_delete"]
+                .iter()
+                .any(|word| name.contains(word));
+            let is_exempt = [
+                "me_set_password",
+                "setup_link_create",
+                "me_mfa_get",
+                "me_passkey_list",
+                "me_passkey_update",
+            ]
+            .contains(&name)
+                || name.starts_with("me_step_up");
+            assert_eq!(NEEDS_FRESH_PROOF.contains(action), makes && !is_exempt, "{name}");
+        }
     }
 
     #[test]
     fn whatever_lets_somebody_in_needs_a_session() {
         for action in Action::ALL {
             let name = action.as_str();
-            let lets_in = ["token", "session", "password", "setup"].iter().any(|word| name.contains(word));
+            let lets_in = [
+                "token",
+                "session",
+                "password",
+                "setup",
+                "mfa",
+                "totp",
+                "passkey",
+                "recovery",
+                "step_up",
+                "identity",
+                "reset_link",
+                "invite_create",
+                "me_update",
+                "me_export",
+                "me_delete",
+            ]
+            .iter()
+            .any(|word| name.contains(word));
             assert_eq!(NEEDS_SESSION.contains(action), lets_in, "{name}");
         }
-    }
-
-    #[test]
-    fn a_token_reaches_what_both_its_role_and_its_scopes_do() {
-        let scopes = "device_list audit_list".parse().unwrap();
-        let by = Means::Token(ApiTokenId::new(Uuid::nil()), scopes);
-        let token = |role| Actor::User { id: UserId::new(Uuid::nil()), role, by };
-
-        assert_eq!(token(Role::Owner).reach(Action::DeviceList), Reach::All);
-        assert_eq!(token(Role::Owner).reach(Action::DeviceGet), Reach::None);
-        assert_eq!(token(Role::Member).reach(Action::DeviceList), Reach::Own);
-        assert_eq!(token(Role::Member).reach(Action::AuditList), Reach::None);
-    }
-
-    #[test]
-    fn devices_are_touched_by_their_owner_and_by_whoever_ranks_above() {
-        let other = UserId::new(Uuid::from_u128(1));
-
-        let touched = |role: Role| Role::ALL.map(|of| signed_in(role).may_touch_device_of(other, of));
-
-        // The columns are whose device it is: owner, admin, operator, support, auditor, member.
-        assert_eq!(touched(Role::Owner), [true; 6]);
-        assert_eq!(touched(Role::Admin), [false, false, true, true, true, true]);
-        assert_eq!(touched(Role::Operator), [false, false, false, false, false, true]);
-        assert_eq!(touched(Role::Support), [false, false, false, false, false, true]);
-        assert_eq!(touched(Role::Auditor), [false; 6]);
-        assert_eq!(touched(Role::Member), [false; 6]);
-        for role in Role::ALL {
-            assert!(signed_in(role).may_touch_device_of(UserId::new(Uuid::nil()), role), "{role}'s own");
-            assert!(Actor::Host.may_touch_device_of(other, role), "{role}");
-            assert!(Actor::System.may_touch_device_of(other, role), "{role}");
-            assert!(!Actor::Anonymous.may_touch_device_of(other, role), "{role}");
-        }
-    }
-
-    #[test]
-    fn limits_are_set_by_those_who_manage_accounts() {
-        for role in Role::ALL {
-            assert_eq!(signed_in(role).sets_limits(), role.manages(Role::Member), "{role}");
-        }
-    }
-
-    #[test]
-    fn a_role_column_is_read_by_its_role() {
-        let actor = signed_in(Role::Member);
-
-        assert_eq!(actor.reach(Action::DeviceList), Reach::Own);
-        assert_eq!(actor.reach(Action::AuditList), Reach::None);
-        assert_eq!(Actor::Anonymous.reach(Action::MeGet), Reach::None);
     }
 }

@@ -63,7 +63,9 @@ pub enum ScopeError {
     #[error("is no scope: give the id of an operation, such as device_list, or all")]
     Unknown,
     /// Only a person who has signed in may do it, or only the host.
-    #[error("is no scope: acts on tokens, passwords, sessions and setup links are for those who sign in")]
+    #[error(
+        "is no scope: acts on tokens, passwords, second factors, sessions and setup links are for those who sign in"
+    )]
     NotForTokens,
 }
 

@@ -32,6 +32,8 @@ pub struct AuditEvent {
     pub request: Option<RequestId>,
     /// Where it came from. Personal: kept in a column of its own that can be erased.
     pub source: Option<String>,
+    /// With it the source is committed to in the event's digest, and erased. Random, so that nobody can try addresses.
+    pub source_salt: Option<[u8; 16]>,
     /// The thing before, without secrets.
     pub before: Option<Value>,
     /// The thing after, without secrets.
@@ -79,6 +81,7 @@ impl AuditEvent {
             outcome: Outcome::Done,
             request: None,
             source: None,
+            source_salt: None,
             before: None,
             after: None,
         }

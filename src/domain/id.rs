@@ -73,10 +73,26 @@ ids! {
     SessionId,
     /// Names an API token.
     ApiTokenId,
+    /// Names a question that a sign-in or a new passkey has to answer.
+    ChallengeId,
+    /// Names a passkey.
+    PasskeyId,
+    /// Names an identity provider.
+    IdentityProviderId,
+    /// Names an account's link to somebody at an identity provider.
+    ExternalIdentityId,
     /// Names an audit event.
     AuditEventId,
     /// Names a one-time link.
     LinkId,
+    /// Names a job of the queue.
+    JobId,
+    /// Names an invite.
+    InviteId,
+    /// Names a webhook.
+    WebhookId,
+    /// Names one event on its way to one webhook's receiver.
+    DeliveryId,
     /// Names one request, from the log to the error body.
     RequestId,
 }

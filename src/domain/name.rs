@@ -28,6 +28,9 @@ pub enum NameError {
         /// What is allowed.
         rule: &'static str,
     },
+    /// Not an e-mail address.
+    #[error("is not an e-mail address such as ada@example.org")]
+    Email,
     /// Not a DNS name and not an address.
     #[error("is not a host: give a DNS name such as vpn.example.org, or an IP address without brackets")]
     Host,
@@ -107,6 +110,18 @@ texts! {
     NodeName, may be empty false, max 64;
     /// What an API token is called, 1 to 64 characters.
     ApiTokenName, may be empty false, max 64;
+    /// What a passkey is called by its owner.
+    PasskeyName, may be empty false, max 64;
+    /// What an identity provider is called on its button, 1 to 64 characters.
+    ProviderName, may be empty false, max 64;
+    /// Who we are to an identity provider, 1 to 255 characters.
+    ClientId, may be empty false, max 255;
+    /// The claim that lists somebody's groups, 1 to 200 characters.
+    ClaimName, may be empty false, max 200;
+    /// A group at an identity provider, 1 to 256 characters.
+    GroupName, may be empty false, max 256;
+    /// A name in a directory, such as `ou=people,dc=example,dc=org`, 1 to 500 characters.
+    DirectoryName, may be empty false, max 500;
     /// Where a node stands, in the operator's words, up to 64 characters.
     Location, may be empty true, max 64;
     /// An operator's remark, up to 500 characters.
@@ -215,21 +230,21 @@ impl FromStr for Host {
             }
             return Ok(Self(address.to_string()));
         }
-        // RFC 1123 §2.1: labels of 1 to 63 letters, digits and inner hyphens, 253 characters in all.
-        let label = |l: &str| {
-            (1..=63).contains(&l.len())
-                && l.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
-                && !l.starts_with('-')
-                && !l.ends_with('-')
-        };
-        // A last label of digits only is a mistyped address, never a name.
-        let numeric_end = text.rsplit('.').next().is_some_and(|l| l.bytes().all(|b| b.is_ascii_digit()));
-        if text.len() <= 253 && text.split('.').all(label) && !numeric_end {
-            Ok(Self(text))
-        } else {
-            Err(NameError::Host)
-        }
+        if is_dns_name(&text) { Ok(Self(text)) } else { Err(NameError::Host) }
     }
+}
+
+/// RFC 1123 §2.1: labels of 1 to 63 letters, digits and inner hyphens, 253 characters in all.
+pub(in crate::domain) fn is_dns_name(text: &str) -> bool {
+    let label = |l: &str| {
+        (1..=63).contains(&l.len())
+            && l.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+            && !l.starts_with('-')
+            && !l.ends_with('-')
+    };
+    // A last label of digits only is a mistyped address, never a name.
+    let numeric_end = text.rsplit('.').next().is_some_and(|l| l.bytes().all(|b| b.is_ascii_digit()));
+    text.len() <= 253 && text.split('.').all(label) && !numeric_end
 }
 
 impl fmt::Display for Host {

@@ -52,6 +52,8 @@ pub struct Limit(u32);
 impl Limit {
     /// What a caller gets who does not say.
     pub const DEFAULT: Self = Self(50);
+    /// The longest page.
+    pub const MOST: Self = Self(MAX_LIMIT);
 
     /// The number of rows.
     pub const fn rows(self) -> u32 {

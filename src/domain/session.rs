@@ -39,6 +39,8 @@ pub struct Session {
     pub expires_at: Timestamp,
     /// When it was ended.
     pub revoked_at: Option<Timestamp>,
+    /// When its user last proved to be there, with the second factor where there is one.
+    pub proved_at: Timestamp,
 }
 
 impl Session {

@@ -1,8 +1,15 @@
 //! Policy that operators change at run time. Boot facts are in `config`.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
+use crate::domain::access::Role;
+use crate::domain::language::Language;
+use crate::domain::mail::MailServer;
 use crate::domain::name::Host;
+use crate::domain::outgoing::AllowedNets;
+use crate::domain::panel_url::PanelUrl;
 use crate::domain::ranges::Ranges;
 
 /// The settings of the service.
@@ -16,6 +23,8 @@ pub struct Settings {
     pub show_endpoints: bool,
     /// Days that events of the audit are kept.
     pub audit_retention_days: RetentionDays,
+    /// Days that the audit tells from which address something was done.
+    pub audit_source_days: RetentionDays,
     /// Days that devices' usage by day is kept. Totals, from which limits are told, are kept with the device.
     pub usage_retention_days: RetentionDays,
     /// From where the panel and the API may be reached; from everywhere while it is empty.
@@ -24,6 +33,18 @@ pub struct Settings {
     pub api_only_from_vpn: bool,
     /// From where sign-ins are never limited.
     pub login_unlimited_from: Ranges,
+    /// Roles whose users must have a second factor. A session of one without may do nothing but enrol one.
+    pub mfa_required_roles: BTreeSet<Role>,
+    /// Networks that are not public and may be called all the same, without encryption too: where an identity provider,
+    /// a webhook's receiver or a secret store is inside one's own network.
+    pub outgoing_allowed: AllowedNets,
+    /// Where browsers find this service. Passkeys are bound to its domain, people come back there from identity
+    /// providers, and letters carry links to it; all three are off while there is none.
+    pub panel_url: Option<PanelUrl>,
+    /// The server that takes our mail. None is sent without it.
+    pub smtp: Option<MailServer>,
+    /// The language of letters to users who chose none.
+    pub language: Language,
 }
 
 impl Default for Settings {
@@ -32,10 +53,16 @@ impl Default for Settings {
             endpoint_host: None,
             show_endpoints: false,
             audit_retention_days: RetentionDays::YEAR,
+            audit_source_days: RetentionDays::QUARTER,
             usage_retention_days: RetentionDays::YEAR_AND_A_MONTH,
             api_allowed_from: Ranges::default(),
             api_only_from_vpn: false,
             login_unlimited_from: Ranges::default(),
+            mfa_required_roles: BTreeSet::new(),
+            outgoing_allowed: AllowedNets::default(),
+            panel_url: None,
+            smtp: None,
+            language: Language::En,
         }
     }
 }
@@ -55,6 +82,8 @@ impl RetentionDays {
     pub const LEAST: u16 = 1;
     /// The longest: ten years, more than any rule about bookkeeping asks for.
     pub const MOST: u16 = 3650;
+    /// A quarter of a year: long enough to look into an incident that was noticed late.
+    const QUARTER: Self = Self(90);
     /// A year.
     const YEAR: Self = Self(365);
     /// A year, and enough more to compare a month with the same one of the year before.

@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain::access::Role;
+use crate::domain::contact::Email;
 use crate::domain::id::UserId;
+use crate::domain::language::Language;
 use crate::domain::name::{DisplayName, Login};
 use crate::domain::time::Timestamp;
 
@@ -16,10 +18,16 @@ pub struct User {
     pub login: Login,
     /// How the user is shown.
     pub display_name: DisplayName,
+    /// Where letters to the user go.
+    pub email: Option<Email>,
+    /// The language of those letters; the service's own where it is none.
+    pub language: Option<Language>,
     /// What the user may do.
     pub role: Role,
     /// Whether a password is set; without one nobody signs in as this user.
     pub has_password: bool,
+    /// Whether a second factor is enrolled; a sign-in then asks for it.
+    pub has_mfa: bool,
     /// Tokens made before the last change of epoch are dead.
     pub epoch: i64,
     /// Whether an operator stopped the account and its devices.
@@ -49,6 +57,10 @@ pub struct NewUser {
     pub login: Login,
     /// How the user is shown.
     pub display_name: DisplayName,
+    /// Where letters to the user go.
+    pub email: Option<Email>,
+    /// The language of those letters; the service's own where it is none.
+    pub language: Option<Language>,
     /// What the user may do.
     pub role: Role,
     /// The hash of the password, in bcrypt's own format.

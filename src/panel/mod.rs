@@ -92,7 +92,13 @@ fn with_status(status: StatusCode, body: Body) -> Response {
 }
 
 /// Addresses of pages, without the ending that files have.
-const PAGES: &[(&str, &str)] = &[("/", "index.html"), ("/setup", "setup.html"), ("/link", "link.html")];
+const PAGES: &[(&str, &str)] = &[
+    ("/", "index.html"),
+    ("/setup", "setup.html"),
+    ("/link", "link.html"),
+    ("/reset", "reset.html"),
+    ("/invite", "invite.html"),
+];
 
 /// Below this folder each name holds the digest of its content, so what a name shows never changes.
 const HASHED: &str = "assets/";

@@ -28,6 +28,11 @@ pub trait Clock: Debug + Send + Sync + 'static {
     }
 }
 
+/// A point in time as the system writes it, for libraries that want it so.
+pub fn system_time(at: Timestamp) -> SystemTime {
+    UNIX_EPOCH + Duration::from_millis(u64::try_from(at.as_millis()).unwrap_or(0))
+}
+
 /// `N` bytes from the cryptographic generator.
 pub fn random<const N: usize>(clock: &dyn Clock) -> [u8; N] {
     let mut bytes = [0; N];

@@ -1,14 +1,16 @@
-//! Resolves secret references: from `env:`, `file:` and `credential:` to the secret.
+//! Resolves secret references of this machine: from `env:`, `file:` and `credential:` to the secret. Those that a server
+//! is asked for are `secret_store`'s.
 //!
 //! Invariant: the environment is not read here. The caller, who got it from `config/`, passes it as [`Sources`].
 
 use std::fs::File;
 use std::io::{self, Read as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use zeroize::{Zeroize as _, Zeroizing};
 
-use crate::domain::secret_reference::SecretReference;
+use crate::domain::secret_reference::{CredentialName, SecretReference};
 
 /// Where references are looked up.
 #[derive(Clone, Copy)]
@@ -28,7 +30,12 @@ pub fn resolve(reference: &SecretReference, sources: Sources<'_>) -> Result<Zero
         SecretReference::Env(name) => (sources.env)(name.as_str())
             .map(Zeroizing::new)
             .ok_or_else(|| ResolveError::Unset { name: name.as_str().to_owned() })?,
-        SecretReference::File(_) | SecretReference::Credential(_) => read(&path(reference, sources)?)?,
+        SecretReference::File(path) => read(path.as_path(), EXPOSED)?,
+        // systemd grants access by an ACL, which `stat` shows as a group bit.
+        SecretReference::Credential(name) => read(&credential(name, sources)?, 0)?,
+        SecretReference::Vault(..) | SecretReference::AwsSm(..) => {
+            return Err(ResolveError::Remote { reference: reference.clone() });
+        }
     };
     let text = secret.strip_suffix('\n').unwrap_or(&secret);
     let text = text.strip_suffix('\r').unwrap_or(text);
@@ -64,6 +71,23 @@ pub enum ResolveError {
         #[source]
         cause: io::Error,
     },
+    /// Others may read or change it.
+    #[error(
+        "the secret in {path} may be read by everybody or changed by others (mode {mode:04o}); run: chmod o=,g-w {path}",
+        path = path.display()
+    )]
+    Exposed {
+        /// The file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// A server has to be asked for it.
+    #[error("{reference} is in a store of secrets, which is not asked here")]
+    Remote {
+        /// The reference.
+        reference: SecretReference,
+    },
     /// Too long for any secret.
     #[error("the secret in {} is longer than {LONGEST_SECRET_BYTES} bytes; is the path right?", path.display())]
     TooLong {
@@ -78,20 +102,21 @@ pub enum ResolveError {
     },
 }
 
-fn path(reference: &SecretReference, sources: Sources<'_>) -> Result<PathBuf, ResolveError> {
-    match reference {
-        SecretReference::File(path) => Ok(path.as_path().to_owned()),
-        SecretReference::Env(name) => Err(ResolveError::Unset { name: name.as_str().to_owned() }),
-        SecretReference::Credential(name) => sources
-            .credentials_directory
-            .map(|folder| folder.join(name.as_str()))
-            .ok_or_else(|| ResolveError::NoCredentials { name: name.as_str().to_owned() }),
-    }
+fn credential(name: &CredentialName, sources: Sources<'_>) -> Result<PathBuf, ResolveError> {
+    let folder = sources.credentials_directory;
+    folder
+        .map(|folder| folder.join(name.as_str()))
+        .ok_or_else(|| ResolveError::NoCredentials { name: name.as_str().to_owned() })
 }
 
-fn read(path: &Path) -> Result<Zeroizing<String>, ResolveError> {
+/// Reads a file that must have none of these permission bits.
+fn read(path: &Path, exposed: u32) -> Result<Zeroizing<String>, ResolveError> {
     let failed = |cause| ResolveError::Read { path: path.to_owned(), cause };
     let file = File::open(path).map_err(failed)?;
+    let mode = file.metadata().map_err(failed)?.permissions().mode() & 0o777;
+    if mode & exposed != 0 {
+        return Err(ResolveError::Exposed { path: path.to_owned(), mode });
+    }
     let mut text = Zeroizing::new(String::with_capacity(LONGEST_SECRET_BYTES + 1));
     let read = file.take(LONGEST_SECRET_BYTES as u64 + 1).read_to_string(&mut text);
     match read {
@@ -103,6 +128,9 @@ fn read(path: &Path) -> Result<Zeroizing<String>, ResolveError> {
         }
     }
 }
+
+/// Writing by the group, and anything by everybody. A group that reads is how a service gets a file of root's.
+const EXPOSED: u32 = 0o027;
 
 /// Room for a certificate chain with its key, and no more.
 const LONGEST_SECRET_BYTES: usize = 64 * 1024;

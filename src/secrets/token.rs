@@ -26,12 +26,24 @@ pub struct Setup;
 /// A link that reveals one device's configuration once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OneTime;
+/// A link that sets a new password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reset;
+/// A link that makes an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Invite;
+/// What signs the calls of a webhook.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Webhook;
 /// Renews a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Refresh;
 /// Stands for a session in a browser's cookie.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cookie;
+/// A question that a sign-in has to answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Challenge;
 /// The secret inside a [`JoinToken`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Join;
@@ -42,11 +54,23 @@ impl Kind for Setup {
 impl Kind for OneTime {
     const PREFIX: &'static str = "cvo_";
 }
+impl Kind for Reset {
+    const PREFIX: &'static str = "cvw_";
+}
+impl Kind for Invite {
+    const PREFIX: &'static str = "cvi_";
+}
+impl Kind for Webhook {
+    const PREFIX: &'static str = "cvh_";
+}
 impl Kind for Refresh {
     const PREFIX: &'static str = "cvr_";
 }
 impl Kind for Cookie {
-    const PREFIX: &'static str = "cvk_";
+    const PREFIX: &'static str = "cvb_";
+}
+impl Kind for Challenge {
+    const PREFIX: &'static str = "cvc_";
 }
 impl Kind for Join {
     const PREFIX: &'static str = "cvj_";
@@ -64,10 +88,18 @@ pub struct Token<K> {
 pub type SetupToken = Token<Setup>;
 /// The token of a one-time link.
 pub type OneTimeToken = Token<OneTime>;
+/// The token of a link that sets a new password.
+pub type ResetToken = Token<Reset>;
+/// The token of an invite.
+pub type InviteToken = Token<Invite>;
+/// What signs the calls of a webhook.
+pub type WebhookSecret = Token<Webhook>;
 /// A refresh token.
 pub type RefreshToken = Token<Refresh>;
 /// What a browser's cookie holds.
 pub type CookieToken = Token<Cookie>;
+/// The token of a question.
+pub type ChallengeToken = Token<Challenge>;
 /// The secret a joining node shows.
 pub type JoinSecret = Token<Join>;
 

@@ -1,16 +1,18 @@
 //! Audit events, written in the transaction of the act they tell of.
 //!
-//! Invariant: events are added and, when their time is over, removed; only the personal source column is ever erased.
+//! Invariant: events are added here and nowhere changed. How they are sealed, erased and removed is `audit_segments`.
 
 use crate::domain::audit::{AuditEvent, Outcome};
 use crate::domain::id::UserId;
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::time::Timestamp;
+use crate::domain::webhook::Telling;
 use crate::store::backend::{Conn, Tx};
 use crate::store::error::StoreError;
 use crate::store::fields::Json;
 use crate::store::list::{Select, Sort};
 use crate::store::value::{Bind, Column, FromRow, Kind, Row, Unfit, Value, params};
+use crate::store::webhooks;
 
 /// Events are listed in the order in which they happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -44,10 +46,10 @@ pub struct AuditFilter {
 }
 
 const INSERT: &str = "INSERT INTO audit_events (id, at, actor_kind, actor_id, action, target_kind, target_id, outcome, \
-    request_id, source, before_state, after_state, api_token_id) \
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
+    request_id, source, before_state, after_state, api_token_id, source_salt) \
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
 
-/// Writes an event.
+/// Writes an event, and notes what webhooks are to tell of it.
 ///
 /// # Errors
 /// The store's.
@@ -66,8 +68,13 @@ pub async fn insert(tx: &mut Tx, event: &AuditEvent) -> Result<(), StoreError> {
         event.before.as_ref().map(Json),
         event.after.as_ref().map(Json),
         event.api_token,
+        event.source_salt.as_ref().map(<[u8; 16]>::as_slice),
     ];
-    tx.execute(INSERT, params).await.map(drop)
+    tx.execute(INSERT, params).await?;
+    match Telling::of(event) {
+        Some(telling) => webhooks::note(tx, &telling).await,
+        None => Ok(()),
+    }
 }
 
 /// A page of events.
@@ -89,25 +96,6 @@ pub async fn list(
     // Events have no searchable column: words in a request for them are passed over.
     let page = PageRequest { search: None, ..page.clone() };
     select.page(conn, &page).await
-}
-
-/// Erases where events before a time came from.
-///
-/// # Errors
-/// The store's.
-pub async fn erase_sources(tx: &mut Tx, before: Timestamp) -> Result<u64, StoreError> {
-    const SQL: &str = "UPDATE audit_events SET source = NULL WHERE at < ?1 AND source IS NOT NULL";
-    tx.execute(SQL, params![before]).await
-}
-
-/// Removes the oldest events before a time, at most `limit`; says how many.
-///
-/// # Errors
-/// The store's.
-pub async fn purge(tx: &mut Tx, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
-    const SQL: &str = "DELETE FROM audit_events WHERE id IN \
-        (SELECT id FROM audit_events WHERE at < ?1 ORDER BY at, id LIMIT ?2)";
-    tx.execute(SQL, params![before, limit]).await
 }
 
 impl Bind for Outcome {
@@ -142,6 +130,8 @@ impl FromRow for AuditEvent {
             outcome: row.take("outcome")?,
             request: row.take("request_id")?,
             source: row.take("source")?,
+            // Read with the sealed row alone.
+            source_salt: None,
             before: row.take::<Option<Json<_>>>("before_state")?.map(|json| json.0),
             after: row.take::<Option<Json<_>>>("after_state")?.map(|json| json.0),
         })

@@ -238,6 +238,18 @@ impl Conn {
         self.find(sql, params).await?.ok_or_else(|| StoreError::new(ErrorKind::NotFound))
     }
 
+    /// The time by the database's own clock, in unix milliseconds: the same for every process that uses it.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn database_now_ms(&mut self) -> Result<i64, StoreError> {
+        let sql = match &self.driver {
+            Driver::Sqlite(_) => "SELECT CAST(unixepoch('subsec') * 1000 AS INTEGER)",
+            Driver::Postgres(_) => "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)",
+        };
+        self.one(sql, &[]).await
+    }
+
     async fn rows(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Row>, StoreError> {
         let answer = match &mut self.driver {
             Driver::Sqlite(connection) => connection.query(sql, params),
@@ -305,6 +317,16 @@ impl Tx {
         outcome
     }
 
+    /// The end of a subquery that picks rows to work on: rows that another worker is just taking are passed over.
+    /// SQLite has one writer, so there nobody else is just taking any.
+    #[must_use]
+    pub fn skip_locked(&self) -> &'static str {
+        match self.conn.driver {
+            Driver::Sqlite(_) => "",
+            Driver::Postgres(_) => " FOR UPDATE SKIP LOCKED",
+        }
+    }
+
     /// Asks that the whole closure runs again, on a newer snapshot, if it now ends with an error.
     ///
     /// For a conflict that another choice would avoid: PostgreSQL shows this transaction the same rows until it ends.
@@ -356,7 +378,20 @@ const CONSTRAINTS: &[Known] = &[
     Known(Constraint::DeviceIpv6, "devices.network_id, devices.ipv6_index", "devices_ipv6_key"),
     Known(Constraint::SessionToken, "sessions.refresh_hash", "sessions_refresh_hash_key"),
     Known(Constraint::ApiToken, "api_tokens.token_hash", "api_tokens_token_hash_key"),
+    Known(Constraint::PasskeyCredential, "passkeys.credential_id", "passkeys_credential_id_key"),
+    Known(Constraint::ChallengeToken, "challenges.token_hash", "challenges_token_hash_key"),
     Known(Constraint::LinkToken, "links.token_hash", "links_token_hash_key"),
+    Known(Constraint::ProviderName, "identity_providers.name", "identity_providers_name_key"),
+    Known(
+        Constraint::ExternalIdentity,
+        "external_identities.provider_id, external_identities.subject",
+        "external_identities_subject_key",
+    ),
+    Known(
+        Constraint::ProviderAccount,
+        "external_identities.provider_id, external_identities.user_id",
+        "external_identities_user_key",
+    ),
     Known(Constraint::JoinToken, "join_tokens.token_hash", "join_tokens_token_hash_key"),
     Known(
         Constraint::IdempotencyKey,

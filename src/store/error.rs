@@ -135,9 +135,24 @@ pub enum Constraint {
     /// An API token is unique.
     #[error("the API token")]
     ApiToken,
+    /// A passkey belongs to one user.
+    #[error("the passkey")]
+    PasskeyCredential,
+    /// A challenge's token is unique.
+    #[error("the challenge's token")]
+    ChallengeToken,
     /// A link token is unique.
     #[error("the link's token")]
     LinkToken,
+    /// Identity providers have different names.
+    #[error("the identity provider's name")]
+    ProviderName,
+    /// Somebody at an identity provider has one account here.
+    #[error("the external identity")]
+    ExternalIdentity,
+    /// An account has one identity at an identity provider.
+    #[error("the account's identity at the provider")]
+    ProviderAccount,
     /// A join token is unique.
     #[error("the join token")]
     JoinToken,

@@ -8,18 +8,24 @@ use ipnet::IpNet;
 
 use crate::domain::access::Role;
 use crate::domain::api_token::{AllowList, Scopes};
+use crate::domain::authority::AuthorityPem;
+use crate::domain::contact::Email;
 use crate::domain::id::{
-    ApiTokenId, AuditEventId, DeviceId, LinkId, NetworkId, NodeId, NodeNetworkId, RequestId, SessionId,
-    UserId,
+    ApiTokenId, AuditEventId, ChallengeId, DeliveryId, DeviceId, ExternalIdentityId, IdentityProviderId,
+    InviteId, JobId, LinkId, NetworkId, NodeId, NodeNetworkId, PasskeyId, RequestId, SessionId, UserId,
+    WebhookId,
 };
 use crate::domain::key::PublicKey;
+use crate::domain::language::Language;
 use crate::domain::name::{
-    ApiTokenName, DeviceName, DisplayName, Host, Location, Login, NetworkName, NodeName, Note,
+    ApiTokenName, DeviceName, DisplayName, Host, Location, Login, NetworkName, NodeName, Note, PasskeyName,
+    ProviderName,
 };
 use crate::domain::network::Mtu;
 use crate::domain::node::{InterfaceName, Port};
 use crate::domain::pool::Pool;
 use crate::domain::time::Timestamp;
+use crate::domain::webhook::WebhookUrl;
 use crate::store::value::{Bind, Column, Kind, Unfit, Value};
 
 macro_rules! texts {
@@ -57,9 +63,22 @@ texts! {
     SessionId = "a session id",
     ApiTokenId = "an API token id",
     ApiTokenName = "an API token's name",
+    AuthorityPem = "certificates",
+    IdentityProviderId = "an identity provider's id",
+    ExternalIdentityId = "an external identity's id",
+    ProviderName = "an identity provider's name",
     Scopes = "scopes",
+    ChallengeId = "a challenge's id",
+    PasskeyId = "a passkey's id",
+    PasskeyName = "a passkey's name",
     AuditEventId = "an audit event id",
     LinkId = "a link id",
+    JobId = "a job id",
+    InviteId = "an invite id",
+    Email = "an e-mail address",
+    WebhookId = "a webhook id",
+    DeliveryId = "a delivery id",
+    WebhookUrl = "a webhook's URL",
     RequestId = "a request id",
     Login = "a login",
     DisplayName = "a display name",
@@ -86,6 +105,20 @@ impl Bind for Role {
 impl Column for Role {
     fn column(value: Value) -> Result<Self, Unfit> {
         Self::parse(&String::column(value)?).ok_or(Unfit::new("a role"))
+    }
+}
+
+impl Bind for Language {
+    const KIND: Kind = Kind::Text;
+
+    fn bind(self) -> Value {
+        self.as_str().bind()
+    }
+}
+
+impl Column for Language {
+    fn column(value: Value) -> Result<Self, Unfit> {
+        Self::parse(&String::column(value)?).ok_or(Unfit::new("a language"))
     }
 }
 

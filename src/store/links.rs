@@ -17,6 +17,8 @@ pub struct Link {
     pub kind: String,
     /// The thing it opens, if it is about one.
     pub target: Option<String>,
+    /// The epoch of the account it was made for: with another epoch it opens nothing.
+    pub user_epoch: Option<i64>,
     /// When it stops working.
     pub expires_at: Timestamp,
     /// When it was used.
@@ -30,10 +32,18 @@ pub struct Link {
 /// # Errors
 /// `Conflict(LinkToken)`.
 pub async fn insert(tx: &mut Tx, link: &Link, token_hash: &[u8]) -> Result<(), StoreError> {
-    const SQL: &str = "INSERT INTO links (id, kind, token_hash, target_id, expires_at, created_at) \
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    const SQL: &str = "INSERT INTO links (id, kind, token_hash, target_id, expires_at, created_at, user_epoch) \
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
     let target = link.target.as_deref();
-    let params = params![link.id, link.kind.as_str(), token_hash, target, link.expires_at, link.created_at];
+    let params = params![
+        link.id,
+        link.kind.as_str(),
+        token_hash,
+        target,
+        link.expires_at,
+        link.created_at,
+        link.user_epoch
+    ];
     tx.execute(SQL, params).await.map(drop)
 }
 
@@ -77,6 +87,23 @@ pub async fn any_live(conn: &mut Conn, kind: &str, now: Timestamp) -> Result<boo
     Ok(found.is_some())
 }
 
+/// Whether a link of this kind to this thing was made since a time and still works.
+///
+/// # Errors
+/// The store's.
+pub async fn made_since(
+    conn: &mut Conn,
+    kind: &str,
+    target: &str,
+    since: Timestamp,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    const SQL: &str = "SELECT id FROM links WHERE kind = ?1 AND target_id = ?2 AND created_at > ?3 \
+        AND used_at IS NULL AND expires_at > ?4 LIMIT 1";
+    let found: Option<String> = conn.find(SQL, params![kind, target, since, now]).await?;
+    Ok(found.is_some())
+}
+
 /// Removes every link of a kind, or those of the kind that open one thing.
 ///
 /// # Errors
@@ -103,6 +130,7 @@ impl FromRow for Link {
             id: row.take("id")?,
             kind: row.take("kind")?,
             target: row.take("target_id")?,
+            user_epoch: row.take("user_epoch")?,
             expires_at: row.take("expires_at")?,
             used_at: row.take("used_at")?,
             created_at: row.take("created_at")?,

@@ -40,10 +40,19 @@ pub struct Rotation<'a> {
 /// `Conflict(SessionToken)`.
 pub async fn insert(tx: &mut Tx, session: &Session, refresh_hash: &[u8]) -> Result<(), StoreError> {
     const SQL: &str = "INSERT INTO sessions (id, user_id, refresh_hash, user_agent, created_at, last_used_at, \
-        expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+        expires_at, proved_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
     let it = session;
     let agent = it.user_agent.as_str();
-    let params = params![it.id, it.user, refresh_hash, agent, it.created_at, it.last_used_at, it.expires_at];
+    let params = params![
+        it.id,
+        it.user,
+        refresh_hash,
+        agent,
+        it.created_at,
+        it.last_used_at,
+        it.expires_at,
+        it.proved_at,
+    ];
     tx.execute(SQL, params).await.map(drop)
 }
 
@@ -131,6 +140,16 @@ pub async fn note_use(
     tx.execute(SQL, params![id, expires_at, now]).await.map(drop)
 }
 
+/// Writes down that its user has just proved to be there; false when the session is over.
+///
+/// # Errors
+/// The store's.
+pub async fn prove(tx: &mut Tx, id: SessionId, now: Timestamp) -> Result<bool, StoreError> {
+    const SQL: &str =
+        "UPDATE sessions SET proved_at = ?2 WHERE id = ?1 AND revoked_at IS NULL AND expires_at > ?2";
+    Ok(tx.execute(SQL, params![id, now]).await? == 1)
+}
+
 /// Ends a session and forgets its sealed token; false when it had ended before.
 ///
 /// # Errors
@@ -195,14 +214,16 @@ pub async fn purge(tx: &mut Tx, before: Timestamp, limit: u32) -> Result<u64, St
 
 impl FromRow for Session {
     fn from_row(row: &mut Row) -> Result<Self, StoreError> {
+        let created_at = row.take("created_at")?;
         Ok(Self {
             id: row.take("id")?,
             user: row.take("user_id")?,
             user_agent: row.take("user_agent")?,
-            created_at: row.take("created_at")?,
+            created_at,
             last_used_at: row.take("last_used_at")?,
             expires_at: row.take("expires_at")?,
             revoked_at: row.take("revoked_at")?,
+            proved_at: row.take::<Option<Timestamp>>("proved_at")?.unwrap_or(created_at),
         })
     }
 }

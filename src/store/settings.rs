@@ -74,6 +74,25 @@ pub async fn set<T: Serialize>(
     changed.ok_or_else(|| StoreError::new(ErrorKind::Stale))
 }
 
+/// Removes a value, whatever its revision.
+///
+/// # Errors
+/// The store's.
+pub async fn forget(tx: &mut Tx, key: &str) -> Result<(), StoreError> {
+    tx.execute("DELETE FROM settings WHERE key = ?1", params![key]).await.map(drop)
+}
+
+/// Sets a value, whatever its revision.
+///
+/// # Errors
+/// The store's.
+pub async fn put<T: Serialize>(tx: &mut Tx, key: &str, value: &T, now: Timestamp) -> Result<(), StoreError> {
+    const SQL: &str = "INSERT INTO settings (key, value, revision, updated_at) VALUES (?1, ?2, 1, ?3) \
+        ON CONFLICT (key) DO UPDATE SET value = excluded.value, updated_at = excluded.updated_at, \
+        revision = settings.revision + 1";
+    tx.execute(SQL, params![key, Json(value), now]).await.map(drop)
+}
+
 impl<T: DeserializeOwned> FromRow for Setting<T> {
     fn from_row(row: &mut Row) -> Result<Self, StoreError> {
         Ok(Self { value: row.take::<Json<T>>("value")?.0, revision: row.take("revision")? })

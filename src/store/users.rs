@@ -55,8 +55,8 @@ pub struct Credentials {
 
 const INSERT: &str = "INSERT INTO users (id, login, login_folded, display_name, role, password_hash, \
     password_changed_at, epoch, disabled, expires_at, data_limit_bytes, device_limit, retired_bytes, search, revision, \
-    created_at, updated_at) \
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 1, FALSE, ?8, ?9, ?10, 0, ?11, 1, ?12, ?12) RETURNING *";
+    created_at, updated_at, email, language) \
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 1, FALSE, ?8, ?9, ?10, 0, ?11, 1, ?12, ?12, ?13, ?14) RETURNING *";
 
 /// Makes a user.
 ///
@@ -79,6 +79,8 @@ pub async fn insert(tx: &mut Tx, new: &NewUser, now: Timestamp) -> Result<User, 
             new.device_limit,
             fold(&format!("{} {}", new.login, new.display_name)),
             now,
+            new.email.as_ref(),
+            new.language,
         ],
     )
     .await
@@ -98,6 +100,16 @@ pub async fn find(conn: &mut Conn, id: UserId) -> Result<Option<User>, StoreErro
 /// `NotFound`.
 pub async fn get(conn: &mut Conn, id: UserId) -> Result<User, StoreError> {
     conn.one("SELECT * FROM users WHERE id = ?1 AND deleted_at IS NULL", params![id]).await
+}
+
+/// Users that are not deleted whose login this is, or whose e-mail address, at most `limit`.
+///
+/// # Errors
+/// The store's.
+pub async fn named(conn: &mut Conn, name: &str, limit: u32) -> Result<Vec<User>, StoreError> {
+    const SQL: &str = "SELECT * FROM users WHERE (login_folded = ?1 OR email = ?1) AND deleted_at IS NULL \
+        ORDER BY id LIMIT ?2";
+    conn.query(SQL, params![fold(name), limit]).await
 }
 
 /// What a login is checked against, by login.
@@ -165,7 +177,7 @@ pub async fn any(conn: &mut Conn) -> Result<bool, StoreError> {
 
 const UPDATE: &str = "UPDATE users SET login = ?3, login_folded = ?4, display_name = ?5, role = ?6, disabled = ?7, \
     expires_at = ?8, data_limit_bytes = ?9, device_limit = ?10, search = ?11, epoch = ?12, updated_at = ?13, \
-    revision = revision + 1 WHERE id = ?1 AND revision = ?2 AND deleted_at IS NULL RETURNING *";
+    email = ?14, language = ?15, revision = revision + 1 WHERE id = ?1 AND revision = ?2 AND deleted_at IS NULL RETURNING *";
 
 /// Writes a user's fields if the row still has the expected revision. Password, creation and deletion are not among them.
 ///
@@ -189,6 +201,8 @@ pub async fn update(tx: &mut Tx, user: &User, expected: i64, now: Timestamp) -> 
                 fold(&format!("{} {}", user.login, user.display_name)),
                 user.epoch,
                 now,
+                user.email.as_ref(),
+                user.language,
             ],
         )
         .await?;
@@ -278,8 +292,11 @@ impl FromRow for User {
             id: row.take("id")?,
             login: row.take("login")?,
             display_name: row.take("display_name")?,
+            email: row.take("email")?,
+            language: row.take("language")?,
             role: row.take("role")?,
             has_password: password.is_some(),
+            has_mfa: row.take("has_mfa")?,
             epoch: row.take("epoch")?,
             disabled: row.take("disabled")?,
             expires_at: row.take("expires_at")?,

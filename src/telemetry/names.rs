@@ -84,6 +84,9 @@ metrics! {
 
     ADDRESS_REFUSED = Counter "caspervpn_address_refused_total" Count "Requests from addresses that may not reach the panel and the API.";
 
+    QUEUE_JOBS = Gauge "caspervpn_queue_jobs" Count "Jobs of the queue, by state: waiting, or given up within a week.";
+    QUEUE_ATTEMPTS = Counter "caspervpn_queue_attempts_total" Count "Attempts at jobs of the queue that this process made, by kind and result.";
+
     DEVICES = Gauge "caspervpn_devices" Count "Devices, by state.";
 
     RELOADS = Counter "caspervpn_reloads_total" Count "Reloads of the settings, by result.";

@@ -73,7 +73,7 @@ async fn the_cookie_is_bound_to_host_and_https_and_to_this_machine_without_it() 
         let cookie = given.headers["set-cookie"].to_str().unwrap();
         let (pair, rest) = cookie.split_once("; ").unwrap();
         let (name, value) = pair.split_once('=').unwrap();
-        assert!(value.starts_with("cvk_") && value.len() == 47, "{value}");
+        assert!(value.starts_with("cvb_") && value.len() == 47, "{value}");
         format!("{name}; {rest}")
     };
 

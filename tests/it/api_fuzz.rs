@@ -1,5 +1,5 @@
 //! Requests that nobody would write: schemathesis makes them from the OpenAPI document and sends them to the running
-//! binary, as the owner, who may do nearly everything, and as a member, who may do little.
+//! binary as each role.
 //!
 //! No operation is left out. Those that may end the session they come with are asked in runs of their own.
 
@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::api_house::{PASSWORD, setup_request};
 use crate::databases::TestDatabase;
+use crate::mfa::world::{base32, totp_now};
 use crate::service::{Launch, Service};
 
 /// Requests of each kind for each operation: enough to reach every rule, few enough for every run of the tests.
@@ -25,7 +26,7 @@ const PHASES_BELOW_THE_RULES: &str = "examples,fuzzing,stateful";
 
 /// Operations that may end the session they are asked in, each with those that tell it of ids. A whole run with them in
 /// it would soon be a run of nobody.
-const ENDING: [(&str, &[&str]); 6] = [
+const ENDING: [(&str, &[&str]); 8] = [
     ("session_delete", &["session_create", "session_list"]),
     ("me_set_password", &["me_get"]),
     ("user_set_password", &["user_create", "user_list"]),
@@ -33,6 +34,9 @@ const ENDING: [(&str, &[&str]); 6] = [
     // A tool that keeps the cookie would show it beside its token from then on.
     ("session_cookie", &["me_get"]),
     ("me_delete", &["me_get"]),
+    ("user_disable_mfa", &["user_create", "user_list"]),
+    // Without it, a policy that asks for a second factor leaves the session little else to do.
+    ("me_totp_delete", &["me_totp_create", "me_mfa_get"]),
 ];
 
 /// It may shut out the address it comes from, so nothing comes after it.
@@ -42,6 +46,7 @@ const SHUTTING_OUT: &str = "settings_update";
 fn openapi_fuzz_as_the_owner() {
     let served = Served::on(TestDatabase::sqlite());
     let session = served.sign_in("owner");
+    session.enrol();
 
     session.ask_all(PHASES);
 
@@ -53,6 +58,7 @@ fn openapi_fuzz_as_the_owner_on_postgres() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let served = Served::on(runtime.block_on(TestDatabase::postgres()));
     let session = served.sign_in("owner");
+    session.enrol();
 
     session.ask_all(PHASES_BELOW_THE_RULES);
 
@@ -60,16 +66,41 @@ fn openapi_fuzz_as_the_owner_on_postgres() {
 }
 
 #[test]
+fn openapi_fuzz_as_an_admin() {
+    openapi_fuzz_as("admin", PHASES_BELOW_THE_RULES, &["owners"]);
+}
+
+#[test]
+fn openapi_fuzz_as_an_operator() {
+    openapi_fuzz_as("operator", PHASES_BELOW_THE_RULES, &["owners", "networks", "settings"]);
+}
+
+#[test]
+fn openapi_fuzz_as_support() {
+    openapi_fuzz_as("support", PHASES_BELOW_THE_RULES, &["owners", "networks", "settings", "nodes", "users"]);
+}
+
+#[test]
+fn openapi_fuzz_as_an_auditor() {
+    openapi_fuzz_as("auditor", PHASES_BELOW_THE_RULES, &["owners", "networks", "settings", "nodes", "users"]);
+}
+
+#[test]
 fn openapi_fuzz_as_a_member() {
+    openapi_fuzz_as("member", PHASES, &["owners", "networks", "settings", "nodes", "users"]);
+}
+
+/// Asks for everything as a role, which must not change what is beyond it.
+fn openapi_fuzz_as(role: &str, phases: &str, beyond: &[&str]) {
     let served = Served::on(TestDatabase::sqlite());
-    served.user("mia", "member");
-    let before = served.beyond_a_member();
+    served.user("mia", role);
+    let before = served.revisions(beyond);
     let session = served.sign_in("mia");
 
-    session.ask_all(PHASES);
+    session.ask_all(phases);
 
     assert_eq!(session.status("/me"), 200, "the session lasted: not every answer was a 401");
-    assert_eq!(served.beyond_a_member(), before, "what is not a member's to change is as it was");
+    assert_eq!(served.revisions(beyond), before, "what is not for {role} to change is as it was");
 }
 
 #[test]
@@ -84,6 +115,7 @@ fn openapi_fuzz_of_what_ends_sessions() {
     }
 
     let session = served.sign_in("owner");
+    session.enrol();
     let last = ["--include-operation-id", "settings_get", "--include-operation-id", SHUTTING_OUT];
     session.ask(PHASES, last.into_iter());
 
@@ -131,15 +163,21 @@ impl Served {
             .post("/api/v1/users", Some(json!({ "login": login, "role": role, "password": PASSWORD })));
     }
 
-    /// Everything that a member may at most read, with its revision.
-    fn beyond_a_member(&self) -> Vec<(Value, Value)> {
-        let mut things = Vec::new();
-        for noun in ["users", "networks", "nodes"] {
-            let page = self.service.get(&format!("/api/v1/{noun}?limit=200"));
-            things.extend(page["items"].as_array().unwrap().clone());
-        }
-        things.push(self.service.get("/api/v1/settings"));
-        things.iter().map(|thing| (thing["id"].clone(), thing["revision"].clone())).collect()
+    /// What there is of these nouns, each thing with its revision.
+    fn revisions(&self, nouns: &[&str]) -> Vec<(Value, Value)> {
+        let of = |path: &str| match self.service.get(path) {
+            Value::Object(page) if page.contains_key("items") => page["items"].as_array().unwrap().clone(),
+            thing => vec![thing],
+        };
+        let paths = nouns.iter().map(|noun| match *noun {
+            "owners" => "/api/v1/users?role=owner".to_owned(),
+            "settings" => "/api/v1/settings".to_owned(),
+            noun => format!("/api/v1/{noun}?limit=200"),
+        });
+        paths
+            .flat_map(|path| of(&path))
+            .map(|thing| (thing["id"].clone(), thing["revision"].clone()))
+            .collect()
     }
 }
 
@@ -153,6 +191,16 @@ impl Session<'_> {
     fn status(&self, path: &str) -> u16 {
         let path = format!("/api/v1{path}");
         self.served.service.call("GET", &path, &[("Authorization", &self.bearer)], None).status
+    }
+
+    /// Enrols an authenticator app, so that no policy among the settings bars the session.
+    fn enrol(&self) {
+        let post = |path: &str, body: Option<Value>| {
+            let path = format!("/api/v1/me/mfa/{path}");
+            self.served.service.call("POST", &path, &[("Authorization", &self.bearer)], body).ok()
+        };
+        let secret = base32(post("totp", None)["secret"].as_str().unwrap());
+        post("totp/confirm", Some(json!({ "code": totp_now(&secret) })));
     }
 
     /// Asks for everything that leaves the session as it is.

@@ -13,6 +13,9 @@ use caspervpn::runtime::clock::{Clock, SystemClock};
 use caspervpn::runtime::tasks::Tasks;
 use caspervpn::secrets::master_key::MasterKey;
 use caspervpn::secrets::password::PasswordWork;
+use caspervpn::store::backend::{Conn, Store};
+use caspervpn::store::error::StoreError;
+use caspervpn::store::value::Bind;
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
@@ -27,6 +30,8 @@ pub(crate) const PASSWORD: &str = "correct horse battery";
 pub(crate) struct House {
     pub(crate) router: Router,
     pub(crate) app: App,
+    key: [u8; MasterKey::BYTES],
+    clock: Arc<dyn Clock>,
     _database: TestDatabase,
 }
 
@@ -42,6 +47,7 @@ pub(crate) struct Answer {
 #[derive(Clone)]
 pub(crate) struct Client {
     router: Router,
+    app: App,
     token: Option<String>,
     address: Option<IpAddr>,
     is_host: bool,
@@ -66,20 +72,17 @@ impl House {
         queue: usize,
     ) -> Self {
         let tasks = Tasks::current(Arc::clone(&clock));
-        let parts = Parts {
-            store: database.open().await,
-            clock: Arc::clone(&clock),
-            master_key: MasterKey::generate().unwrap(),
+        let key = caspervpn::runtime::clock::random(clock.as_ref());
+        let app = App::open(Parts {
             passwords: PasswordWork::new(tasks.clone(), parallel, queue),
-            login_rates: LoginRates { per_address: 60, per_account: 60 },
-            host_ranges: Arc::new(|| vec!["192.168.0.0/16".parse().unwrap()]),
-            facts: Facts { database: "sqlite", local_node: true, first_listen_port: 51820 },
-        };
-        let app = App::open(parts).await.unwrap();
+            ..parts(database.open().await, &clock, key)
+        })
+        .await
+        .unwrap();
         let router = caspervpn::api::router(app.clone(), &tasks, |extensions| {
             extensions.get::<Origin>().copied().unwrap_or_default()
         });
-        Self { router, app, _database: database }
+        Self { router, app, key, clock, _database: database }
     }
 
     /// An API with an owner, `owner`, and the network `office`.
@@ -96,13 +99,19 @@ impl House {
 
     /// The machine's administrator.
     pub(crate) fn host(&self) -> Client {
-        Client { router: self.router.clone(), token: None, address: None, is_host: true }
+        Client {
+            router: self.router.clone(),
+            app: self.app.clone(),
+            token: None,
+            address: None,
+            is_host: true,
+        }
     }
 
     /// Nobody.
     pub(crate) fn nobody(&self) -> Client {
         let address = Some("192.0.2.7".parse().unwrap());
-        Client { router: self.router.clone(), token: None, address, is_host: false }
+        Client { router: self.router.clone(), app: self.app.clone(), token: None, address, is_host: false }
     }
 
     /// Somebody with a token.
@@ -128,6 +137,23 @@ impl House {
         let made = self.host().post("/users", body).await.expect(StatusCode::CREATED);
         made["id"].as_str().unwrap().to_owned()
     }
+}
+
+fn parts(store: Store, clock: &Arc<dyn Clock>, key: [u8; MasterKey::BYTES]) -> Parts {
+    Parts {
+        store,
+        clock: Arc::clone(clock),
+        master_key: MasterKey::from_bytes(key),
+        passwords: PasswordWork::new(Tasks::current(Arc::clone(clock)), 2, 64),
+        login_rates: LoginRates { per_address: 60, per_account: 60 },
+        host_ranges: Arc::new(|| vec!["192.168.0.0/16".parse().unwrap()]),
+        facts: Facts { database: "sqlite", local_node: true, first_listen_port: 51820 },
+    }
+}
+
+/// The use cases of the same database once more, as another process has them.
+pub(crate) async fn reopened(house: &House) -> App {
+    App::open(parts(house.app.store().clone(), &house.clock, house.key)).await.unwrap()
 }
 
 /// What the first run of every house here makes.
@@ -184,18 +210,50 @@ impl Client {
         self.raw(request.body(bytes.map_or_else(Body::empty, Body::from)).unwrap()).await
     }
 
-    /// Sends a request as it is, with this client's credentials.
-    pub(crate) async fn raw(&self, mut request: Request<Body>) -> Answer {
+    /// Sends a request as it is, with this client's credentials. Whatever a request changed must be in the audit.
+    pub(crate) async fn raw(&self, request: Request<Body>) -> Answer {
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        let (parts, bytes) = self.bytes(request).await;
+        let body = if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).unwrap() };
+        let answer = Answer { status: parts.status, headers: parts.headers, body };
+        let replayed = answer.headers.contains_key("idempotency-replayed");
+        if answer.status.is_success() && !method.is_safe() && !replayed && !leaves_no_event(&path) {
+            let told = self.events_of(answer.headers["x-request-id"].to_str().unwrap()).await;
+            assert!(told > 0, "{method} {path} was done and is not in the audit");
+        }
+        answer
+    }
+
+    /// The text that a request is answered with.
+    pub(crate) async fn text(&self, request: Request<Body>) -> String {
+        let (parts, bytes) = self.bytes(request).await;
+        assert_eq!(parts.status, StatusCode::OK);
+        String::from_utf8(bytes.to_vec()).unwrap()
+    }
+
+    async fn bytes(&self, mut request: Request<Body>) -> (http::response::Parts, bytes::Bytes) {
         request.extensions_mut().insert(Origin { address: self.address, is_host: self.is_host });
         if let Some(token) = &self.token {
             request.headers_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
         }
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
-        let bytes = body.collect().await.unwrap().to_bytes();
-        let body = if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).unwrap() };
-        Answer { status: parts.status, headers: parts.headers, body }
+        (parts, body.collect().await.unwrap().to_bytes())
     }
+
+    async fn events_of(&self, request: &str) -> i64 {
+        let request = request.bind();
+        let count = async move |on: &mut Conn| {
+            let sql = "SELECT COUNT(*) FROM audit_events WHERE request_id = ?1";
+            on.one(sql, std::slice::from_ref(&request)).await
+        };
+        self.app.store().read::<_, StoreError, _>(count).await.unwrap()
+    }
+}
+
+/// Requests that change nothing but how long somebody stays signed in.
+fn leaves_no_event(path: &str) -> bool {
+    path == "/api/v1/sessions/refresh"
 }
 
 impl Answer {

@@ -7,7 +7,7 @@ use caspervpn::app::ctx::Ctx;
 use caspervpn::app::error::AppError;
 use caspervpn::app::login_limit::LoginRates;
 use caspervpn::app::open::Parts;
-use caspervpn::app::sessions::Tokens;
+use caspervpn::app::sessions::{SignIn, Tokens};
 use caspervpn::app::users::CreateUser;
 use caspervpn::app::{App, Facts};
 use caspervpn::domain::access::Role;
@@ -54,6 +54,8 @@ impl World {
         let ada = CreateUser {
             login: "ada".parse().unwrap(),
             display_name: None,
+            email: None,
+            language: None,
             role: Role::Member,
             password: Some(Password::parse(PASSWORD).unwrap()),
             password_hash: None,
@@ -66,7 +68,7 @@ impl World {
     }
 
     async fn sign_in(&self) -> Tokens {
-        self.app.sessions().login(&nobody(), "ada", PASSWORD, "test").await.unwrap()
+        whole(self.app.sessions().login(&nobody(), "ada", PASSWORD, "test").await.unwrap())
     }
 
     async fn refresh(&self, token: &str) -> Result<Tokens, AppError> {
@@ -129,7 +131,9 @@ impl World {
         self.keep_busy().await;
         let app = self.app.clone();
         let login =
-            tokio::spawn(async move { app.sessions().login(&nobody(), "ada", PASSWORD, "test").await });
+            tokio::spawn(
+                async move { app.sessions().login(&nobody(), "ada", PASSWORD, "test").await.map(whole) },
+            );
         tokio::time::sleep(Duration::from_millis(100)).await;
         login
     }
@@ -142,6 +146,14 @@ impl World {
         });
         tokio::time::sleep(Duration::from_millis(100)).await;
         change
+    }
+}
+
+/// The tokens of a sign-in that nothing more is asked of.
+fn whole(begun: SignIn) -> Tokens {
+    match begun {
+        SignIn::Session(tokens) => tokens,
+        SignIn::SecondFactor(question) => panic!("asked for a second factor: {question:?}"),
     }
 }
 
@@ -331,6 +343,7 @@ on_both! {
                 last_used_at: now,
                 expires_at: now + IDLE_FOR,
                 revoked_at: None,
+                proved_at: now,
             };
             let insert = async move |tx: &mut Tx| sessions::insert(tx, &session, &n.to_be_bytes()).await;
             world.app.store().write(insert).await.unwrap();

@@ -213,7 +213,7 @@ on_both! {
         refused().await;
     }
 
-    async fn a_token_acts_on_no_token_password_session_or_role(database) {
+    async fn a_token_acts_on_no_token_password_factor_session_or_role(database) {
         let world = World::over(database).await;
         let token = world.token_of("owner", all()).await;
         let (client, ada) = (&token.client, format!("/users/{}", world.ada));
@@ -230,9 +230,12 @@ on_both! {
             client.send(Method::DELETE, &format!("/sessions/{}", world.ada), &[], None).await,
             client.post("/me/password", change).await,
             client.post(&format!("{ada}/password"), password).await,
+            client.get("/me/mfa").await,
+            client.act("/me/passkeys/begin").await,
+            client.act(&format!("{ada}/disable-mfa")).await,
             client.act("/setup/link").await,
         ] {
-            assert_forbidden(&refused, "no API token may act on tokens, passwords or sessions");
+            assert_forbidden(&refused, "no API token may act on tokens, passwords, second factors or sessions");
         }
         let eve = json!({ "login": "eve", "role": "owner", "password": PASSWORD });
         assert_forbidden(&client.post("/users", eve).await, "no API token may set a password");

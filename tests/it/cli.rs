@@ -52,6 +52,13 @@ impl Place {
         json(&output)
     }
 
+    /// The answer of a verb that says no.
+    fn json_of_failure(&self, args: &[&str]) -> Value {
+        let output = self.command(args).arg("--json").output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+        json(&output)
+    }
+
     fn serve(&self) -> Running {
         let child = self.command(&["serve"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         let running = Running(child);
@@ -363,6 +370,73 @@ fn an_endpoint_that_only_this_machine_reaches_is_taken_with_a_note() {
         (&settings["endpoint_host"], &settings["audit_retention_days"]),
         (&"192.0.2.1".into(), &90.into())
     );
+}
+
+#[test]
+fn a_changed_byte_in_the_audit_is_named_by_verify_with_the_server_running_and_stopped() {
+    let place = Place::new();
+    place.set_up();
+    let server = place.serve();
+    place.json(&["user", "create", "eve", "--role", "member"]);
+    until("the audit is sealed", || place.json(&["audit", "verify"])["unsealed_events"] == 0);
+    let running = place.json(&["audit", "verify"]);
+    let exported = text(&place.run(&["audit", "export", "--action", "user_create"]).stdout);
+    assert_eq!(server.stop(), Some(0));
+    let file = place.dir.path().join("audit.jsonl");
+    let export = |place: &Place| place.run(&["audit", "export", "--file", file.to_str().unwrap()]);
+    let (first, second) = (export(&place), export(&place));
+
+    let stopped = place.run(&["audit", "verify", "--expect", running["digest"].as_str().unwrap()]);
+    let event: Value = serde_json::from_str(exported.trim()).unwrap();
+    let database = rusqlite::Connection::open(place.data().join("caspervpn.db")).unwrap();
+    let changed = "UPDATE audit_events SET after_state = replace(after_state, 'eve', 'eva') WHERE id = ?1";
+    assert_eq!(database.execute(changed, [event["id"].as_str().unwrap()]).unwrap(), 1);
+    drop(database);
+    let broken = place.run(&["audit", "verify"]);
+    let server = place.serve();
+    let answered = place.json_of_failure(&["audit", "verify"]);
+    drop(server);
+
+    assert_eq!((&running["intact"], &event["after"]["login"]), (&true.into(), &"eve".into()));
+    assert!(
+        stopped.status.success() && text(&stopped.stdout).starts_with("The audit is as it was sealed."),
+        "{stopped:?}"
+    );
+    assert!(first.status.success() && fs::read_to_string(&file).unwrap().contains("\"login\":\"eve\""));
+    assert_eq!(second.status.code(), Some(1), "a file that is there is not overwritten");
+    assert_eq!(broken.status.code(), Some(1));
+    let said = text(&broken.stdout);
+    assert!(
+        said.contains(&format!("event {},", event["id"].as_str().unwrap())) && said.contains("was changed"),
+        "{said}"
+    );
+    assert_eq!(
+        (&answered["fault"]["kind"], &answered["fault"]["event_id"]),
+        (&"event_changed".into(), &event["id"])
+    );
+}
+
+#[test]
+fn a_store_of_secrets_that_is_away_is_told_from_settings_that_cannot_work() {
+    let place = Place::new();
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let with = |sets: &[&str]| {
+        let mut command = place.command(&["settings", "show", "--set", "vault.token=env:TOKEN"]);
+        command.args(["--set", &format!("vault.address=http://{nobody}")]).env("TOKEN", "hvs.token");
+        command.args(sets.iter().flat_map(|set| ["--set", set])).output().unwrap()
+    };
+
+    let away = with(&["keys.master=vault:secret/caspervpn#key"]);
+    let refused = with(&["keys.master=vault:secret/caspervpn#key", "vault.token=env:NONE"]);
+
+    assert_eq!(away.status.code(), Some(75), "{}", text(&away.stderr));
+    assert!(
+        text(&away.stderr).contains("keys.master") && text(&away.stderr).contains("127.0.0.1"),
+        "{away:?}"
+    );
+    assert_eq!(refused.status.code(), Some(78), "{}", text(&refused.stderr));
+    assert!(text(&refused.stderr).contains("NONE is not set"), "{refused:?}");
+    assert!(!text(&away.stderr).contains("hvs."));
 }
 
 #[test]

@@ -1,12 +1,13 @@
-//! The first run as a person does it, in a real browser on the real binary's page.
+//! What people do in a browser, in a real one on the real binary's page: the first run, and passkeys.
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use caspervpn::domain::key::PrivateKey;
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use crate::api_house::{PASSWORD, setup_request};
 use crate::service::Launch;
 
 #[test]
@@ -51,6 +52,45 @@ fn e2e_the_setup_page_makes_a_configuration_that_only_the_browser_knows_whole() 
     assert_eq!(service.get("/api/v1/users")["items"].as_array().unwrap().len(), 1, "the link worked once");
 }
 
+#[test]
+fn e2e_passkeys_are_made_and_used_by_a_real_browser_once_each() {
+    needs_browser();
+    let directory = tempfile::tempdir().unwrap();
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let launch = Launch::quiet(&directory.path().join("data")).with(&format!("listen.api=127.0.0.1:{port}"));
+    let service = launch.serve();
+    service.post("/api/v1/setup", Some(setup_request()));
+    for login in ["ada", "bob"] {
+        service.post("/api/v1/users", Some(json!({ "login": login, "role": "admin", "password": PASSWORD })));
+    }
+    let origin = format!("http://localhost:{port}");
+    launch.ask(&["settings", "update", "--panel-url", &origin]);
+
+    let found = drive("passkeys.mjs", &[&origin, PASSWORD]);
+
+    let expected = json!({
+        "registered": { "status": 201, "recovery_codes": 10, "has_mfa": true },
+        "registered_again": 409,
+        "second_factor": { "asked": 202, "methods": ["passkey", "recovery_code"], "status": 201, "replayed": 401 },
+        "passwordless": { "status": 201, "login": "ada", "replayed": 401, "with_another_challenge": 401 },
+        "answers_for_another": 401,
+        "unverified": 401,
+        "stepped_up": { "status": 204, "replayed": 409 },
+        "second_passkey": { "status": 201, "recovery_codes": null, "listed": ["laptop", "key"], "renamed": 200 },
+        "copied": 401,
+        "deleted": { "status": 204, "signs_in": 401 },
+    });
+    assert_eq!(found, expected);
+    let audited = |action: &str| {
+        let events = service.get(&format!("/api/v1/audit?action={action}"));
+        events["items"].as_array().unwrap().len()
+    };
+    assert_eq!(audited("passkey_counted_back"), 1);
+    assert!(audited("session_passkey") >= 5, "refusals are written down");
+    assert_eq!((audited("me_passkey_create"), audited("me_passkey_delete")), (3, 1));
+    assert!(!service.log().contains("\"level\":\"ERROR\""), "{}", service.log());
+}
+
 /// Ends the test where there is no browser, or nothing to drive it. `make test` leaves the test out there.
 fn needs_browser() {
     let driver = root().join("web/node_modules/playwright-core");
@@ -61,8 +101,13 @@ fn needs_browser() {
 }
 
 fn browse(link: &str, pictures: &Path) -> Value {
-    let script = root().join("tests/e2e/setup.mjs");
-    let output = Command::new("node").arg(script).arg(link).arg(pictures).output().unwrap();
+    drive("setup.mjs", &[link, pictures.to_str().unwrap()])
+}
+
+/// Runs a script of the browser's, and gives what it found.
+fn drive(script: &str, arguments: &[&str]) -> Value {
+    let script = root().join("tests/e2e").join(script);
+    let output = Command::new("node").arg(script).args(arguments).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).unwrap()
 }

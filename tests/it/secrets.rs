@@ -6,6 +6,7 @@ mod client_config;
 mod key_files;
 mod passwords;
 mod qr;
+mod stores;
 
 use std::ffi::OsStr;
 use std::process::{Command, Output};

@@ -36,6 +36,8 @@ pub(crate) fn new_user(login: &str) -> NewUser {
         id: UserId::new(id()),
         login: login.parse().unwrap(),
         display_name: format!("User {login}").parse().unwrap(),
+        email: None,
+        language: None,
         role: Role::Member,
         password_hash: None,
         expires_at: None,

@@ -1,28 +1,37 @@
 //! The audit over HTTP.
 
 use axum::Json;
+use axum::body::Body;
 use axum::extract::State;
-use serde::Serialize;
+use axum::response::IntoResponse;
+use bytes::Bytes;
+use futures_util::stream::try_unfold;
+use http::header;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::api::Api;
-use crate::api::number::Word;
+use crate::api::number::{SegmentNumber, Word};
 use crate::api::page::{Column, Values, list_query};
 use crate::api::query::Query;
 use crate::api::reply::{self, Answer, page_of};
 use crate::app::App;
 use crate::app::audit::{AuditFilter, AuditSort};
+use crate::app::audit_verify::Verification;
 use crate::app::ctx::Ctx;
+use crate::app::error::AppError;
 use crate::domain::audit::{AuditEvent, Outcome};
+use crate::domain::audit_chain::DigestText;
 use crate::domain::id::{ApiTokenId, AuditEventId, RequestId, UserId};
+use crate::domain::page::Page;
 use crate::domain::time::Timestamp;
 
 /// The routes of the audit.
 pub(super) fn routes() -> OpenApiRouter<Api> {
-    OpenApiRouter::new().routes(routes!(list))
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(verify)).routes(routes!(export))
 }
 
 /// Who did what to which thing, and how it ended.
@@ -124,4 +133,165 @@ async fn list(State(app): State<App>, ctx: Ctx, Query(query): Query<ListAudit>) 
         to: query.to,
     };
     reply::page::<_, AuditEventView, _>(app.audit().list(&ctx, filter, page).await?)
+}
+
+/// Which events are taken out.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ExportAudit {
+    /// Only what this user did.
+    #[param(inline, nullable = false)]
+    actor_id: Option<UserId>,
+    /// Only acts of this name, which is an operation's id.
+    #[param(inline, nullable = false)]
+    action: Option<Word>,
+    /// Only what was done to this kind of thing.
+    #[param(inline, nullable = false)]
+    target_kind: Option<Word>,
+    /// Only what was done to this thing.
+    #[param(inline, nullable = false)]
+    target_id: Option<Word>,
+    /// Only from this time on.
+    #[param(inline, nullable = false)]
+    from: Option<Timestamp>,
+    /// Only before this time.
+    #[param(inline, nullable = false)]
+    to: Option<Timestamp>,
+}
+
+/// Take the audit out, oldest first, as JSON lines: each line is an event as the list has it.
+///
+/// The answer is written while it is read, so its end is known only when it comes: a connection that ends early means
+/// that something failed.
+#[utoipa::path(get, path = "/audit/export", operation_id = "audit_export", tag = "audit", params(ExportAudit),
+    responses((status = 200, description = "Events, one on a line.", body = String, content_type = "application/x-ndjson",
+        example = "{\"id\":\"01983f6e-7b3a-7c00-8000-000000000000\",\"action\":\"device_create\"}")))]
+async fn export(State(app): State<App>, ctx: Ctx, Query(query): Query<ExportAudit>) -> Answer {
+    let filter = AuditFilter {
+        actor: query.actor_id,
+        action: query.action.map(Word::into_string),
+        target: query.target_id.map(Word::into_string),
+        target_kind: query.target_kind.map(Word::into_string),
+        from: query.from,
+        to: query.to,
+    };
+    // The first page is read before the answer begins, so that a refusal is one.
+    let first = app.audit().export(&ctx, filter.clone(), None).await?;
+    let rest = try_unfold((app, ctx, filter, Some(first)), async |(app, ctx, filter, page)| {
+        let Some(page) = page else { return Ok::<_, AppError>(None) };
+        let next = match &page.next {
+            Some(after) => Some(app.audit().export(&ctx, filter.clone(), Some(after.clone())).await?),
+            None => None,
+        };
+        Ok(Some((lines(page)?, (app, ctx, filter, next))))
+    });
+    Ok(([(header::CONTENT_TYPE, "application/x-ndjson")], Body::from_stream(rest)).into_response())
+}
+
+fn lines(page: Page<AuditEvent>) -> Result<Bytes, AppError> {
+    let mut text = Vec::new();
+    for event in page.items {
+        serde_json::to_writer(&mut text, &AuditEventView::from(event))
+            .map_err(AppError::broken("writing an event"))?;
+        text.push(b'\n');
+    }
+    Ok(text.into())
+}
+
+/// Where a check begins, and what it should find.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct VerifyAudit {
+    /// The segment after which the check goes on: `checked_to` of the part before. The start where it is left out.
+    #[param(inline, nullable = false)]
+    after: Option<SegmentNumber>,
+    /// A digest that was kept elsewhere. Only the last part of a check looks for it.
+    #[param(inline, nullable = false)]
+    expect: Option<DigestText>,
+}
+
+/// What a check of the audit found.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct AuditVerification {
+    /// Whether everything that was checked is as it was sealed.
+    intact: bool,
+    /// Whether there is more to check, after `checked_to`: one answer checks for some seconds.
+    more: bool,
+    /// The last segment that was found good.
+    #[schema(example = 42)]
+    checked_to: Option<i64>,
+    /// That segment's digest. Keep it elsewhere, and a later check finds out whether the audit still has it.
+    digest: Option<DigestText>,
+    /// Segments that were checked.
+    #[schema(example = 42)]
+    segments: u64,
+    /// How many of these have only digests left, because retention has removed their events.
+    #[schema(example = 0)]
+    pruned_segments: u64,
+    /// Events that were checked.
+    #[schema(example = 100)]
+    events: u64,
+    /// Events that are not sealed yet, and so not protected. Told with the last part.
+    #[schema(example = 0)]
+    unsealed_events: u64,
+    /// The first thing that is wrong.
+    fault: Option<AuditFault>,
+}
+
+/// What is wrong with the audit.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct AuditFault {
+    /// `event_changed`, `event_missing`, `event_inserted`, `segment_missing`, `segment_changed`, `segment_forged` or
+    /// `expected_missing`.
+    #[schema(example = "event_changed")]
+    kind: &'static str,
+    /// The segment.
+    #[schema(example = 42)]
+    segment: Option<i64>,
+    /// The event's number in the chain.
+    #[schema(example = 4711)]
+    position: Option<i64>,
+    /// The event.
+    #[schema(example = "01983f6e-7b3a-7c00-8000-000000000000")]
+    event_id: Option<String>,
+    /// The same in a sentence.
+    #[schema(example = "segment 42 was removed")]
+    detail: String,
+}
+
+impl From<Verification> for AuditVerification {
+    fn from(found: Verification) -> Self {
+        Self {
+            intact: found.fault.is_none(),
+            more: found.more,
+            checked_to: found.head.map(|head| head.number),
+            digest: found.head.map(|head| DigestText(head.digest)),
+            segments: found.segments,
+            pruned_segments: found.pruned_segments,
+            events: found.events,
+            unsealed_events: found.unsealed,
+            fault: found.fault.map(|fault| AuditFault {
+                kind: fault.kind(),
+                segment: fault.segment(),
+                position: fault.position(),
+                event_id: fault.event(),
+                detail: fault.to_string(),
+            }),
+        }
+    }
+}
+
+/// Check that nothing in the audit was changed, removed, put in or moved since it was sealed.
+#[utoipa::path(get, path = "/audit/verify", operation_id = "audit_verify", tag = "audit", params(VerifyAudit),
+    responses((status = 200, description = "What was found, good or bad.", body = AuditVerification)))]
+async fn verify(
+    State(app): State<App>,
+    ctx: Ctx,
+    Query(query): Query<VerifyAudit>,
+) -> Answer<Json<AuditVerification>> {
+    let after = query.after.map_or(0, |after| i64::try_from(after.get()).unwrap_or(i64::MAX));
+    let expected = query.expect.map(|digest| digest.0);
+    Ok(Json(app.audit().verify(&ctx, after, expected).await?.into()))
 }

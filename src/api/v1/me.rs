@@ -12,18 +12,23 @@ use crate::api::Api;
 use crate::api::body::Body;
 use crate::api::cookie::ByCookie;
 use crate::api::number::{NewPassword, Once, Shown};
+use crate::api::precondition::IfMatch;
 use crate::api::reply::{self, Answer, Revised};
+use crate::api::schema::{given, patch};
 use crate::api::v1::device_traffic::UsageDay;
 use crate::api::v1::users::UserView;
 use crate::app::ctx::Ctx;
 use crate::app::me::OwnUsage;
-use crate::app::{App, Revision};
+use crate::app::{App, Patch, Revision, me};
+use crate::domain::contact::Email;
 use crate::domain::id::SessionId;
+use crate::domain::language::Language;
+use crate::domain::name::DisplayName;
 
 /// The routes of one's own account.
 pub(super) fn routes() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
-        .routes(routes!(get, delete))
+        .routes(routes!(get, update, delete))
         .routes(routes!(set_password))
         .routes(routes!(usage))
         .routes(routes!(end_others))
@@ -131,6 +136,45 @@ async fn usage(State(app): State<App>, ctx: Ctx) -> Answer<Json<OwnUsageView>> {
 async fn end_others(State(app): State<App>, ctx: Ctx) -> Answer<StatusCode> {
     app.me().end_others(&ctx).await?;
     reply::done()
+}
+
+/// Changes of one's own account. What is left out stays; null empties what may be empty.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UpdateMe {
+    /// How one is shown.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(nullable = false)]
+    display_name: Option<DisplayName>,
+    /// Where letters go, also those that let a new password be set.
+    #[serde(default, deserialize_with = "patch")]
+    #[schema(value_type = Option<Email>)]
+    email: Patch<Email>,
+    /// The language of those letters; null for the service's own.
+    #[serde(default, deserialize_with = "patch")]
+    #[schema(value_type = Option<Language>)]
+    language: Patch<Language>,
+    /// The password: needed with another e-mail address.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(nullable = false)]
+    current_password: Option<Shown>,
+}
+
+/// Change one's own name, e-mail address and language.
+///
+/// Another e-mail address wants the password: whoever reads the mail there can set a new one.
+#[utoipa::path(patch, path = "/me", operation_id = "me_update", tag = "me", params(IfMatch), request_body = UpdateMe,
+    responses((status = 200, description = "The account as it is now.", body = UserView)))]
+async fn update(
+    State(app): State<App>,
+    ctx: Ctx,
+    IfMatch(revision): IfMatch,
+    Body(request): Body<UpdateMe>,
+) -> Answer {
+    let change =
+        me::UpdateMe { display_name: request.display_name, email: request.email, language: request.language };
+    let password = request.current_password.as_ref().map(Shown::reveal);
+    reply::item(UserView::from(app.me().update(&ctx, revision, change, password).await?))
 }
 
 /// Change one's own password.

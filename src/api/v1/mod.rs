@@ -9,22 +9,34 @@ pub mod audit;
 pub mod configs;
 pub mod device_traffic;
 pub mod devices;
+pub mod identity_providers;
+pub mod invites;
+pub mod mail;
 pub mod me;
 pub mod me_export;
+pub mod me_identities;
+pub mod mfa;
 pub mod networks;
 pub mod node_networks;
 pub mod nodes;
+pub mod passkeys;
+pub mod password_resets;
 pub mod ratelimits;
+pub mod second_factor;
 pub mod sessions;
 pub mod settings;
 pub mod setup;
+pub mod sign_in;
 pub mod system;
 pub mod users;
+pub mod webhooks;
 
 /// Every route, under `/api/v1`.
 pub(super) fn routes() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
         .merge(users::routes())
+        .merge(password_resets::routes())
+        .merge(invites::routes())
         .merge(networks::routes())
         .merge(nodes::routes())
         .merge(node_networks::routes())
@@ -32,12 +44,20 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .merge(device_traffic::routes())
         .merge(configs::routes())
         .merge(sessions::routes())
+        .merge(second_factor::routes())
+        .merge(sign_in::routes())
         .merge(api_tokens::routes())
+        .merge(identity_providers::routes())
         .merge(me::routes())
         .merge(me_export::routes())
         .merge(ratelimits::routes())
+        .merge(mfa::routes())
+        .merge(passkeys::routes())
+        .merge(me_identities::routes())
         .merge(audit::routes())
         .merge(settings::routes())
+        .merge(mail::routes())
+        .merge(webhooks::routes())
         .merge(system::routes())
         .merge(setup::routes())
         .merge(openapi::routes())

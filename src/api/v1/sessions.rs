@@ -17,6 +17,7 @@ use crate::api::number::{Once, Shown};
 use crate::api::path::Id;
 use crate::api::query::Query;
 use crate::api::reply::{self, Answer};
+use crate::api::v1::second_factor::{SecondFactorView, answer, user_agent};
 use crate::app::App;
 use crate::app::ctx::Ctx;
 use crate::app::sessions::Tokens;
@@ -113,6 +114,8 @@ pub struct TokensView {
     refresh_token: Once,
     /// When the session ends if nobody comes.
     refresh_expires_at: Timestamp,
+    /// Whether a second factor must be enrolled before the session is good for anything else.
+    mfa_enrolment_required: bool,
 }
 
 impl From<Tokens> for TokensView {
@@ -123,6 +126,7 @@ impl From<Tokens> for TokensView {
             access_expires_at: tokens.access_expires_at,
             refresh_token: Once(tokens.refresh_token),
             refresh_expires_at: tokens.refresh_expires_at,
+            mfa_enrolment_required: tokens.lacks_mfa,
         }
     }
 }
@@ -139,18 +143,19 @@ async fn list(State(app): State<App>, ctx: Ctx, Query(query): Query<ListSessions
 
 /// Sign in.
 ///
-/// Tries are limited for each address and each login.
+/// Where the account has a second factor, the answer is a question for it: 202. Tries are limited for each address and
+/// each login.
 #[utoipa::path(post, path = "/sessions", operation_id = "session_create", tag = "sessions", request_body = SignIn,
-    responses((status = 201, description = "Signed in.", body = TokensView)))]
+    responses((status = 201, description = "Signed in.", body = TokensView),
+        (status = 202, description = "The second factor is asked for.", body = SecondFactorView)))]
 async fn create(
     State(app): State<App>,
     Guest(ctx): Guest,
     headers: HeaderMap,
     Body(request): Body<SignIn>,
 ) -> Answer<Response> {
-    let agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or("");
-    let tokens = app.sessions().login(&ctx, request.login.reveal(), request.password.reveal(), agent).await?;
-    Ok((StatusCode::CREATED, Json(TokensView::from(tokens))).into_response())
+    let (login, password) = (request.login.reveal(), request.password.reveal());
+    Ok(answer(app.sessions().login(&ctx, login, password, user_agent(&headers)).await?))
 }
 
 /// What a browser is signed in with, beside the cookie.

@@ -126,6 +126,8 @@ impl From<SetupRequest> for setup::SetupRequest {
             owner: CreateUser {
                 login: owner.login,
                 display_name: owner.display_name,
+                email: None,
+                language: None,
                 role: Role::Owner,
                 password: Some(owner.password.into()),
                 password_hash: None,

@@ -18,12 +18,15 @@ use crate::api::precondition::IfMatch;
 use crate::api::query::Query;
 use crate::api::reply::{self, Answer, Revised, page_of};
 use crate::api::schema::{given, patch};
+use crate::api::v1::configs::LinkView;
 use crate::app::ctx::Ctx;
 use crate::app::users::{self, UserItem};
 use crate::app::users::{UserFilter, UserSort};
 use crate::app::{App, Patch, Revision};
 use crate::domain::access::Role;
+use crate::domain::contact::Email;
 use crate::domain::id::UserId;
+use crate::domain::language::Language;
 use crate::domain::name::{DisplayName, Login};
 use crate::domain::time::Timestamp;
 use crate::domain::user::UserState;
@@ -37,6 +40,8 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(disable))
         .routes(routes!(restore))
         .routes(routes!(set_password))
+        .routes(routes!(disable_mfa))
+        .routes(routes!(reset_link))
 }
 
 /// A user.
@@ -48,12 +53,18 @@ pub struct UserView {
     login: Login,
     /// How the user is shown.
     display_name: DisplayName,
+    /// Where letters to the user go.
+    email: Option<Email>,
+    /// The language of those letters; the service's own where it is null.
+    language: Option<Language>,
     /// What the user may do.
     role: Role,
     /// Whether the account can be used: neither disabled nor expired.
     state: UserState,
     /// Whether a password is set; without one nobody signs in as this user.
     has_password: bool,
+    /// Whether a second factor is enrolled; a sign-in then asks for it.
+    has_mfa: bool,
     /// Whether an operator stopped the account and its devices.
     disabled: bool,
     /// When the account and its devices stop.
@@ -82,9 +93,12 @@ impl From<UserItem> for UserView {
             id: user.id,
             login: user.login,
             display_name: user.display_name,
+            email: user.email,
+            language: user.language,
             role: user.role,
             state,
             has_password: user.has_password,
+            has_mfa: user.has_mfa,
             disabled: user.disabled,
             expires_at: user.expires_at,
             data_limit_bytes: user.data_limit_bytes,
@@ -140,6 +154,10 @@ pub struct CreateUser {
     login: Login,
     /// How the user is shown; the login where it is left out.
     display_name: Option<DisplayName>,
+    /// Where letters to the user go, also those that let a new password be set.
+    email: Option<Email>,
+    /// The language of those letters.
+    language: Option<Language>,
     /// What the user may do. Nobody makes a user of a role above their own.
     role: Role,
     /// Without one the user cannot sign in, and only has devices.
@@ -160,6 +178,8 @@ impl From<CreateUser> for users::CreateUser {
         Self {
             login: request.login,
             display_name: request.display_name,
+            email: request.email,
+            language: request.language,
             role: request.role,
             password: request.password.map(Into::into),
             password_hash: request.password_hash.map(Into::into),
@@ -182,6 +202,14 @@ pub struct UpdateUser {
     #[serde(default, deserialize_with = "given")]
     #[schema(nullable = false)]
     display_name: Option<DisplayName>,
+    /// Where letters to the user go, also those that let a new password be set.
+    #[serde(default, deserialize_with = "patch")]
+    #[schema(value_type = Option<Email>)]
+    email: Patch<Email>,
+    /// The language of those letters.
+    #[serde(default, deserialize_with = "patch")]
+    #[schema(value_type = Option<Language>)]
+    language: Patch<Language>,
     /// What the user may do.
     #[serde(default, deserialize_with = "given")]
     #[schema(nullable = false)]
@@ -205,6 +233,8 @@ impl From<UpdateUser> for users::UpdateUser {
         Self {
             login: request.login,
             display_name: request.display_name,
+            email: request.email,
+            language: request.language,
             role: request.role,
             expires_at: request.expires_at,
             data_limit_bytes: request.data_limit_bytes.map(|limit| limit.map(ByteLimit::get)),
@@ -317,4 +347,24 @@ async fn set_password(
 ) -> Answer<StatusCode> {
     app.users().set_password(&ctx, id, request.password.into()).await?;
     reply::done()
+}
+
+/// Take a user's second factors away.
+///
+/// For one who has lost them all. Ends the user's sessions; the password stays.
+#[utoipa::path(post, path = "/users/{id}/disable-mfa", operation_id = "user_disable_mfa", tag = "users",
+    params(Id<UserId>), responses((status = 204, description = "The second factors are gone.")))]
+async fn disable_mfa(State(app): State<App>, ctx: Ctx, Id(id): Id<UserId>) -> Answer<StatusCode> {
+    app.mfa().disable(&ctx, id).await?;
+    reply::done()
+}
+
+/// Make a one-time link that sets a user's password.
+///
+/// It is good for half an hour, once, behind the `#` of the page `/reset`. The links made before are dead, and so is this
+/// one when the password or the role changes in another way. A second factor stays as it is.
+#[utoipa::path(post, path = "/users/{id}/reset-link", operation_id = "user_reset_link_create", tag = "users",
+    params(Id<UserId>), responses((status = 201, description = "The link.", body = LinkView)))]
+async fn reset_link(State(app): State<App>, ctx: Ctx, Id(id): Id<UserId>) -> Answer {
+    Ok(LinkView::made(app.users().reset_link(&ctx, id).await?))
 }

@@ -47,7 +47,7 @@ impl Rule {
 /// No wait of an alarm is longer; a clock that was set back must not make one.
 const SLOWED_AT_MOST_MS: i64 = 10 * 60_000;
 
-/// 4096 sets of eight remember 32,768 addresses and as many accounts in under 5 MiB, taken as they are used.
+/// 4096 sets of eight remember 32,768 keys in under 2.5 MiB, taken as they are used.
 pub(super) const SETS: usize = 4096;
 const WAYS: usize = 8;
 
@@ -112,12 +112,11 @@ impl Table {
         set.len() < before
     }
 
-    /// Those who have failed and are not forgotten, who must wait longest first.
+    /// Those who have failed and are not forgotten.
     pub(super) fn failing(&self, now: Timestamp) -> Vec<Entry> {
         let mut found: Vec<Entry> = self.sets.iter().flatten().copied().collect();
         found.iter_mut().for_each(|entry| entry.settle(&self.rule, now));
         found.retain(|entry| entry.failures > 0);
-        found.sort_by_key(|entry| std::cmp::Reverse((entry.barred_until_ms, entry.failures)));
         found
     }
 

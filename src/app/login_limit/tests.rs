@@ -188,7 +188,7 @@ fn a_million_keys_stay_within_fixed_memory_and_do_not_wash_out_the_one_under_att
     }
 
     assert!(held_bytes(&limit) <= LoginLimit::MAX_BYTES);
-    const { assert!(LoginLimit::MAX_BYTES < 6 * 1024 * 1024) };
+    const { assert!(LoginLimit::MAX_BYTES < 8 * 1024 * 1024) };
     assert!(limit.check(Some(address(2_000_000)), Account::Login("ada"), START).is_err());
     assert!(limit.check(Some(address(0)), Account::Login("grace"), START).is_err());
 }
@@ -310,8 +310,52 @@ fn ranges_that_are_never_limited_are_not_and_leave_nothing_behind() {
     assert_eq!(limit.list(START).accounts, []);
 }
 
+#[test]
+fn second_factors_are_limited_also_where_nothing_else_is() {
+    let limit = LoginLimit::new(RATES).unwrap();
+    limit.set_unlimited(vec!["0.0.0.0/24".parse().unwrap()]);
+    let ada = Account::SecondFactor(UserId::new(uuid::Uuid::from_u128(7)));
+
+    for _ in 0..20 {
+        limit.record_failure(Some(address(1)), ada, START);
+    }
+
+    assert_eq!(limit.check(Some(address(1)), ada, START).unwrap_err().seconds(), 3600);
+    assert!(limit.check(Some(address(1)), Account::Login("ada"), START).is_ok());
+}
+
+#[test]
+fn an_account_whose_second_factor_is_guessed_is_found_listed_and_let_in_again() {
+    let limit = LoginLimit::new(RATES).unwrap();
+    let id = UserId::new(uuid::Uuid::from_u128(7));
+    let ada = Account::SecondFactor(id);
+
+    let found: Vec<_> = (0..40).flat_map(|n| limit.record_failure(Some(address(n)), ada, START)).collect();
+
+    assert_eq!(found, [Finding::AccountLocked]);
+    assert_eq!(limit.list(START).accounts[0].user, Some(id));
+    assert!(limit.unban_account("ada", Some(id)));
+    assert!(limit.check(Some(address(99)), ada, START).is_ok());
+    assert_eq!(limit.list(START).accounts, []);
+}
+
+#[test]
+fn attempts_that_are_aimed_at_nobody_raise_the_alarm_and_are_slowed_down_by_it() {
+    let limit = LoginLimit::new(RATES).unwrap();
+
+    let found: Vec<_> = (0..200).flat_map(|n| limit.fail_address(Some(address(n)), START)).collect();
+    let admitted = (0..20).filter(|_| limit.check_address(Some(address(2_000_000)), START).is_ok()).count();
+
+    assert_eq!(found, [Finding::ManyFailures]);
+    assert_eq!(admitted, 2);
+    assert!(limit.check_address(None, START).is_ok());
+}
+
 fn held_bytes(limit: &LoginLimit) -> usize {
-    lock(&limit.addresses).held_bytes() + lock(&limit.accounts).held_bytes()
+    [&limit.addresses, &limit.accounts, &limit.second_factors]
+        .map(|table| lock(table).held_bytes())
+        .iter()
+        .sum()
 }
 
 fn address(n: u32) -> IpAddr {

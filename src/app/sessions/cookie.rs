@@ -91,7 +91,7 @@ impl Sessions<'_> {
             // Reading goes on while nothing can be written; the session then ends the sooner.
             warn!(session.id = %id, error = %chain(&error), "cannot note the use of session {id}");
         }
-        Ok(CookieHolder { actor: authority.actor(), session: id, token })
+        Ok(CookieHolder { actor: authority.actor(now), session: id, token })
     }
 
     /// Writes down that somebody tried to act through a browser that is signed in.

@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 
 use crate::app::ctx::Ctx;
 use crate::app::error::{AppError, Result};
+use crate::app::second_factor::lacks_mfa;
 use crate::app::sessions::{Sessions, Tokens, is_able};
 use crate::domain::session::{IDLE_FOR, Presented, Session, judge};
 use crate::domain::time::Timestamp;
@@ -83,10 +84,15 @@ impl Sessions<'_> {
                     return Ok::<_, AppError>(None);
                 };
                 let rotation = Rotation { old_hash: &from, new_hash: &to, successor: &sealed, expires_at };
-                Ok(sessions::rotate(tx, id, &rotation, now).await?.then_some(user))
+                if !sessions::rotate(tx, id, &rotation, now).await? {
+                    return Ok(None);
+                }
+                let lacks_mfa = lacks_mfa(tx, &user).await?;
+                Ok(Some((user, lacks_mfa)))
             })
             .await?;
-        rotated.map(|user| self.tokens(id, &user, next, expires_at)).transpose()
+        let Some((user, lacks_mfa)) = rotated else { return Ok(None) };
+        Ok(Some(Tokens { lacks_mfa, ..self.tokens(id, &user, next, expires_at)? }))
     }
 
     /// The answer that the first request with this token got.
@@ -94,8 +100,13 @@ impl Sessions<'_> {
         let app = self.0;
         let Found { session, successor, .. } = found;
         let id = session.user;
-        let user = app.core.store.read(async move |on: &mut Conn| users::find(on, id).await).await?;
-        let user = user.filter(|user| is_able(user, now)).ok_or(ENDED)?;
+        let read = async move |on: &mut Conn| {
+            let Some(user) = users::find(on, id).await? else { return Ok(None) };
+            let lacks_mfa = lacks_mfa(on, &user).await?;
+            Ok::<_, AppError>(Some((user, lacks_mfa)))
+        };
+        let found = app.core.store.read(read).await?;
+        let (user, lacks_mfa) = found.filter(|(user, _)| is_able(user, now)).ok_or(ENDED)?;
         let sealed = Sealed::parse(successor.ok_or(ENDED)?)
             .map_err(AppError::broken("reading a sealed refresh token"))?;
         let bytes = app
@@ -104,7 +115,8 @@ impl Sessions<'_> {
             .open(successor_place(&session.id.to_string()), &sealed)
             .map_err(AppError::broken("opening a sealed refresh token"))?;
         let text = String::from_utf8(bytes.to_vec()).map_err(AppError::broken("reading a refresh token"))?;
-        self.tokens(session.id, &user, Zeroizing::new(text), session.expires_at)
+        let tokens = self.tokens(session.id, &user, Zeroizing::new(text), session.expires_at)?;
+        Ok(Tokens { lacks_mfa, ..tokens })
     }
 }
 

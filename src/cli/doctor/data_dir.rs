@@ -39,7 +39,7 @@ pub(super) async fn look(settings: &Settings, runs: bool) -> Vec<Finding> {
     }
     let (database, is_new) = database(settings).await;
     findings.push(database);
-    findings.push(master_key(settings, is_new, runs));
+    findings.push(master_key(settings, is_new, runs).await);
     findings
 }
 
@@ -153,7 +153,7 @@ const REMOTE: &[(u32, &str)] = &[
 
 /// What is to be said of the database, and whether there is none yet.
 async fn database(settings: &Settings) -> (Finding, bool) {
-    let found = match services::database(settings) {
+    let found = match services::database(settings).await {
         Ok(database) => inspect(&database).await,
         Err(cause) => {
             return (Finding::fail("database", chain(&cause).to_string(), "see database.password"), false);
@@ -207,8 +207,8 @@ fn remedy(cause: &OpenError) -> &'static str {
     }
 }
 
-fn master_key(settings: &Settings, is_new: bool, runs: bool) -> Finding {
-    match services::check_master_key(settings) {
+async fn master_key(settings: &Settings, is_new: bool, runs: bool) -> Finding {
+    match services::check_master_key(settings).await {
         Ok(()) => {
             Finding::ok("master-key", "the master key is there; keep a copy of it outside this machine")
         }

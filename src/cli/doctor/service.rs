@@ -87,9 +87,9 @@ async fn open(settings: &Settings, runs: bool) -> Option<Client> {
     if runs {
         return ask::running(settings).await.map(Client::new);
     }
-    let found = inspect(&services::database(settings).ok()?).await;
+    let found = inspect(&services::database(settings).await.ok()?).await;
     let is_current = matches!(&found, Ok(Some(Inspection { schema, known, damage })) if schema == known && damage.is_empty());
-    if !is_current || services::check_master_key(settings).is_err() {
+    if !is_current || services::check_master_key(settings).await.is_err() {
         return None;
     }
     ask::in_process(settings).await.ok().map(Client::new)

@@ -180,6 +180,8 @@ fn person(login: &str, name: &str) -> Result<CreateUser, DemoError> {
     Ok(CreateUser {
         login: login.parse().map_err(failed("a login"))?,
         display_name: Some(name.parse().map_err(failed("a name"))?),
+        email: None,
+        language: None,
         role: Role::Member,
         password: None,
         password_hash: None,

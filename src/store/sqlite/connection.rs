@@ -202,6 +202,9 @@ fn owned(value: ValueRef<'_>) -> rusqlite::Result<Value> {
 pub(super) fn store_error(error: &rusqlite::Error) -> StoreError {
     let kind = if let rusqlite::Error::SqliteFailure(failure, message) = error {
         kind_of(*failure, message.as_deref().unwrap_or_default())
+    } else if matches!(error, rusqlite::Error::Utf8Error(..)) {
+        // Somebody else wrote a text that is none.
+        ErrorKind::Unreadable
     } else {
         // Everything else is a misuse of the driver by this program.
         ErrorKind::Refused

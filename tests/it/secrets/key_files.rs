@@ -137,6 +137,7 @@ fn credential_of_systemd_is_read_whatever_its_mode() {
 fn references_read_files_and_credentials() {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("smtp"), "s3cret\n").unwrap();
+    fs::set_permissions(dir.path().join("smtp"), fs::Permissions::from_mode(0o600)).unwrap();
     symlink(dir.path().join("smtp"), dir.path().join("link")).unwrap();
     let sources = Sources { env: &|_| None, credentials_directory: Some(dir.path()) };
 

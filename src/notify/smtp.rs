@@ -1,0 +1,206 @@
+//! Hands letters to a mail server.
+//!
+//! Invariant: TLS, once wanted, is never left out because a server does not offer it, and its certificate is checked.
+
+use std::error::Error;
+use std::time::Duration;
+
+use lettre::address::AddressError;
+use lettre::message::header::{HeaderName, HeaderValue};
+use lettre::message::{Mailbox, MultiPart};
+use lettre::transport::smtp::authentication::Credentials;
+use lettre::transport::smtp::client::{Certificate, CertificateStore, Tls, TlsParameters};
+use lettre::transport::smtp::extension::ClientId;
+use lettre::transport::smtp::response::Response;
+use lettre::{Address, AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc2822;
+use zeroize::Zeroizing;
+
+use crate::domain::contact::Email;
+use crate::domain::mail::{Letter, MailSecurity, MailServer};
+use crate::domain::time::Timestamp;
+use crate::notify::letter;
+
+/// A mail server with the password for it.
+pub struct Account<'a> {
+    /// The server.
+    pub server: &'a MailServer,
+    /// The password, where it wants one.
+    pub password: Option<Zeroizing<String>>,
+}
+
+/// Longest wait for one answer of the server.
+const ANSWER_WITHIN: Duration = Duration::from_secs(15);
+
+/// Longest wait for a whole conversation: a dozen answers, and a server that greets late to keep senders of junk away.
+pub const SENT_WITHIN: Duration = Duration::from_secs(60);
+
+/// Sends a letter; gives the server's own words. `id` makes a letter that is sent twice one letter to its reader.
+///
+/// # Errors
+/// [`SendError`], which says whether a later attempt may go better.
+pub async fn send(
+    account: Account<'_>,
+    letter: &Letter,
+    id: &str,
+    now: Timestamp,
+) -> Result<String, SendError> {
+    let message = message(account.server, letter, id, now)?;
+    let transport = transport(account)?;
+    let sent = tokio::time::timeout(SENT_WITHIN, transport.send(message)).await;
+    let response = sent.map_err(|_| SendError::Slow)?.map_err(SendError::of)?;
+    Ok(words(&response))
+}
+
+/// The PEM text holds certificates.
+///
+/// # Errors
+/// [`SendError::Certificate`].
+pub fn check_certificate(pem: &str) -> Result<(), SendError> {
+    let builder = TlsParameters::builder("localhost".to_owned()).certificate_store(CertificateStore::None);
+    let trusting = builder.add_root_certificate(certificate(pem)?).build();
+    trusting.map(drop).map_err(|_| SendError::Certificate)
+}
+
+fn certificate(pem: &str) -> Result<Certificate, SendError> {
+    Certificate::from_pem(pem.as_bytes()).map_err(|_| SendError::Certificate)
+}
+
+fn transport(account: Account<'_>) -> Result<AsyncSmtpTransport<Tokio1Executor>, SendError> {
+    let Account { server, password } = account;
+    let host = server.host.as_str();
+    let tls = match server.security {
+        MailSecurity::Starttls => Tls::Required(tls(server)?),
+        MailSecurity::Tls => Tls::Wrapper(tls(server)?),
+        MailSecurity::Plain => Tls::None,
+    };
+    let mut builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(host)
+        .port(server.port)
+        .timeout(Some(ANSWER_WITHIN))
+        .hello_name(ClientId::Domain(server.from.domain().to_owned()))
+        .tls(tls);
+    if let (Some(username), Some(password)) = (&server.username, password) {
+        builder = builder.credentials(Credentials::new(username.clone(), password.to_string()));
+    }
+    Ok(builder.build())
+}
+
+fn tls(server: &MailServer) -> Result<TlsParameters, SendError> {
+    let mut builder = TlsParameters::builder(server.host.as_str().to_owned())
+        .certificate_store(CertificateStore::WebpkiRoots);
+    if let Some(pem) = &server.ca_certificate {
+        builder = builder.add_root_certificate(certificate(pem)?);
+    }
+    builder.build().map_err(SendError::of)
+}
+
+fn message(server: &MailServer, letter: &Letter, id: &str, now: Timestamp) -> Result<Message, SendError> {
+    let written = letter::write(letter);
+    let message = Message::builder()
+        .from(mailbox(&server.from)?)
+        .to(mailbox(&letter.to)?)
+        .subject(written.subject)
+        .raw_header(header(HeaderName::new_from_ascii_str("Date"), date(now)?))
+        .message_id(Some(format!("<{id}@{}>", server.from.domain())))
+        // RFC 3834 §5: nobody's absence notice answers this.
+        .raw_header(header(HeaderName::new_from_ascii_str("Auto-Submitted"), "auto-generated".to_owned()))
+        .multipart(MultiPart::alternative_plain_html(written.text, written.html));
+    message.map_err(|cause| SendError::Unsendable(cause.into()))
+}
+
+/// A header whose value is this program's own.
+fn header(name: HeaderName, value: String) -> HeaderValue {
+    HeaderValue::new(name, value)
+}
+
+/// When it was written, by our clock and not the library's.
+fn date(now: Timestamp) -> Result<String, SendError> {
+    let at =
+        OffsetDateTime::from_unix_timestamp(now.as_seconds()).map_err(|e| SendError::Unsendable(e.into()))?;
+    at.format(&Rfc2822).map_err(|e| SendError::Unsendable(e.into()))
+}
+
+/// An address alone, without a name: names are typed by people.
+fn mailbox(email: &Email) -> Result<Mailbox, SendError> {
+    let address: Address =
+        email.as_str().parse().map_err(|e: AddressError| SendError::Unsendable(e.into()))?;
+    Ok(Mailbox::new(None, address))
+}
+
+fn words(response: &Response) -> String {
+    let lines: Vec<_> = response.message().collect();
+    bounded(&format!("{} {}", response.code(), lines.join(" ")))
+}
+
+/// What a server says is shown to an operator: one line of it, not a book.
+fn bounded(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(300).collect()
+}
+
+/// A letter that was not sent.
+#[derive(Debug, thiserror::Error)]
+pub enum SendError {
+    /// The certificates in the settings are none.
+    #[error("the certificate of the mail server's authority is not one in PEM")]
+    Certificate,
+    /// The letter cannot be written as mail.
+    #[error("the letter cannot be written as mail")]
+    Unsendable(#[source] Box<dyn Error + Send + Sync>),
+    /// The server took too long.
+    #[error("the mail server did not answer within {} s", SENT_WITHIN.as_secs())]
+    Slow,
+    /// The server says no, for good.
+    #[error("the mail server refused the letter: {words}")]
+    Refused {
+        /// Its code.
+        code: String,
+        /// Its words.
+        words: String,
+    },
+    /// The server says no, for now.
+    #[error("the mail server put the letter off: {words}")]
+    PutOff {
+        /// Its code.
+        code: String,
+        /// Its words.
+        words: String,
+    },
+    /// The server cannot be reached, or not in the way the settings want.
+    #[error("the mail server cannot be spoken to: {why}")]
+    Unreachable {
+        /// Why.
+        why: String,
+    },
+}
+
+impl SendError {
+    fn of(error: lettre::transport::smtp::Error) -> Self {
+        let why = bounded(&crate::telemetry::chain::chain(&error).to_string());
+        match error.status() {
+            Some(code) if error.is_permanent() => Self::Refused { code: code.to_string(), words: why },
+            Some(code) => Self::PutOff { code: code.to_string(), words: why },
+            None => Self::Unreachable { why },
+        }
+    }
+
+    /// Whether a later attempt may go better. A refusal for good may be of the letter or of us: neither changes by itself.
+    pub fn is_temporary(&self) -> bool {
+        match self {
+            Self::Slow | Self::PutOff { .. } | Self::Unreachable { .. } => true,
+            Self::Certificate | Self::Unsendable(_) | Self::Refused { .. } => false,
+        }
+    }
+
+    /// What may be logged and kept: a server's words can quote the reader's address, its code cannot.
+    pub fn brief(&self) -> String {
+        match self {
+            Self::Certificate => "the certificate in the settings is not one".to_owned(),
+            Self::Unsendable(_) => "the letter cannot be written as mail".to_owned(),
+            Self::Slow => "the mail server did not answer in time".to_owned(),
+            Self::Refused { code, .. } => format!("the mail server refused the letter ({code})"),
+            Self::PutOff { code, .. } => format!("the mail server put the letter off ({code})"),
+            Self::Unreachable { .. } => "the mail server cannot be spoken to".to_owned(),
+        }
+    }
+}
