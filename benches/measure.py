@@ -473,6 +473,36 @@ def device_is_served(server, directory, number):
         return subprocess.run(ping, capture_output=True).returncode == 0
 
 
+def measure_login():
+    """Whether the time of a refusal tells which logins exist. The limits are off, so both kinds meet equal ones."""
+    tries = int(os.environ.get("CASPERVPN_BENCH_LOGINS", "200"))
+    with data_dir() as data:
+        limits = ("limits.login_per_address_per_minute=0", "limits.login_per_account_per_minute=0")
+        server = Server(data, "tunnel.backend=off", *limits).set_up()
+        server.call("POST", "/api/v1/users", {"login": "imported", "role": "member", "password_hash": ARGON2})
+        logins = {"ada": [], "nobody": [], "imported": []}
+        for number in range(tries + 5):
+            # Turning the order keeps whatever drifts from falling on one of them.
+            turned = list(logins)[number % 3:] + list(logins)[:number % 3]
+            for login in turned:
+                began = time.perf_counter()
+                status, _ = server.try_call("POST", "/api/v1/sessions", {"login": login, "password": "a wrong guess"})
+                if status != 401:
+                    raise SystemExit(f"a wrong sign-in was answered {status}")
+                if number >= 5:
+                    logins[login].append((time.perf_counter() - began) * 1000)
+        server.stop()
+    wrong, unknown, imported = (statistics.median(times) for times in logins.values())
+    apart = abs(wrong - unknown) / unknown
+    figure(f"unknown login against wrong password, {tries} tries each", f"{apart:.1%} apart", "5 %", apart <= 0.05)
+    beside("medians: unknown login; wrong password", f"{unknown:.1f} ms; {wrong:.1f} ms")
+    beside("wrong password of an account with an imported argon2 hash", f"{imported:.1f} ms")
+
+
+# "secret", by PHP's password_hash() with its own defaults.
+ARGON2 = "$argon2id$v=19$m=65536,t=4,p=1$cGlaOG4xcDU1QkZiVGtuMg$YoYCC5jQDyFuTYDFIg9CTTGXcC9RsMhRv42djOZWYA0"
+
+
 EVENTS = 100_000
 
 
@@ -530,6 +560,7 @@ PARTS = {
     "create": measure_create,
     "audit": measure_audit,
     "tunnel": measure_tunnel,
+    "login": measure_login,
     "memory": measure_memory,
 }
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Measures the release binary, each figure beside its bound and beside its peer from the same run. Needs root: it works
-# in network namespaces of its own. A part alone: benches/run.sh start|memory|size|get|create|tunnel
+# in network namespaces of its own. A part alone: benches/run.sh start|memory|size|get|create|tunnel|login
 
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

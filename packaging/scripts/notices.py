@@ -10,6 +10,8 @@ import re
 import subprocess
 import sys
 
+# What is in the binary and came with no crate.
+FILES = {"Django's list of common passwords (BSD-3-Clause)": "src/secrets/password/common.LICENSE"}
 TEXT = re.compile(r"(licen[cs]e|copying|notice|unlicense)", re.IGNORECASE)
 
 
@@ -48,6 +50,9 @@ def main(target):
             owners[text].append(name)
         if not found:
             bare.append(f"{name}, {', '.join(package['authors']) or package['repository'] or 'no author named'}")
+    root = pathlib.Path(metadata["workspace_root"])
+    for name, path in FILES.items():
+        owners[(root / path).read_text().strip()].append(name)
     print("caspervpn is linked with the following works, and with musl's C library (MIT) and Rust's standard library")
     print("(MIT or Apache-2.0). SQLite is in the public domain. Sources: https://crates.io/crates/NAME\n")
     for text, names in sorted(owners.items(), key=lambda it: it[1]):

@@ -6,13 +6,15 @@ use std::net::IpAddr;
 
 use axum::extract::FromRequestParts;
 use http::request::Parts;
-use http::{Extensions, HeaderMap, HeaderValue, header};
+use http::{Extensions, HeaderMap, HeaderValue, StatusCode, header};
 use zeroize::Zeroizing;
 
 use crate::api::Api;
+use crate::api::cookie::{self, ByCookie};
 use crate::api::problem::Problem;
 use crate::app::App;
 use crate::app::ctx::Ctx;
+use crate::app::sessions::CookieHolder;
 use crate::domain::access::Actor;
 use crate::domain::id::RequestId;
 
@@ -34,19 +36,71 @@ impl FromRequestParts<Api> for Ctx {
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
         let origin = api.origin(&parts.extensions);
-        let actor = match credentials(&parts.headers)? {
-            Some(value) => {
-                let token = after_scheme(value, "bearer").ok_or_else(wrong_scheme)?;
-                api.app().authenticate(token, origin.address).await.map_err(refused)?
-            }
-            None if origin.is_host => Actor::Host,
-            None => return Err(Problem::unauthenticated("sign in first", "Bearer")),
+        let cookie = cookie::find(&parts.headers, origin)?.map(|cookie| Zeroizing::new(cookie.to_owned()));
+        let actor = match (credentials(&parts.headers)?, cookie) {
+            (Some(_), Some(_)) => return Err(two_credentials()),
+            (Some(value), None) => by_token(api, value, origin).await?,
+            (None, Some(cookie)) => by_cookie(parts, api, &cookie, origin).await?,
+            (None, None) if origin.is_host => Actor::Host,
+            (None, None) => return Err(Problem::unauthenticated("sign in first", "Bearer")),
         };
-        if !parts.method.is_safe() {
-            parts.extensions.insert(Standing { app: api.app().clone(), actor });
-        }
-        Ok(context(actor, origin, &parts.extensions))
+        Ok(standing(parts, api, actor, origin))
     }
+}
+
+/// Whoever shows a token; a cookie that came along is not looked at.
+#[derive(Debug)]
+pub struct TokenHolder(pub Ctx);
+
+impl FromRequestParts<Api> for TokenHolder {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
+        let origin = api.origin(&parts.extensions);
+        let value = credentials(&parts.headers)?
+            .ok_or_else(|| Problem::unauthenticated("sign in first", "Bearer"))?;
+        let actor = by_token(api, value, origin).await?;
+        Ok(Self(standing(parts, api, actor, origin)))
+    }
+}
+
+async fn by_token(api: &Api, value: &HeaderValue, origin: Origin) -> Result<Actor, Problem> {
+    let token = after_scheme(value, "bearer").ok_or_else(wrong_scheme)?;
+    api.app().authenticate(token, origin.address).await.map_err(refused)
+}
+
+/// A browser sends its cookie whoever made the request, so a change needs the proof of a page of ours.
+async fn by_cookie(parts: &mut Parts, api: &Api, cookie: &str, origin: Origin) -> Result<Actor, Problem> {
+    let sessions = api.app().sessions();
+    let CookieHolder { actor, session, token } =
+        sessions.authenticate_cookie(cookie).await.map_err(refused)?;
+    if !parts.method.is_safe() && !cookie::is_proved(parts, &token) {
+        sessions.unproved(&context(actor, origin, &parts.extensions), session).await?;
+        return Err(Problem::new(
+            StatusCode::FORBIDDEN,
+            "csrf",
+            "a change by cookie needs the header X-CSRF-Token, as the sign-in and GET /api/v1/me give it, from a \
+             page of this address",
+        ));
+    }
+    parts.extensions.insert(ByCookie(Some(token.csrf_token())));
+    Ok(actor)
+}
+
+fn two_credentials() -> Problem {
+    Problem::new(
+        StatusCode::BAD_REQUEST,
+        "two_credentials",
+        "there are both an Authorization header and a session's cookie; send one of them",
+    )
+}
+
+/// The context, which is judged again once the request's body has come.
+fn standing(parts: &mut Parts, api: &Api, actor: Actor, origin: Origin) -> Ctx {
+    if !parts.method.is_safe() {
+        parts.extensions.insert(Standing { app: api.app().clone(), actor });
+    }
+    context(actor, origin, &parts.extensions)
 }
 
 /// Who was judged before the request's body had come. A body may take many seconds, in which an account can be disabled.

@@ -11,8 +11,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use tokio::sync::oneshot;
 use tracing::Instrument;
 
-use crate::api::Api;
 use crate::api::problem::Problem;
+use crate::api::{Api, doors};
 use crate::domain::id::RequestId;
 
 /// Longest time for an answer. The slowest honest one, a password among a full queue of others, takes a third.
@@ -26,7 +26,11 @@ pub async fn guard(State(api): State<Api>, mut request: Request, next: Next) -> 
     let id = request.extensions().get().copied().unwrap_or_else(|| api.new_request_id());
     request.extensions_mut().insert(id);
     let answer = async {
-        if request.method().is_safe() { next.run(request).await } else { act(&api, next, request).await }
+        match doors::admit(api.app(), api.origin(request.extensions())).await {
+            Err(refused) => refused.into_response(),
+            Ok(()) if request.method().is_safe() => next.run(request).await,
+            Ok(()) => act(&api, next, request).await,
+        }
     };
     let answer = tokio::time::timeout(ANSWER_WITHIN, answer).await;
     let mut response = answer.unwrap_or_else(|_| too_slow());

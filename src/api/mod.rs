@@ -19,6 +19,8 @@ use crate::runtime::tasks::{Group, Tasks};
 
 pub mod body;
 pub mod caller;
+pub mod cookie;
+pub mod doors;
 pub mod front;
 pub mod idempotency;
 pub mod internal;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use time::{Date, Month};
 use zeroize::Zeroizing;
 
-use crate::app::users::{Password, PasswordRule};
+use crate::app::users::{MalformedHash, Password, PasswordHash, PasswordRule};
 
 /// A number outside its bounds.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -156,6 +156,25 @@ impl TryFrom<String> for NewPassword {
 impl From<NewPassword> for Password {
     fn from(password: NewPassword) -> Self {
         password.0
+    }
+}
+
+/// The hash of a password that another system made.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(try_from = "String")]
+pub struct ImportedHash(PasswordHash);
+
+impl TryFrom<String> for ImportedHash {
+    type Error = MalformedHash;
+
+    fn try_from(text: String) -> Result<Self, MalformedHash> {
+        PasswordHash::parse(text.trim()).map(Self)
+    }
+}
+
+impl From<ImportedHash> for PasswordHash {
+    fn from(hash: ImportedHash) -> Self {
+        hash.0
     }
 }
 

@@ -63,7 +63,8 @@ The API of a CasperVPN appliance.\n\n\
 **Signing in.** `POST /api/v1/sessions` gives an access token for `Authorization: Bearer …`, good for ten minutes, and a \
 refresh token for the next pair. An account with a second factor is asked for it first: the answer is 202 with a \
 challenge, which `POST /api/v1/sessions/second-factor` or `/sessions/passkey` answers. Programs hold an API token instead, `cvpn_…`, which stands in the same header and does \
-what both its scopes and its user's role allow. On the local socket root and the server's own account need no token.\n\n\
+what both its scopes and its user's role allow. Browsers trade a session for a cookie (`POST /api/v1/sessions/cookie`) \
+and send `X-CSRF-Token` with each change. On the local socket root and the server's own account need no token.\n\n\
 **Changes.** Every thing that can be changed has a revision, which is its `ETag`. PATCH and DELETE need it in `If-Match`: 428 without, 412 \
 when somebody else was faster. Creates take an `Idempotency-Key`, so that they can be repeated without harm.\n\n\
 **Lists.** `limit`, `sort` and `q` choose; `next` of a page is `after` of the next one, and null on the last.\n\n\
@@ -107,8 +108,9 @@ const PROBLEMS: &[(u16, &str, &str, &str)] = &[
         403,
         "Forbidden",
         "forbidden",
-        "The caller's role does not allow it; or it has to be proved first that it is the caller (`step_up_required`), \
-         or a second factor has to be enrolled (`mfa_enrolment_required`): `code` says which.",
+        "The caller's role does not allow it, or not from this address, or not by a cookie alone; or it has to be proved \
+         first that it is the caller (`step_up_required`), or a second factor has to be enrolled \
+         (`mfa_enrolment_required`): `code` says which.",
     ),
     (404, "NotFound", "not_found", "There is no such thing, or it is not the caller's to see."),
     (408, "BodyTimeout", "body_timeout", "The request's body did not arrive in time."),
@@ -148,6 +150,9 @@ const AMONG_OTHERS: &[&str] = &[
     "link_redeem",
     "me_get",
     "me_update",
+    "me_delete",
+    "me_usage",
+    "me_export",
     "me_mfa_get",
     "me_totp_create",
     "me_totp_confirm",
@@ -160,6 +165,7 @@ const AMONG_OTHERS: &[&str] = &[
     "session_list",
     "api_token_list",
     "me_identity_create",
+    "ratelimit_unban",
 ];
 /// Operations where tries are counted: each takes a secret that could be guessed.
 const LIMITED: &[&str] = &[
@@ -169,6 +175,7 @@ const LIMITED: &[&str] = &[
     "session_passkey",
     "sign_in_begin",
     "me_set_password",
+    "me_delete",
     "me_update",
     "password_reset_create",
     "me_step_up",
@@ -241,7 +248,9 @@ fn statuses(method: &str, name: &str, is_public: bool, operation: &Value) -> Vec
     when(takes(operation, "header", "If-Match"), &[400, 412, 428]);
     // What a replayed create had made may have been deleted since.
     when(takes(operation, "header", idempotency::HEADER), &[404]);
-    when(!is_public, &[401, 403]);
+    // Anybody's address may be kept out, and who shows a cookie may show something else beside it.
+    when(true, &[403]);
+    when(!is_public, &[400, 401]);
     when(PROVEN.contains(&name), &[401]);
     when(method != "get" && (!is_public || CONFLICTING.contains(&name)), &[409]);
     when(LIMITED.contains(&name), &[429]);
@@ -341,7 +350,8 @@ fn complete(schemas: &mut Map<String, Value>) {
     }
     let known = schemas.clone();
     for schema in schemas.values_mut() {
-        if schema["type"] == "object" && schema.get("examples").is_none() && schema.get("example").is_none() {
+        let is_whole = schema["type"] == "object" || schema.get("allOf").is_some();
+        if is_whole && schema.get("examples").is_none() && schema.get("example").is_none() {
             schema["examples"] = json!([example(schema, &known)]);
         }
     }
@@ -376,6 +386,10 @@ fn example(schema: &Value, known: &Map<String, Value>) -> Value {
         schema["$ref"].as_str().and_then(|path| path.rsplit('/').next()).and_then(|name| known.get(name))
     {
         return example(target, known);
+    }
+    if let Some(parts) = schema["allOf"].as_array() {
+        let examples = parts.iter().map(|part| example(part, known));
+        return examples.filter_map(|part| part.as_object().cloned()).flatten().collect();
     }
     let parts = schema.get("oneOf").or_else(|| schema.get("anyOf")).and_then(Value::as_array);
     if let Some(part) = parts.and_then(|parts| parts.iter().find(|part| part["type"] != "null")) {

@@ -11,8 +11,8 @@ use utoipa::openapi::{ObjectBuilder, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::api::number::{
-    ByteLimit, Day, DeviceLimit, MailUsername, NewPassword, NodeCapacity, Once, Pem, SegmentNumber, Shown,
-    TcpPort, UseSeconds, Word,
+    ByteLimit, Day, DeviceLimit, ImportedHash, MailUsername, NewPassword, NodeCapacity, Once, Pem,
+    SegmentNumber, Shown, TcpPort, UseSeconds, Word,
 };
 use crate::domain::access::Role;
 use crate::domain::api_token::Scope;
@@ -193,6 +193,8 @@ texts! {
         "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", "A SHA-256 digest.";
     NewPassword as "NewPassword": None, 12, 71, Some("password"), "correct horse battery",
         "A password to be set: at least 12 characters, at most 71 bytes, no NUL.";
+    ImportedHash as "PasswordHash": exactly(HASH), 59, 512, Some("password"), AN_IMPORTED_HASH,
+        "The hash of a password, as PHP, libxcrypt or argon2-cffi write it: bcrypt of cost 10 to 15, or argon2.";
     Shown as "Shown": None, 1, Shown::MAX_CHARS, Some("password"), "what was given to you",
         "A password or token, as it was given.";
     Once as "Secret": None, 1, 1_000_000, None, "shown once", "A secret, written into this answer and not kept.";
@@ -200,6 +202,8 @@ texts! {
 
 const HOST: &str = "^([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\\.)*[A-Za-z]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$\
                     |^[0-9]{1,3}(\\.[0-9]{1,3}){3}$|^[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*$";
+const HASH: &str = r"^\$(2[aby]\$1[0-5]\$[./A-Za-z0-9]{53}|argon2(id|i)\$v=19\$m=[0-9]+,t=[0-9]+,p=[0-9]+\$[+/A-Za-z0-9]+\$[+/A-Za-z0-9]+)$";
+const AN_IMPORTED_HASH: &str = "$2y$10$HXcWdpFvdT/EAb0a0qXm6eReGKOjVmQ6FTtd9cW3bFzYPb.pTDSdi";
 const ORIGIN: &str = "^https://(([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\\.)*[A-Za-z]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\
                       |[0-9]{1,3}(\\.[0-9]{1,3}){3}|\\[[0-9A-Fa-f:.]{2,45}\\])(:[1-9][0-9]{0,4})?/?$\
                       |^http://localhost(:[1-9][0-9]{0,4})?/?$";
@@ -342,6 +346,7 @@ mod tests {
                 $(stringify!($name) => reads::<$name>($value),)*
                 "Range" => reads::<ipnet::IpNet>($value),
                 "Address" => reads::<IpAddr>($value),
+                "PasswordHash" => reads::<ImportedHash>($value),
                 "Secret" => true,
                 other => panic!("nobody reads the example of {other}"),
             }

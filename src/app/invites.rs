@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 use crate::app::ctx::Ctx;
 use crate::app::error::{AppError, Result};
 use crate::app::mail::Reader;
+use crate::app::passwords::names;
 use crate::app::sessions::is_able;
 use crate::app::users::{self, CreateUser, require_rank};
 use crate::app::{App, Created, idempotency};
@@ -167,7 +168,8 @@ impl Invites<'_> {
             .await?;
         // Anybody may ask: a guess costs a read, and neither the hashing nor the one writer.
         let known = known.ok_or_else(spent)?;
-        let hash = app.hash(&request.password).await?;
+        let own = names(&request.login, request.display_name.as_ref());
+        let hash = app.hash_new("/password", &request.password, &own).await?;
         let new = users::new_user(app, account(&known, request), Some(hash))?;
         let event = app.event(ctx, "invite_redeem", ("user", new.id.to_string()));
         app.core
@@ -236,6 +238,7 @@ fn account(invite: &Invite, request: RedeemInvite) -> CreateUser {
         language: invite.language,
         role: invite.role,
         password: None,
+        password_hash: None,
         expires_at: invite.account_expires_at,
         data_limit_bytes: invite.data_limit_bytes,
         device_limit: invite.device_limit,

@@ -3,24 +3,42 @@
 //! An attempt is charged before the password is looked at, so a thousand at once are not all let through, and is
 //! given back when it was right. After some failures each further one doubles the wait.
 //!
+//! What no address and no account shows alone raises an alarm: too many failures in all, or one password tried on many
+//! accounts. While it lasts, an address that nobody signed in from lately gets a try now and then, which is enough for
+//! a person and too few for a guesser; it is never shut out, or guessing would shut everybody out.
+//!
 //! Whoever comes over loopback or a local socket is limited by account alone. Behind a proxy on this host, or there
 //! without an address, all clients would share one, and one of them could shut the others out.
 //!
 //! Invariants: memory is fixed, whoever calls; an account that does not exist is treated as one that does; the
 //! longest wait is bounded also when the clock is set back, so nobody is shut out for ever.
 
+mod address;
+mod alarm;
+mod holding;
+mod keys;
+mod known;
+mod oversight;
+mod rules;
 mod table;
 
 use std::net::IpAddr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use aws_lc_rs::hmac;
+use ipnet::IpNet;
 
-use crate::app::login_limit::table::{Key, Rule, SETS, Table};
+use crate::app::login_limit::alarm::Alarm;
+pub use crate::app::login_limit::holding::{Finding, Held, Holding};
+use crate::app::login_limit::keys::login_bit;
+use crate::app::login_limit::known::Known;
+use crate::app::login_limit::rules::{ACCOUNT, ADDRESS, SECOND_FACTOR};
+use crate::app::login_limit::table::{Key, Rule, Table, UNKNOWN};
 use crate::domain::id::UserId;
 use crate::domain::time::Timestamp;
 use crate::secrets::random::{self, RandomError};
+use crate::telemetry::names;
 
 /// Login limits of one process.
 #[derive(Debug)]
@@ -33,6 +51,10 @@ pub struct LoginLimit {
     addresses: Mutex<Table>,
     accounts: Mutex<Table>,
     second_factors: Mutex<Table>,
+    alarm: Mutex<Alarm>,
+    known: Mutex<Known>,
+    /// Ranges that are never limited.
+    unlimited: RwLock<Vec<IpNet>>,
 }
 
 /// What an attempt is aimed at. The two never share a count: anybody may sign in with any text for a login, and must not
@@ -75,6 +97,9 @@ impl LoginLimit {
             accounts: Mutex::new(Table::new(account)),
             second_factor: SECOND_FACTOR,
             second_factors: Mutex::new(Table::new(SECOND_FACTOR)),
+            alarm: Mutex::new(Alarm::new()),
+            known: Mutex::new(Known::new()),
+            unlimited: RwLock::default(),
         })
     }
 
@@ -90,88 +115,89 @@ impl LoginLimit {
         account: Account<'_>,
         now: Timestamp,
     ) -> Result<(), RetryAfter> {
+        if self.is_exempt(address, account) {
+            return Ok(());
+        }
+        let key = self.limited_key(address);
+        let slowed = key.is_some_and(|key| self.is_slowed(key, now));
         let mut addresses = lock(&self.addresses);
-        let mut from = self.address_key(address).map(|key| addresses.entry(key, now));
+        let mut from = key.map(|key| addresses.entry(key, now));
         // An address that must wait does not get to fill the table of accounts.
         if let Some(from) = &from {
-            from.admits(&self.address, now)?;
+            self.admits_from(from, slowed, now)?;
         }
         let (rule, table) = self.of(account);
         let mut accounts = lock(table);
         let to = accounts.entry(self.account_key(account), now);
-        to.admits(rule, now)?;
+        to.admits(rule, now).map_err(counted(account.layer()))?;
         if let Some(from) = &mut from {
-            from.charge(&self.address, now);
+            self.charge_from(from, slowed, now);
         }
         to.charge(rule, now);
         Ok(())
     }
 
-    /// Admits an attempt that is aimed at no account yet, and charges it, or says how long to wait. It is followed by
-    /// [`LoginLimit::fail_address`] or [`LoginLimit::refund_address`], or stays charged until its period has passed.
-    ///
-    /// # Errors
-    /// [`RetryAfter`], which is a 429.
-    pub fn check_address(&self, address: Option<IpAddr>, now: Timestamp) -> Result<(), RetryAfter> {
-        let Some(key) = self.address_key(address) else { return Ok(()) };
-        let mut addresses = lock(&self.addresses);
-        let from = addresses.entry(key, now);
-        from.admits(&self.address, now)?;
-        from.charge(&self.address, now);
-        Ok(())
-    }
-
-    /// An attempt that was aimed at no account was wrong.
-    pub fn fail_address(&self, address: Option<IpAddr>, now: Timestamp) {
-        if let Some(key) = self.address_key(address) {
-            lock(&self.addresses).entry(key, now).fail(&self.address, now);
+    /// The password was wrong, or there is no such account. Each finding is told once an episode.
+    pub fn record_failure(
+        &self,
+        address: Option<IpAddr>,
+        account: Account<'_>,
+        now: Timestamp,
+    ) -> Vec<Finding> {
+        let mut found = Vec::new();
+        if self.is_exempt(address, account) {
+            return found;
         }
-    }
-
-    /// An attempt that was aimed at no account was right.
-    pub fn refund_address(&self, address: Option<IpAddr>, now: Timestamp) {
-        if let Some(key) = self.address_key(address) {
-            lock(&self.addresses).entry(key, now).refund(&self.address, now);
+        metrics::counter!(names::LOGIN_FAILURES.name).increment(1);
+        let to = self.account_key(account);
+        if let Some(key) = self.limited_key(address)
+            && self.fail_from(key, Some(login_bit(to)), now)
+        {
+            found.push(Finding::ManyAccounts);
         }
-    }
-
-    /// The password was wrong, or there is no such account.
-    pub fn record_failure(&self, address: Option<IpAddr>, account: Account<'_>, now: Timestamp) {
-        self.fail_address(address, now);
         let (rule, table) = self.of(account);
-        lock(table).entry(self.account_key(account), now).fail(rule, now);
+        if lock(table).entry(to, now).fail(rule, 1, now) {
+            found.push(Finding::AccountLocked);
+        }
+        found.extend(self.count_failure(now));
+        found
+    }
+
+    /// Notes that this password failed with this login, without keeping either.
+    pub fn note_password(
+        &self,
+        address: Option<IpAddr>,
+        login: &str,
+        password: &str,
+        now: Timestamp,
+    ) -> Option<Finding> {
+        if self.is_unlimited(address) || !self.limits_addresses() {
+            return None;
+        }
+        let Key { set, tag, .. } = self.hashed(b"p", password.as_bytes(), UNKNOWN);
+        let places = [set, usize::try_from(tag >> 32).unwrap_or(0)];
+        let bit = login_bit(self.account_key(Account::Login(login)));
+        lock(&self.alarm).note_password(places, bit, now).then_some(Finding::OnePassword)
+    }
+
+    /// Notes whose account a login is, for the list of those who wait.
+    pub fn note_user(&self, account: Account<'_>, user: UserId, now: Timestamp) {
+        let (_, table) = self.of(account);
+        lock(table).entry(self.account_key(account), now).subject = *user.as_uuid().as_bytes();
     }
 
     /// The password was right. The account starts afresh; the address only gets its attempt back, or a guesser
     /// with an account of his own could wipe his traces with it.
     pub fn record_success(&self, address: Option<IpAddr>, account: Account<'_>, now: Timestamp) {
+        if self.is_exempt(address, account) {
+            return;
+        }
         self.refund_address(address, now);
         lock(self.of(account).1).forget(self.account_key(account));
     }
 
     /// Bytes held at most, whatever is recorded.
-    pub const MAX_BYTES: usize = 3 * Table::MAX_BYTES;
-
-    /// IPv4 by address, IPv6 by /64: that much every customer of a provider has to himself. None where many may
-    /// stand behind it.
-    fn address_key(&self, address: Option<IpAddr>) -> Option<Key> {
-        match address?.to_canonical() {
-            IpAddr::V4(ip) if ip.is_loopback() => None,
-            IpAddr::V6(ip) if ip.is_loopback() => None,
-            IpAddr::V4(ip) => Some(self.hashed(b"4", &ip.octets())),
-            IpAddr::V6(ip) => Some(self.hashed(b"6", &ip.octets()[..8])),
-        }
-    }
-
-    /// Logins differ neither by case nor by the spaces around them.
-    fn account_key(&self, account: Account<'_>) -> Key {
-        match account {
-            Account::Login(login) => self.hashed(b"a", login.trim().to_ascii_lowercase().as_bytes()),
-            Account::Forgotten(name) => self.hashed(b"f", name.trim().to_ascii_lowercase().as_bytes()),
-            Account::Own(id) => self.hashed(b"m", id.to_string().as_bytes()),
-            Account::SecondFactor(id) => self.hashed(b"s", id.to_string().as_bytes()),
-        }
-    }
+    pub const MAX_BYTES: usize = 3 * Table::MAX_BYTES + Alarm::BYTES + Known::BYTES;
 
     /// The rule of an account, and where its attempts are counted.
     const fn of(&self, account: Account<'_>) -> (&Rule, &Mutex<Table>) {
@@ -180,15 +206,15 @@ impl LoginLimit {
             Account::SecondFactor(_) => (&self.second_factor, &self.second_factors),
         }
     }
+}
 
-    fn hashed(&self, kind: &[u8], bytes: &[u8]) -> Key {
-        let mut context = hmac::Context::with_key(&self.key);
-        context.update(kind);
-        context.update(bytes);
-        let tag = context.sign();
-        let (set, rest) = tag.as_ref().split_at(4);
-        let word = |bytes: &[u8]| bytes.iter().fold(0_u64, |word, byte| word << 8 | u64::from(*byte));
-        Key { set: usize::try_from(word(set)).unwrap_or(0) % SETS, tag: word(&rest[..8]) }
+impl Account<'_> {
+    /// What refuses it, as the metrics have it.
+    const fn layer(self) -> &'static str {
+        match self {
+            Self::Login(_) | Self::Own(_) | Self::Forgotten(_) => "account",
+            Self::SecondFactor(_) => "second_factor",
+        }
     }
 }
 
@@ -204,259 +230,18 @@ impl RetryAfter {
     }
 }
 
-/// An office behind one address signs in together; twenty a minute, the default, is still no guessing.
-const ADDRESS: Rule = Rule {
-    burst: 20,
-    period_ms: 3_000,
-    free_failures: 10,
-    first_wait_ms: 1_000,
-    longest_wait_ms: 300_000,
-    forget_ms: 3_600_000,
-};
-
-/// A minute at most, because anybody can make somebody else's account wait. It still holds a guesser from any number
-/// of addresses to 1,440 guesses a day, nothing against twelve characters.
-const ACCOUNT: Rule = Rule {
-    burst: 10,
-    period_ms: 6_000,
-    free_failures: 5,
-    first_wait_ms: 1_000,
-    longest_wait_ms: 60_000,
-    forget_ms: 3_600_000,
-};
-
-/// Six digits are guessed in days where passwords take for ever, so the waits grow to an hour and are remembered for a
-/// day: some 25 guesses a day, of which one in 13,000 days would be right. It is not for an operator to turn off. Only
-/// who knows the password comes this far, so nobody else can make an account wait.
-const SECOND_FACTOR: Rule = Rule {
-    burst: 10,
-    period_ms: 6_000,
-    free_failures: 3,
-    first_wait_ms: 1_000,
-    longest_wait_ms: 3_600_000,
-    forget_ms: 86_400_000,
-};
+/// Counts a refusal by what refused.
+fn counted(layer: &'static str) -> impl Fn(RetryAfter) -> RetryAfter {
+    move |wait| {
+        metrics::counter!(names::LOGIN_REFUSED.name, "layer" => layer).increment(1);
+        wait
+    }
+}
 
 /// A panic of another holder leaves counters, not broken data.
-fn lock(table: &Mutex<Table>) -> MutexGuard<'_, Table> {
+fn lock<T>(table: &Mutex<T>) -> MutexGuard<'_, T> {
     table.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::net::{Ipv4Addr, Ipv6Addr};
-
-    const RATES: LoginRates = LoginRates { per_address: 20, per_account: 10 };
-
-    #[test]
-    fn a_rate_of_zero_lets_everybody_try() {
-        let limit = LoginLimit::new(LoginRates { per_address: 0, per_account: 0 }).unwrap();
-
-        for _ in 0..1000 {
-            limit.check(Some(address(1)), Account::Login("ada"), START).unwrap();
-            limit.record_failure(Some(address(1)), Account::Login("ada"), START);
-        }
-    }
-
-    #[test]
-    fn account_waits_longer_with_each_failure_and_a_minute_at_most() {
-        let limit = LoginLimit::new(RATES).unwrap();
-        let mut now = START;
-        let mut waits = Vec::new();
-
-        for n in 0..14 {
-            let address = address(n);
-            match limit.check(Some(address), Account::Login("ada"), now) {
-                Ok(()) => waits.push(0),
-                Err(wait) => {
-                    waits.push(wait.seconds());
-                    now = now + Duration::from_secs(wait.seconds());
-                    limit.check(Some(address), Account::Login("ada"), now).unwrap();
-                }
-            }
-            limit.record_failure(Some(address), Account::Login("ada"), now);
-        }
-
-        assert_eq!(waits, [0, 0, 0, 0, 0, 0, 1, 2, 4, 8, 16, 32, 60, 60]);
-    }
-
-    #[test]
-    fn parallel_attempts_are_charged_before_any_has_failed() {
-        let limit = LoginLimit::new(RATES).unwrap();
-
-        let admitted = (0..1000)
-            .filter(|n| limit.check(Some(address(*n)), Account::Login("ada"), START).is_ok())
-            .count();
-
-        assert_eq!(admitted, 10);
-    }
-
-    #[test]
-    fn address_is_limited_over_all_accounts_and_another_is_not() {
-        let limit = LoginLimit::new(RATES).unwrap();
-
-        let admitted = (0..1000)
-            .filter(|n| limit.check(Some(address(1)), Account::Login(&format!("user{n}")), START).is_ok())
-            .count();
-
-        assert_eq!(admitted, 20);
-        assert!(limit.check(Some(address(2)), Account::Login("ada"), START).is_ok());
-    }
-
-    #[test]
-    fn ipv6_counts_by_64_and_mapped_ipv4_as_ipv4() {
-        let limit = LoginLimit::new(RATES).unwrap();
-        let ip = |net: u16, host: u16| IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, net, 0, 0, 0, host));
-        for n in 0..20 {
-            limit.check(Some(ip(1, n)), Account::Login(&format!("user{n}")), START).unwrap();
-            limit.check(Some(address(7)), Account::Login(&format!("user{n}")), START).unwrap();
-        }
-
-        let mapped = IpAddr::V6(Ipv4Addr::from(7).to_ipv6_mapped());
-
-        assert!(limit.check(Some(ip(1, 999)), Account::Login("ada"), START).is_err());
-        assert!(limit.check(Some(ip(2, 1)), Account::Login("ada"), START).is_ok());
-        assert!(limit.check(Some(mapped), Account::Login("ada"), START).is_err());
-    }
-
-    #[test]
-    fn those_who_come_by_way_of_this_host_do_not_shut_each_other_out() {
-        let limit = LoginLimit::new(RATES).unwrap();
-        let mapped = IpAddr::V6(Ipv4Addr::LOCALHOST.to_ipv6_mapped());
-        let here = [
-            None,
-            Some(IpAddr::V4(Ipv4Addr::new(127, 0, 0, 9))),
-            Some(Ipv6Addr::LOCALHOST.into()),
-            Some(mapped),
-        ];
-        for from in here {
-            for n in 0..100 {
-                let login = format!("user{n}");
-                limit.check(from, Account::Login(&login), START).unwrap();
-                limit.record_failure(from, Account::Login(&login), START);
-            }
-        }
-
-        for from in here {
-            assert!(limit.check(from, Account::Login("ada"), START).is_ok());
-        }
-        for _ in 0..20 {
-            limit.record_failure(None, Account::Login("ada"), START);
-        }
-        assert!(limit.check(None, Account::Login("ada"), START).is_err());
-    }
-
-    #[test]
-    fn nobody_keeps_a_user_from_changing_the_password_by_signing_in_under_the_users_id() {
-        let limit = LoginLimit::new(RATES).unwrap();
-        let id = UserId::new(uuid::Uuid::from_u128(7));
-        for n in 0..20 {
-            limit.record_failure(Some(address(n)), Account::Login(&id.to_string()), START);
-        }
-
-        assert!(limit.check(Some(address(99)), Account::Own(id), START).is_ok());
-    }
-
-    #[test]
-    fn login_is_one_account_however_it_is_typed() {
-        let limit = LoginLimit::new(RATES).unwrap();
-        for n in 0..10 {
-            limit.check(Some(address(n)), Account::Login("Ada"), START).unwrap();
-        }
-
-        assert!(limit.check(Some(address(99)), Account::Login(" aDA "), START).is_err());
-    }
-
-    #[test]
-    fn success_clears_the_account_but_not_the_address() {
-        let limit = LoginLimit::new(RATES).unwrap();
-        for n in 0..11 {
-            limit.record_failure(Some(address(1)), Account::Login(&format!("user{n}")), START);
-        }
-        for _ in 0..11 {
-            limit.record_failure(Some(address(2)), Account::Login("ada"), START);
-        }
-
-        limit.record_success(Some(address(3)), Account::Login("ada"), START);
-        limit.record_success(Some(address(1)), Account::Login("mine"), START);
-
-        assert!(limit.check(Some(address(4)), Account::Login("ada"), START).is_ok());
-        assert!(limit.check(Some(address(1)), Account::Login("user"), START).is_err());
-    }
-
-    #[test]
-    fn right_passwords_are_never_slowed_down() {
-        let limit = LoginLimit::new(RATES).unwrap();
-
-        for _ in 0..1000 {
-            limit.check(Some(address(1)), Account::Login("ada"), START).unwrap();
-            limit.record_success(Some(address(1)), Account::Login("ada"), START);
-        }
-    }
-
-    #[test]
-    fn failures_are_forgotten_after_an_hour() {
-        let limit = LoginLimit::new(RATES).unwrap();
-        for _ in 0..100 {
-            limit.record_failure(Some(address(1)), Account::Login("ada"), START);
-        }
-
-        let soon = limit.check(Some(address(1)), Account::Login("ada"), START + Duration::from_secs(299));
-        let later = START + Duration::from_secs(300 + 3600);
-
-        assert!(soon.is_err());
-        limit.record_failure(Some(address(1)), Account::Login("ada"), later);
-        assert!(limit.check(Some(address(1)), Account::Login("ada"), later).is_ok());
-    }
-
-    #[test]
-    fn clock_set_back_shuts_nobody_out() {
-        let limit = LoginLimit::new(RATES).unwrap();
-        for _ in 0..100 {
-            let _ = limit.check(Some(address(1)), Account::Login("ada"), START);
-            limit.record_failure(Some(address(1)), Account::Login("ada"), START);
-        }
-
-        let yesterday = Timestamp::from_millis(START.as_millis() - 86_400_000);
-
-        assert!(limit.check(Some(address(1)), Account::Login("ada"), yesterday).is_ok());
-    }
-
-    #[test]
-    fn a_million_keys_stay_within_fixed_memory_and_do_not_wash_out_the_one_under_attack() {
-        let limit = LoginLimit::new(RATES).unwrap();
-        for _ in 0..11 {
-            limit.record_failure(Some(address(0)), Account::Login("ada"), START);
-        }
-
-        for n in 1..=1_000_000 {
-            let login = format!("user{n}");
-            limit.check(Some(address(n)), Account::Login(&login), START).unwrap();
-            limit.record_failure(Some(address(n)), Account::Login(&login), START);
-        }
-
-        assert!(held_bytes(&limit) <= LoginLimit::MAX_BYTES);
-        const { assert!(LoginLimit::MAX_BYTES < 4 * 1024 * 1024) };
-        assert!(limit.check(Some(address(2_000_000)), Account::Login("ada"), START).is_err());
-        assert!(limit.check(Some(address(0)), Account::Login("grace"), START).is_err());
-    }
-
-    #[test]
-    fn retry_after_is_whole_seconds_and_never_zero() {
-        assert_eq!(RetryAfter(Duration::from_millis(1)).seconds(), 1);
-        assert_eq!(RetryAfter(Duration::from_millis(1001)).seconds(), 2);
-    }
-
-    fn held_bytes(limit: &LoginLimit) -> usize {
-        lock(&limit.addresses).held_bytes()
-            + lock(&limit.accounts).held_bytes()
-            + lock(&limit.second_factors).held_bytes()
-    }
-
-    fn address(n: u32) -> IpAddr {
-        IpAddr::V4(Ipv4Addr::from(n))
-    }
-
-    const START: Timestamp = Timestamp::from_millis(1_800_000_000_000);
-}
+mod tests;

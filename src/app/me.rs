@@ -1,8 +1,15 @@
 //! One's own account.
 
+mod leave;
+mod overview;
+
+pub use crate::app::me::overview::OwnUsage;
+
 use crate::app::ctx::Ctx;
 use crate::app::error::{AppError, Result};
+use crate::app::guessing::Wrong;
 use crate::app::login_limit::Account;
+use crate::app::passwords::names;
 use crate::app::sessions::{too_many, work_error};
 use crate::app::users::{UserItem, facts, forget_resets, live};
 use crate::app::{App, Patch, Revision, expect_revision, noun};
@@ -118,7 +125,7 @@ impl Me<'_> {
             )
         })?;
         let right = self.is_own_password(ctx, Action::MeUpdate, id, current, hash).await?;
-        if right { Ok(()) } else { Err(wrong()) }
+        if right { Ok(()) } else { Err(wrong("/current_password")) }
     }
 
     /// Changes one's own password and ends one's other sessions. This one has to sign in again too:
@@ -126,17 +133,10 @@ impl Me<'_> {
     pub async fn set_password(&self, ctx: &Ctx, current: &str, new: Password) -> Result<()> {
         let id = ctx.user(Action::MeSetPassword)?;
         let app = self.0;
-        let account = app
-            .core
-            .store
-            .read(async move |on: &mut Conn| Ok::<_, AppError>(users::get_credentials(on, id).await?))
-            .await?;
-        let old = account.password_hash;
-        let old = old.ok_or_else(|| AppError::conflict("no_password", "this account has no password"))?;
-        if !self.is_own_password(ctx, Action::MeSetPassword, id, current, &old).await? {
-            return Err(wrong());
-        }
-        let hash = app.hash(&new).await?;
+        let old = self.prove(ctx, Action::MeSetPassword, "/current_password", current).await?;
+        let user = app.core.store.read(async move |on: &mut Conn| live(on, id).await).await?;
+        let own = names(&user.login, Some(&user.display_name));
+        let hash = app.hash_new("/new_password", &new, &own).await?;
         let now = app.now();
         let event = app.event(ctx, Action::MeSetPassword.as_str(), ("user", id.to_string()));
         let actor = ctx.actor;
@@ -145,7 +145,9 @@ impl Me<'_> {
             .write(async move |tx: &mut Tx| {
                 // Judging and hashing took long enough for an operator to have come in between.
                 require_session(tx, &actor, now).await?;
-                users::replace_password(tx, id, &old, &hash, now).await?.ok_or_else(wrong)?;
+                users::replace_password(tx, id, &old, &hash, now)
+                    .await?
+                    .ok_or_else(|| wrong("/current_password"))?;
                 sessions::revoke_of_user(tx, id, None, now).await?;
                 audit::insert(tx, &event).await?;
                 Ok::<_, AppError>(())
@@ -153,6 +155,20 @@ impl Me<'_> {
             .await?;
         app.core.authorities.forget_all();
         Ok(())
+    }
+
+    /// Requires the account's password and gives its hash. A stolen session must not be a way to guess it.
+    async fn prove(&self, ctx: &Ctx, action: Action, pointer: &'static str, shown: &str) -> Result<String> {
+        let id = ctx.user(action)?;
+        let read = async move |on: &mut Conn| Ok::<_, AppError>(users::get_credentials(on, id).await?);
+        let account = self.0.core.store.read(read).await?;
+        let hash = account.password_hash;
+        let hash = hash.ok_or_else(|| AppError::conflict("no_password", "this account has no password"))?;
+        if self.is_own_password(ctx, action, id, shown, &hash).await? {
+            Ok(hash)
+        } else {
+            Err(wrong(pointer))
+        }
     }
 
     /// Whether this is the account's password. A stolen session must not be a way to guess it.
@@ -176,16 +192,20 @@ impl Me<'_> {
                 Ok(true)
             }
             Verdict::Wrong => {
-                limit.record_failure(ctx.address, Account::Own(id), now);
-                app.refused(ctx, action.as_str(), ("user", id.to_string())).await?;
+                let tried = Some(Account::Own(id));
+                app.wrong_password(
+                    ctx,
+                    Wrong { action: action.as_str(), tried, password: None, user: Some(id) },
+                )
+                .await?;
                 Ok(false)
             }
         }
     }
 }
 
-fn wrong() -> AppError {
-    AppError::invalid("/current_password", "is not your password")
+fn wrong(pointer: &str) -> AppError {
+    AppError::invalid(pointer, "is not your password")
 }
 
 /// Requires that the session which asks has not been ended meanwhile.

@@ -41,6 +41,7 @@ pub mod device_rows;
 pub mod devices;
 pub mod error;
 pub mod export;
+pub mod guessing;
 mod idempotency;
 pub mod identities;
 pub mod identity_providers;
@@ -57,7 +58,10 @@ pub mod nodes;
 pub mod open;
 pub mod passkeys;
 pub mod password_resets;
+mod passwords;
+mod policy;
 pub mod qr;
+pub mod ratelimits;
 pub mod second_factor;
 pub mod sessions;
 pub mod settings;
@@ -93,6 +97,8 @@ pub(in crate::app) struct Core {
     tokens: AccessTokens,
     /// Slows down guessing.
     login_limit: LoginLimit,
+    /// What every request is judged by.
+    policy: policy::Policy,
     /// Ranges the host itself uses, which no network may overlap.
     host_ranges: HostRanges,
     /// Moves on after each commit that changes what nodes must do.
@@ -103,6 +109,8 @@ pub(in crate::app) struct Core {
     authorities: Memory<SessionId, Arc<sessions::Authority>>,
     /// Access tokens that were verified lately, by their hash. A change of signing keys must empty it.
     verified: Memory<[u8; 32], AccessClaims>,
+    /// Which session a browser's cookie stands for, by its hash.
+    cookies: Memory<[u8; 32], SessionId>,
     /// Which API token has which hash. A token keeps its hash for life.
     token_ids: Memory<[u8; 32], ApiTokenId>,
     /// API tokens that were used lately, with the account behind each.
@@ -233,6 +241,11 @@ impl App {
     /// The audit.
     pub const fn audit(&self) -> audit::Audit<'_> {
         audit::Audit(self)
+    }
+
+    /// The limits of sign-in.
+    pub const fn ratelimits(&self) -> ratelimits::RateLimits<'_> {
+        ratelimits::RateLimits(self)
     }
 
     /// Policy.

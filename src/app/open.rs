@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 
 use crate::app::audit_seal::Sealing;
 use crate::app::login_limit::{LoginLimit, LoginRates};
+use crate::app::policy::Policy;
 use crate::app::token_uses::TokenUses;
 use crate::app::{
     App, CACHED_DEVICES, CACHED_FOR, CACHED_PROVIDERS, CACHED_SESSIONS, CACHED_TOKENS, Core, Facts,
@@ -127,11 +128,13 @@ impl App {
             passwords: parts.passwords,
             tokens,
             login_limit,
+            policy: Policy::default(),
             host_ranges: parts.host_ranges,
             changes: watch::Sender::new(0),
             devices: Memory::new(CACHED_DEVICES, CACHED_FOR),
             authorities: Memory::new(CACHED_SESSIONS, CACHED_FOR),
             verified: Memory::new(CACHED_SESSIONS, ACCESS_TTL),
+            cookies: Memory::new(CACHED_SESSIONS, CACHED_FOR),
             token_ids: Memory::new(CACHED_TOKENS, ACCESS_TTL),
             bearers: Memory::new(CACHED_TOKENS, CACHED_FOR),
             token_uses: TokenUses::default(),
@@ -140,7 +143,11 @@ impl App {
             facts: parts.facts,
             pages: OnceLock::new(),
         };
-        Ok(Self { core: Arc::new(core) })
+        let app = Self { core: Arc::new(core) };
+        app.reload_policy()
+            .await
+            .map_err(|cause| OpenError::Stored { name: "settings", cause: cause.into() })?;
+        Ok(app)
     }
 }
 

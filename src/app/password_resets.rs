@@ -13,6 +13,7 @@ use crate::app::ctx::Ctx;
 use crate::app::error::{AppError, Result};
 use crate::app::links::OneTimeLink;
 use crate::app::login_limit::Account;
+use crate::app::passwords::names;
 use crate::app::sessions::{is_able, too_many};
 use crate::app::users::{Users, live, require_rank};
 use crate::domain::access::Action;
@@ -110,10 +111,12 @@ impl PasswordResets<'_> {
             .read(async move |on: &mut Conn| Ok::<_, AppError>(links::find(on, KIND, &digest, now).await?))
             .await?;
         // Anybody may ask: a guess costs a read, and neither the hashing nor the one writer.
-        if known.is_none() {
-            return Err(spent());
-        }
-        let hash = app.hash(password).await?;
+        let known = known.ok_or_else(spent)?;
+        let of = known.target.as_deref().and_then(|id| id.parse().ok()).ok_or_else(spent)?;
+        let user = app.core.store.read(async move |on: &mut Conn| users::find(on, of).await).await?;
+        let user = user.ok_or_else(spent)?;
+        let own = names(&user.login, Some(&user.display_name));
+        let hash = app.hash_new("/password", password, &own).await?;
         let event = app.event(ctx, "password_reset_redeem", ("user", String::new()));
         app.core
             .store

@@ -4,6 +4,7 @@
 
 mod answer;
 mod begin;
+mod cookie;
 mod refresh;
 
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use zeroize::Zeroizing;
 use crate::app::App;
 use crate::app::ctx::Ctx;
 use crate::app::error::{AppError, Result};
+use crate::app::guessing::Wrong;
 use crate::app::login_limit::{Account as LimitedAccount, RetryAfter};
 use crate::app::second_factor::lacks_mfa;
 pub(in crate::app) use crate::app::sessions::begin::new_token;
@@ -30,6 +32,8 @@ use crate::secrets::password::{Password, PasswordHash, Verdict, WorkError};
 use crate::store::backend::{Conn, Tx};
 use crate::store::users::Credentials;
 use crate::store::{audit, sessions, users};
+
+pub use crate::app::sessions::cookie::{BrowserSession, CookieHolder};
 
 /// The use cases of sessions.
 #[derive(Debug, Clone, Copy)]
@@ -104,9 +108,9 @@ impl Sessions<'_> {
             limit.record_success(ctx.address, tried, now);
             return Ok(tokens);
         }
-        limit.record_failure(ctx.address, tried, now);
-        let target = account.map(|account| account.user.id.to_string()).unwrap_or_default();
-        app.refused(ctx, "session_create", ("user", target)).await?;
+        let user = account.map(|account| account.user.id);
+        let wrong = Wrong { action: "session_create", tried: Some(tried), password: Some(password), user };
+        app.wrong_password(ctx, wrong).await?;
         Err(WRONG)
     }
 
@@ -201,7 +205,7 @@ impl Sessions<'_> {
 
     /// Stores the password under today's cost while it is at hand. Not a change of password: sessions stay.
     async fn rehash(&self, account: &Credentials, password: &str) -> Result<()> {
-        let (Ok(password), Some(old)) = (Password::parse(password), account.password_hash.clone()) else {
+        let (Ok(password), Some(old)) = (Password::presented(password), account.password_hash.clone()) else {
             return Ok(());
         };
         let hash = self.0.hash(&password).await?;

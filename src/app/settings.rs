@@ -1,6 +1,7 @@
 //! Policy that operators change at run time: one row, one revision.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 use serde_json::{Value, json};
 
@@ -8,6 +9,7 @@ use crate::app::ctx::Ctx;
 use crate::app::error::{AppError, Result};
 use crate::app::mail::{self, MailPassword};
 use crate::app::networks::all_live;
+use crate::app::policy::gate;
 use crate::app::{App, Patch, Revision, noun};
 use crate::domain::access::{Action, Role};
 use crate::domain::language::Language;
@@ -15,6 +17,7 @@ use crate::domain::mail::MailServer;
 use crate::domain::name::Host;
 use crate::domain::outgoing::AllowedNets;
 use crate::domain::panel_url::PanelUrl;
+use crate::domain::ranges::Ranges;
 use crate::domain::settings::{RetentionDays, Settings};
 use crate::store::backend::{Conn, Tx};
 use crate::store::{audit, networks, settings};
@@ -36,6 +39,14 @@ pub struct UpdateSettings {
     pub audit_source_days: Option<RetentionDays>,
     /// Days that devices' usage by day is kept.
     pub usage_retention_days: Option<RetentionDays>,
+    /// From where the panel and the API may be reached.
+    pub api_allowed_from: Option<Ranges>,
+    /// Whether only from inside the VPN, and from those ranges.
+    pub api_only_from_vpn: Option<bool>,
+    /// From where sign-ins are never limited.
+    pub login_unlimited_from: Option<Ranges>,
+    /// Change it even where the caller's own address could then no longer reach the API.
+    pub force: bool,
     /// Roles whose users must have a second factor.
     pub mfa_required_roles: Option<BTreeSet<Role>>,
     /// Networks that are not public and may be called all the same.
@@ -68,6 +79,7 @@ impl SettingsAct<'_> {
         let app = self.0;
         let now = app.now();
         let event = app.event(ctx, Action::SettingsUpdate.as_str(), ("settings", "service".to_owned()));
+        let address = ctx.address.filter(|_| !request.force);
         let keeper = app.clone();
         let updated = app
             .core
@@ -75,6 +87,7 @@ impl SettingsAct<'_> {
             .write(async move |tx: &mut Tx| {
                 let before = settings::service(tx).await?.value;
                 let after = changed(&before, &request);
+                keep_the_caller(tx, &before, &after, address).await?;
                 if request.panel_url.is_some() || request.smtp.is_some() {
                     mail::check(&after)?;
                     keeper.keep_mail_password(tx, &before, &after, request.smtp_password.as_ref()).await?;
@@ -92,6 +105,7 @@ impl SettingsAct<'_> {
             .await
             .map_err(noun("settings"))?;
         app.core.devices.forget_all();
+        app.reload_policy().await?;
         // Who must have a second factor is part of what is known of a session.
         app.core.authorities.forget_all();
         Ok(updated)
@@ -127,6 +141,15 @@ fn changed(before: &Settings, request: &UpdateSettings) -> Settings {
     if let Some(days) = request.usage_retention_days {
         after.usage_retention_days = days;
     }
+    if let Some(ranges) = &request.api_allowed_from {
+        after.api_allowed_from = ranges.clone();
+    }
+    if let Some(only) = request.api_only_from_vpn {
+        after.api_only_from_vpn = only;
+    }
+    if let Some(ranges) = &request.login_unlimited_from {
+        after.login_unlimited_from = ranges.clone();
+    }
     if let Some(roles) = &request.mfa_required_roles {
         after.mfa_required_roles.clone_from(roles);
     }
@@ -145,12 +168,33 @@ fn changed(before: &Settings, request: &UpdateSettings) -> Settings {
     after
 }
 
+/// Refuses a change after which its own caller could not undo it.
+async fn keep_the_caller(
+    on: &mut Conn,
+    before: &Settings,
+    after: &Settings,
+    address: Option<IpAddr>,
+) -> Result<()> {
+    let is_same = before.api_allowed_from == after.api_allowed_from
+        && before.api_only_from_vpn == after.api_only_from_vpn;
+    if is_same || gate(on, after).await?.admits(address) {
+        return Ok(());
+    }
+    Err(AppError::conflict(
+        "would_shut_you_out",
+        "with these settings your own address could no longer reach the panel and the API; add it to \
+         api_allowed_from, or say force if that is what you want. On the host, `caspervpn access open` undoes it",
+    ))
+}
+
 /// What the audit keeps where the settings are made by the setup.
 pub(in crate::app) fn facts(settings: &Settings) -> Value {
     json!({
         "endpoint_host": settings.endpoint_host, "show_endpoints": settings.show_endpoints,
         "audit_retention_days": settings.audit_retention_days, "audit_source_days": settings.audit_source_days,
         "usage_retention_days": settings.usage_retention_days,
+        "api_allowed_from": settings.api_allowed_from, "api_only_from_vpn": settings.api_only_from_vpn,
+        "login_unlimited_from": settings.login_unlimited_from,
         "mfa_required_roles": settings.mfa_required_roles, "panel_url": settings.panel_url,
         "smtp": settings.smtp, "language": settings.language,
         "outgoing_allowed": settings.outgoing_allowed,

@@ -12,6 +12,7 @@ use crate::app::export::{self, Revealed, Source};
 use crate::app::links::OneTimeLink;
 use crate::app::networks::{self, CreateNetwork};
 use crate::app::node_networks::{self, NewPlace};
+use crate::app::passwords::names;
 use crate::app::users::{self, CreateUser};
 use crate::app::{App, ctx::Scope};
 use crate::domain::access::{Action, Role};
@@ -201,7 +202,8 @@ impl App {
             return Err(AppError::invalid("/owner/password", "the owner needs a password"));
         };
         let network = self.new_network(request.network).map_err(|error| within("/network", error))?;
-        let hash = self.hash(password).await?;
+        let own = names(&request.owner.login, request.owner.display_name.as_ref());
+        let hash = self.hash_new("/owner/password", password, &own).await?;
         let user = users::new_user(self, CreateUser { role: Role::Owner, ..request.owner }, Some(hash))?;
         let device = match request.device {
             None => None,

@@ -26,12 +26,10 @@ use crate::app::App;
 use crate::app::ctx::Ctx;
 use crate::app::error::{AppError, Result};
 use crate::app::identity_providers::Asked;
-use crate::app::login_limit::Account as LimitedAccount;
 use crate::app::sessions::{SignIn as SignedIn, is_able, too_many};
 use crate::app::sign_in::passage::Stop;
 use crate::directory::oidc::{Attempt, OidcError};
 use crate::domain::access::{Action, Actor, Means};
-use crate::domain::audit::Outcome;
 use crate::domain::external_identity::Person;
 use crate::domain::id::{IdentityProviderId, LinkId, SessionId, UserId};
 use crate::domain::identity_provider::{Connection, IdentityProvider};
@@ -42,7 +40,7 @@ use crate::secrets::token::OneTimeToken;
 use crate::store::backend::{Conn, Tx};
 use crate::store::error::{Constraint, ErrorKind};
 use crate::store::links::{self, Link};
-use crate::store::{audit, identity_providers, users};
+use crate::store::{identity_providers, users};
 use crate::telemetry::chain::chain;
 
 /// The use cases of signing in by an identity provider.
@@ -95,10 +93,8 @@ impl SignIn<'_> {
     /// Begins to sign in.
     pub async fn begin(&self, ctx: &Ctx, id: IdentityProviderId) -> Result<Begun> {
         let now = self.0.now();
-        // There is no login yet, so only the address is counted: each attempt is an account of its own.
-        let tried = self.0.core.clock.new_id().to_string();
-        let limit = &self.0.core.login_limit;
-        limit.check(ctx.address, LimitedAccount::Login(&tried), now).map_err(too_many)?;
+        // There is no login yet, so only the address is counted.
+        self.0.core.login_limit.check_address(ctx.address, now).map_err(too_many)?;
         self.send(id, None).await
     }
 
@@ -121,23 +117,21 @@ impl SignIn<'_> {
     ) -> Result<Arrived> {
         let app = self.0;
         let now = app.now();
-        let tried = app.core.clock.new_id().to_string();
-        let (limit, tried) = (&app.core.login_limit, LimitedAccount::Login(&tried));
-        if limit.check(ctx.address, tried, now).is_err() {
+        let limit = &app.core.login_limit;
+        if limit.check_address(ctx.address, now).is_err() {
             return Ok(Arrived::Refused(Refusal::TooMany));
         }
         match self.judge(ctx, id, cookies, returned).await {
-            Ok(arrived) => Ok(arrived),
+            Ok(arrived) => {
+                limit.refund_address(ctx.address, now);
+                Ok(arrived)
+            }
             Err(Stop::Failed(error)) => Err(error),
             Err(Stop::Refused(why)) => {
-                limit.record_failure(ctx.address, tried, now);
-                let mut event = app.event(ctx, CALLBACK, ("identity_provider", id.to_string()));
-                event.outcome = Outcome::Refused;
+                let found = limit.fail_address(ctx.address, now);
+                let event = app.event(ctx, CALLBACK, ("identity_provider", id.to_string()));
                 let event = event.made(json!({ "reason": why.as_str() }));
-                app.core
-                    .store
-                    .write(async move |tx: &mut Tx| Ok::<_, AppError>(audit::insert(tx, &event).await?))
-                    .await?;
+                app.refused_with(ctx, event, found, None).await?;
                 Ok(Arrived::Refused(why))
             }
         }

@@ -6,6 +6,7 @@
 use crate::app::App;
 use crate::app::ctx::Ctx;
 use crate::app::error::{AppError, Result};
+use crate::app::guessing::Wrong;
 use crate::app::login_limit::Account;
 use crate::app::me::require_session;
 use crate::app::second_factor::{self, Proven};
@@ -126,8 +127,8 @@ impl StepUp<'_> {
             app.core.login_limit.record_success(ctx.address, account, now);
             return Ok(());
         }
-        app.core.login_limit.record_failure(ctx.address, account, now);
-        app.refused(ctx, action.as_str(), ("user", who.0.to_string())).await?;
+        let (tried, user) = (Some(account), Some(who.0));
+        app.wrong_password(ctx, Wrong { action: action.as_str(), tried, password: None, user }).await?;
         Err(AppError::invalid(pointer, "is wrong, or was used before"))
     }
 

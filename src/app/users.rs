@@ -8,6 +8,7 @@ use crate::app::ctx::Ctx;
 use crate::app::error::{AppError, Result};
 use crate::app::jobs::restorable_since;
 use crate::app::password_resets;
+use crate::app::passwords::names;
 use crate::app::{App, Created, Patch, Revision, expect_revision, idempotency, noun};
 use crate::domain::access::{Action, Actor, Role};
 use crate::domain::contact::Email;
@@ -17,7 +18,7 @@ use crate::domain::name::{DisplayName, Login};
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::time::Timestamp;
 use crate::domain::user::{NewUser, User, UserState};
-pub use crate::secrets::password::{Password, PasswordRule};
+pub use crate::secrets::password::{MalformedHash, Password, PasswordHash, PasswordRule};
 use crate::store::backend::{Conn, Tx};
 pub use crate::store::users::{UserFilter, UserSort};
 use crate::store::{api_tokens, audit, links, peers, sessions, users};
@@ -50,6 +51,8 @@ pub struct CreateUser {
     pub role: Role,
     /// Without one the user cannot sign in, and only has devices.
     pub password: Option<Password>,
+    /// A hash from elsewhere, instead of a password.
+    pub password_hash: Option<PasswordHash>,
     /// When the account and its devices stop.
     pub expires_at: Option<Timestamp>,
     /// Bytes that all devices together may move.
@@ -117,7 +120,7 @@ impl Users<'_> {
     /// Makes a user.
     pub async fn create(&self, ctx: &Ctx, request: CreateUser) -> Result<Created<UserItem>> {
         ctx.require(Action::UserCreate)?;
-        if request.password.is_some() {
+        if request.password.is_some() || request.password_hash.is_some() {
             ctx.require_no_token(Action::UserCreate, NO_PASSWORD)?;
         }
         require_rank(ctx.actor, Action::UserCreate, request.role)?;
@@ -129,9 +132,16 @@ impl Users<'_> {
         }
         let app = self.0;
         let now = app.now();
-        let password_hash = match &request.password {
-            Some(password) => Some(app.hash(password).await?),
-            None => None,
+        let password_hash = match (&request.password, &request.password_hash) {
+            (Some(_), Some(_)) => {
+                return Err(AppError::invalid("/password_hash", "give a password or a hash, not both"));
+            }
+            (Some(password), None) => {
+                let own = names(&request.login, request.display_name.as_ref());
+                Some(app.hash_new("/password", password, &own).await?)
+            }
+            (None, Some(hash)) => Some(hash.as_str().to_owned()),
+            (None, None) => None,
         };
         let new = new_user(app, request, password_hash)?;
         let event = app.event(ctx, Action::UserCreate.as_str(), ("user", new.id.to_string()));
@@ -207,7 +217,9 @@ impl Users<'_> {
         ctx.require(Action::UserSetPassword)?;
         let app = self.0;
         let now = app.now();
-        let hash = app.hash(&password).await?;
+        let user = app.core.store.read(async move |on: &mut Conn| live(on, id).await).await?;
+        let own = names(&user.login, Some(&user.display_name));
+        let hash = app.hash_new("/password", &password, &own).await?;
         let event = app.event(ctx, Action::UserSetPassword.as_str(), ("user", id.to_string()));
         let ctx = ctx.clone();
         app.core
@@ -238,11 +250,7 @@ impl Users<'_> {
                 let user = live(tx, id).await?;
                 require_rank(ctx.actor, Action::UserDelete, user.role)?;
                 expect_revision("user", user.revision, revision)?;
-                users::delete(tx, id, revision, now).await?;
-                keep_an_owner(tx, user.role).await?;
-                sessions::revoke_of_user(tx, id, None, now).await?;
-                api_tokens::delete_of_user(tx, id).await?;
-                peers::touch_user(tx, id).await?;
+                remove(tx, &user, now).await?;
                 audit::insert(tx, &event.removed(facts(&user))).await?;
                 Ok::<_, AppError>(())
             })
@@ -323,12 +331,6 @@ impl App {
         self.core.bearers.forget_all();
         self.core.devices.forget_all();
         self.publish();
-    }
-
-    /// Hashes a password, or says that there is too much of that work now.
-    pub(in crate::app) async fn hash(&self, password: &Password) -> Result<String> {
-        let hash = self.core.passwords.hash(password).await.map_err(super::sessions::work_error)?;
-        Ok(hash.as_str().to_owned())
     }
 }
 
@@ -419,6 +421,16 @@ async fn keep_an_owner(tx: &mut Tx, role: Role) -> Result<()> {
         "last_owner",
         "this is the last owner who can always sign in; make another user an owner, with a password and without an expiry, before this one stops being one",
     ))
+}
+
+/// Deletes a user as it was read, with whatever lets the user in; the devices stop with it.
+pub(in crate::app) async fn remove(tx: &mut Tx, user: &User, now: Timestamp) -> Result<()> {
+    users::delete(tx, user.id, user.revision, now).await?;
+    keep_an_owner(tx, user.role).await?;
+    sessions::revoke_of_user(tx, user.id, None, now).await?;
+    api_tokens::delete_of_user(tx, user.id).await?;
+    peers::touch_user(tx, user.id).await?;
+    Ok(())
 }
 
 /// The user, unless deleted.

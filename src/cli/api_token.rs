@@ -80,7 +80,7 @@ pub(super) struct CreateArgs {
 /// A range of addresses, or one address.
 #[derive(Debug, Clone, Copy, Serialize)]
 #[serde(transparent)]
-struct Range(IpNet);
+pub(super) struct Range(IpNet);
 
 impl FromStr for Range {
     type Err = ipnet::AddrParseError;

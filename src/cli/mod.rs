@@ -2,6 +2,7 @@
 //!
 //! Invariant: a verb reads and changes the service through `/api/v1` alone, whether the server runs or not.
 
+mod access;
 mod api_token;
 mod ask;
 mod audit;
@@ -23,6 +24,7 @@ mod node_network;
 mod output;
 mod page;
 mod password;
+mod ratelimit;
 mod reach;
 mod serve;
 mod session;
@@ -151,6 +153,12 @@ enum ApiVerb {
     /// The audit: who did what.
     #[command(subcommand)]
     Audit(audit::AuditVerb),
+    /// The limits of sign-in: who must wait, and lifting it.
+    #[command(subcommand, name = "ratelimit")]
+    RateLimit(ratelimit::RateLimitVerb),
+    /// From where the panel and the API may be reached.
+    #[command(subcommand)]
+    Access(access::AccessVerb),
     /// Policy that is changed while the service runs.
     #[command(subcommand)]
     Settings(settings::SettingsVerb),
@@ -258,6 +266,8 @@ impl ApiVerb {
             Self::Webhook(verb) => verb.run(on).await,
             Self::IdentityProvider(verb) => verb.run(on).await,
             Self::Audit(verb) => verb.run(on).await,
+            Self::RateLimit(verb) => verb.run(on).await,
+            Self::Access(verb) => verb.run(on).await,
             Self::Settings(verb) => verb.run(on).await,
         }
     }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 use crate::cli::failure::Failure;
+use crate::secrets::random;
 
 /// Where a password comes from.
 #[derive(Debug, clap::Args)]
@@ -52,6 +53,22 @@ pub(super) fn from_file(path: &Path) -> Result<Zeroizing<String>, Failure> {
     Ok(text)
 }
 
+/// A password nobody thought of: five groups of four out of 32 letters and digits that are not taken for one another,
+/// 100 bits.
+pub(super) fn generate() -> Result<Zeroizing<String>, Failure> {
+    const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+    let bytes =
+        random::bytes::<20>().map_err(|cause| Failure::Verb(format!("cannot make a password: {cause}")))?;
+    let mut text = Zeroizing::new(String::with_capacity(24));
+    for (n, byte) in bytes.iter().enumerate() {
+        if n > 0 && n % 4 == 0 {
+            text.push('-');
+        }
+        text.push(char::from(ALPHABET[usize::from(byte % 32)]));
+    }
+    Ok(text)
+}
+
 fn ask() -> Result<Zeroizing<String>, Failure> {
     if !io::stdin().is_terminal() {
         let said = "there is no terminal to ask for the password; give --password-file FILE, or `-` for standard input";
@@ -71,7 +88,8 @@ fn ask() -> Result<Zeroizing<String>, Failure> {
 
 #[cfg(test)]
 mod tests {
-    use super::from_file;
+    use super::{from_file, generate};
+    use crate::secrets::password::Password;
     use std::io::Write;
 
     #[test]
@@ -82,6 +100,15 @@ mod tests {
         let password = from_file(file.path()).unwrap();
 
         assert_eq!(*password, " correct horse\n");
+    }
+
+    #[test]
+    fn a_made_password_is_one_that_may_be_set_and_never_the_same() {
+        let (one, other) = (generate().unwrap(), generate().unwrap());
+
+        assert_eq!(one.len(), 24);
+        assert_ne!(*one, *other);
+        assert_eq!(Password::parse(one.as_str()).unwrap().weakness(&["ada"]), None);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::cli::Asked;
+use crate::cli::api_token::Range;
 use crate::cli::failure::Failure;
 use crate::cli::mail::MailVerb;
 use crate::cli::output::Column;
@@ -56,6 +57,16 @@ pub(super) struct UpdateArgs {
     #[arg(long, value_name = "DAYS")]
     #[serde(skip_serializing_if = "Option::is_none")]
     usage_retention_days: Option<u16>,
+    /// Whether the panel and the API are reached from inside the VPN only, and from what `caspervpn access allow-from`
+    /// added: true or false.
+    #[arg(long, value_name = "BOOL")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    api_only_from_vpn: Option<bool>,
+    /// A range of addresses, or an address, from where sign-ins are never limited; repeat it for more. The list takes
+    /// the place of the one before.
+    #[arg(long = "login-unlimited-from", value_name = "RANGE")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    login_unlimited_from: Vec<Range>,
     /// Roles whose users must have a second factor, with commas between them, or `none`.
     #[arg(long, value_name = "ROLES")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -113,6 +124,9 @@ const WHOLE: &[Column] = &[
     ("AUDIT KEPT DAYS", "/audit_retention_days"),
     ("AUDIT SOURCES KEPT DAYS", "/audit_source_days"),
     ("USAGE KEPT DAYS", "/usage_retention_days"),
+    ("API ALLOWED FROM", "/api_allowed_from"),
+    ("API ONLY FROM VPN", "/api_only_from_vpn"),
+    ("LOGIN UNLIMITED FROM", "/login_unlimited_from"),
     ("MFA REQUIRED OF", "/mfa_required_roles"),
     ("OUTGOING ALLOWED", "/outgoing_allowed"),
     ("PANEL URL", "/panel_url"),

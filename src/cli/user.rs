@@ -1,15 +1,17 @@
 //! `caspervpn user …`: accounts that own devices.
 
+use std::path::PathBuf;
+
 use clap::Subcommand;
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::cli::Asked;
 use crate::cli::failure::Failure;
 use crate::cli::link;
 use crate::cli::output::Column;
 use crate::cli::page::PageArgs;
-use crate::cli::password::PasswordArgs;
+use crate::cli::password::{self, PasswordArgs};
 use crate::cli::value::{Bytes, Change, When};
 
 /// What can be done with users.
@@ -53,6 +55,21 @@ pub(super) enum UserVerb {
         user: Named,
         #[command(flatten)]
         password: PasswordArgs,
+    },
+    /// Let somebody in who forgot the password: set a new one, typed or made here, and end the user's sessions.
+    ///
+    /// It works with the server running and stopped.
+    #[command(
+        after_help = "Example:\n  caspervpn user reset-password ada --generate      prints the new password, once"
+    )]
+    ResetPassword {
+        #[command(flatten)]
+        user: Named,
+        #[command(flatten)]
+        password: PasswordArgs,
+        /// Make a password and print it, once.
+        #[arg(long, conflicts_with = "password_file")]
+        generate: bool,
     },
     /// Take a user's second factors away, for one who has lost them all, and end the user's sessions.
     #[command(after_help = "Example:\n  caspervpn user disable-mfa ada")]
@@ -129,6 +146,11 @@ pub(super) struct CreateArgs {
     #[arg(long, conflicts_with = "password_file")]
     #[serde(skip)]
     password: bool,
+    /// Read the hash of the password from this file, or from standard input with `-`: of bcrypt or argon2, as another
+    /// system kept it. The next sign-in replaces it.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["password", "password_file"])]
+    #[serde(skip)]
+    password_hash_file: Option<PathBuf>,
     #[command(flatten)]
     #[serde(skip)]
     password_from: PasswordArgs,
@@ -227,12 +249,11 @@ impl UserVerb {
             Self::Disable(user) => user.act("disable", "disabled", on).await,
             Self::SetPassword { user, password } => {
                 let path = user.path(on).await?;
-                let password = password.read_or_ask()?;
-                let answer = on
-                    .client
-                    .post(&format!("{path}/password"), Some(json!({ "password": *password })))
-                    .await?;
-                on.form.done(&answer.body, &format!("{} has a new password", user.user))
+                let body = set_password(&path, &password.read_or_ask()?, on).await?;
+                on.form.done(&body, &format!("{} has a new password", user.user))
+            }
+            Self::ResetPassword { user, password, generate } => {
+                reset_password(&user, &password, generate, on).await
             }
             Self::DisableMfa(user) => {
                 let path = user.path(on).await?;
@@ -294,5 +315,33 @@ async fn create(args: CreateArgs, on: &Asked) -> Result<(), Failure> {
     if let Some(password) = password {
         body["password"] = json!(*password);
     }
+    if let Some(file) = &args.password_hash_file {
+        body["password_hash"] = json!(password::from_file(file)?.trim());
+    }
     on.form.one(&on.client.post(USERS, Some(body)).await?.body, WHOLE)
+}
+
+async fn set_password(path: &str, password: &str, on: &Asked) -> Result<Value, Failure> {
+    let body = json!({ "password": password });
+    Ok(on.client.post(&format!("{path}/password"), Some(body)).await?.body)
+}
+
+async fn reset_password(
+    user: &Named,
+    from: &PasswordArgs,
+    generate: bool,
+    on: &Asked,
+) -> Result<(), Failure> {
+    let path = user.path(on).await?;
+    let login = &user.user;
+    if !generate {
+        let body = set_password(&path, &from.read_or_ask()?, on).await?;
+        return on
+            .form
+            .done(&body, &format!("{login} has a new password; every session of {login} has ended"));
+    }
+    let password = password::generate()?;
+    set_password(&path, &password, on).await?;
+    let shown = json!({ "login": login, "password": *password });
+    on.form.one(&shown, &[("LOGIN", "/login"), ("NEW PASSWORD", "/password")])
 }

@@ -33,7 +33,8 @@ impl Site {
     /// The API, the panel and brief probes: what strangers may reach.
     pub fn public(&self, listener: &'static str) -> Routes {
         let probes = probes::routes(self.readiness.clone(), Detail::Status, VERSION);
-        let pages = api::router(self.app.clone(), &self.tasks, stranger).fallback_service(panel::router());
+        let panel = api::doors::before(panel::router(), self.app.clone(), stranger);
+        let pages = api::router(self.app.clone(), &self.tasks, stranger).fallback_service(panel);
         self.observe(pages.merge(probes), listener)
     }
 

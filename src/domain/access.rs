@@ -213,6 +213,14 @@ access_table! {
     MeUpdate = "me_update":                         Own Own Own Own Own Own;
     /// Change one's own password.
     MeSetPassword = "me_set_password":              Own Own Own Own Own Own;
+    /// See what one's own devices have moved.
+    MeUsage = "me_usage":                           Own Own Own Own Own Own;
+    /// End one's own sessions but this one.
+    MeSessionsEndOthers = "me_sessions_end_others": Own Own Own Own Own Own;
+    /// Take away all that is known of one's own account.
+    MeExport = "me_export":                         Own Own Own Own Own Own;
+    /// Delete one's own account.
+    MeDelete = "me_delete":                         Own Own Own Own Own Own;
     /// Prove again that it is oneself, for what needs a fresh proof.
     MeStepUp = "me_step_up":                         Own Own Own Own Own Own;
     /// Ask for the question that a passkey answers in a fresh proof.
@@ -242,6 +250,8 @@ access_table! {
 
     /// List sessions.
     SessionList = "session_list":                   All All Own Own All Own;
+    /// Give one's own session to a browser, as a cookie.
+    SessionCookie = "session_cookie":               Own Own Own Own Own Own;
     /// End a session.
     SessionDelete = "session_delete":               All All Own Own Own Own;
     /// List API tokens.
@@ -252,6 +262,11 @@ access_table! {
     ApiTokenCreate = "api_token_create":            Own Own Own Own Own Own;
     /// Delete an API token.
     ApiTokenDelete = "api_token_delete":            All All Own Own Own Own;
+
+    /// List the addresses and accounts whose sign-ins failed lately.
+    RatelimitList = "ratelimit_list":               All All None None All None;
+    /// Let an address or an account try to sign in again at once.
+    RatelimitUnban = "ratelimit_unban":             All All None None None None;
 
     /// List identity providers.
     IdentityProviderList = "identity_provider_list":     All All None None All None;
@@ -315,6 +330,9 @@ pub const NEEDS_SESSION: &[Action] = &[
     Action::InviteCreate,
     Action::MeUpdate,
     Action::MeSetPassword,
+    Action::MeSessionsEndOthers,
+    Action::MeExport,
+    Action::MeDelete,
     Action::MeStepUp,
     Action::MeStepUpPasskeyBegin,
     Action::MeStepUpPasskey,
@@ -329,6 +347,7 @@ pub const NEEDS_SESSION: &[Action] = &[
     Action::MePasskeyUpdate,
     Action::MePasskeyDelete,
     Action::SessionList,
+    Action::SessionCookie,
     Action::SessionDelete,
     Action::ApiTokenList,
     Action::ApiTokenGet,
@@ -346,10 +365,11 @@ pub const NEEDS_SESSION: &[Action] = &[
     Action::SetupLinkCreate,
 ];
 
-/// What a session may do while its user lacks the second factor that the role's policy asks for: see the account and
-/// enrol one. Signing out takes no account.
+/// What a session may do while its user lacks the second factor that the role's policy asks for: see the account,
+/// hold the session in a browser, and enrol one. Signing out takes no account.
 pub const BEFORE_ENROLMENT: &[Action] = &[
     Action::MeGet,
+    Action::SessionCookie,
     Action::MeMfaGet,
     Action::MeStepUp,
     Action::MeTotpCreate,
@@ -365,7 +385,9 @@ pub const BEFORE_ENROLMENT: &[Action] = &[
 pub const NEEDS_FRESH_PROOF: &[Action] = &[
     Action::UserSetPassword,
     Action::UserDisableMfa,
+    Action::UserResetLinkCreate,
     Action::UserDelete,
+    Action::InviteCreate,
     Action::NetworkDelete,
     Action::NodeDelete,
     Action::NodeNetworkDelete,
@@ -376,6 +398,8 @@ pub const NEEDS_FRESH_PROOF: &[Action] = &[
     Action::MePasskeyBegin,
     Action::MePasskeyCreate,
     Action::MePasskeyDelete,
+    Action::MeExport,
+    Action::MeDelete,
     Action::ApiTokenCreate,
     Action::UserResetLinkCreate,
     Action::IdentityProviderCreate,
@@ -455,8 +479,9 @@ mod tests {
     fn whatever_lets_somebody_in_for_good_needs_a_fresh_proof() {
         for action in NEEDS_SESSION {
             let name = action.as_str();
-            let makes =
-                ["create", "set_password", "mfa", "totp", "passkey"].iter().any(|word| name.contains(word));
+            let makes = ["create", "set_password", "mfa", "totp", "passkey", "me_export", "me_delete"]
+                .iter()
+                .any(|word| name.contains(word));
             let is_exempt = [
                 "me_set_password",
                 "setup_link_create",
@@ -488,6 +513,8 @@ mod tests {
                 "reset_link",
                 "invite_create",
                 "me_update",
+                "me_export",
+                "me_delete",
             ]
             .iter()
             .any(|word| name.contains(word));

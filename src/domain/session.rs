@@ -9,6 +9,12 @@ use crate::domain::time::Timestamp;
 pub const ACCESS_FOR: Duration = Duration::from_secs(10 * 60);
 /// How long a session lives without a refresh.
 pub const IDLE_FOR: Duration = Duration::from_secs(30 * 86_400);
+/// How long a browser's session lives without a request: overnight it ends.
+pub const COOKIE_IDLE_FOR: Duration = Duration::from_secs(12 * 3600);
+/// How long a browser's session lives at most.
+pub const COOKIE_FOR: Duration = Duration::from_secs(7 * 86_400);
+/// How old the note of a browser's last request may be, so that not each one is a write.
+pub const COOKIE_NOTED_EVERY: Duration = Duration::from_secs(5 * 60);
 /// Sessions a user can have at once. More than anybody's screens and scripts; without an end to it, a program that
 /// signs in on each run would fill the table, and nobody would find a thief's session in the list.
 pub const LIVE_PER_USER: u32 = 50;
@@ -38,6 +44,11 @@ pub struct Session {
 }
 
 impl Session {
+    /// When it ends where a browser holds it and comes no more.
+    pub fn cookie_expires_at(&self, now: Timestamp) -> Timestamp {
+        (now + COOKIE_IDLE_FOR).min(self.created_at + COOKIE_FOR)
+    }
+
     /// Whether its tokens are good.
     pub fn is_live(&self, now: Timestamp) -> bool {
         self.revoked_at.is_none() && now < self.expires_at

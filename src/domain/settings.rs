@@ -10,6 +10,7 @@ use crate::domain::mail::MailServer;
 use crate::domain::name::Host;
 use crate::domain::outgoing::AllowedNets;
 use crate::domain::panel_url::PanelUrl;
+use crate::domain::ranges::Ranges;
 
 /// The settings of the service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +27,12 @@ pub struct Settings {
     pub audit_source_days: RetentionDays,
     /// Days that devices' usage by day is kept. Totals, from which limits are told, are kept with the device.
     pub usage_retention_days: RetentionDays,
+    /// From where the panel and the API may be reached; from everywhere while it is empty.
+    pub api_allowed_from: Ranges,
+    /// Whether they are reached from inside the VPN only, and from `api_allowed_from`.
+    pub api_only_from_vpn: bool,
+    /// From where sign-ins are never limited.
+    pub login_unlimited_from: Ranges,
     /// Roles whose users must have a second factor. A session of one without may do nothing but enrol one.
     pub mfa_required_roles: BTreeSet<Role>,
     /// Networks that are not public and may be called all the same, without encryption too: where an identity provider,
@@ -48,6 +55,9 @@ impl Default for Settings {
             audit_retention_days: RetentionDays::YEAR,
             audit_source_days: RetentionDays::QUARTER,
             usage_retention_days: RetentionDays::YEAR_AND_A_MONTH,
+            api_allowed_from: Ranges::default(),
+            api_only_from_vpn: false,
+            login_unlimited_from: Ranges::default(),
             mfa_required_roles: BTreeSet::new(),
             outgoing_allowed: AllowedNets::default(),
             panel_url: None,

@@ -7,6 +7,7 @@ pub mod api_token;
 pub mod audit_key;
 mod aws_sm;
 pub mod canary;
+pub mod csrf;
 pub mod jwt;
 pub mod keypair;
 pub mod master_key;

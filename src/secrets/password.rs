@@ -3,12 +3,16 @@
 //! Invariants: a password is never cut (bcrypt reads 72 bytes and ignores the rest in silence, so more is an error)
 //! and never printed. Hashing and checking are the work of `work`, which bounds it.
 
+mod argon;
+mod common;
+mod weak;
 mod work;
 
 use std::fmt;
 
 use zeroize::ZeroizeOnDrop;
 
+pub use weak::Weakness;
 pub use work::{PasswordWork, Verdict, WorkError};
 
 /// A password somebody typed.
@@ -53,6 +57,11 @@ impl Password {
         Ok(password)
     }
 
+    /// Why this password should not be set for an account that goes by these names, if there is a reason.
+    pub fn weakness(&self, own: &[&str]) -> Option<Weakness> {
+        weak::weakness(&self.0, own)
+    }
+
     /// The bytes to hash.
     pub(super) fn expose(&self) -> &[u8] {
         self.0.as_bytes()
@@ -88,16 +97,19 @@ pub enum PasswordRule {
     Nul,
 }
 
-/// A bcrypt hash as it is stored. It prints as `***`: it can be guessed against.
+/// A hash as it is stored: bcrypt's, or an imported one of argon2. It prints as `***`: it can be guessed against.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PasswordHash(String);
 
 impl PasswordHash {
-    /// Reads a stored or imported hash: `$2a$`, `$2b$` or `$2y$`.
+    /// Reads a stored or imported hash: `$2a$`, `$2b$`, `$2y$`, `$argon2id$` or `$argon2i$`.
     ///
     /// # Errors
     /// [`MalformedHash`], which does not repeat it.
     pub fn parse(text: &str) -> Result<Self, MalformedHash> {
+        if argon::is_argon2(text) {
+            return argon::check(text).map(|()| Self(text.to_owned()));
+        }
         // `$2x$` marks hashes of a crypt_blowfish that lost bits of non-ASCII passwords: never verified.
         if !["$2a$", "$2b$", "$2y$"].iter().any(|prefix| text.starts_with(prefix)) {
             return Err(MalformedHash::Kind);
@@ -117,6 +129,11 @@ impl PasswordHash {
     /// The text to store.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Whether argon2 made it.
+    pub(super) fn is_argon2(&self) -> bool {
+        argon::is_argon2(&self.0)
     }
 
     /// The two digits after the kind, which [`PasswordHash::parse`] proved to be there.
@@ -140,17 +157,25 @@ impl fmt::Debug for PasswordHash {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum MalformedHash {
     /// Another kind of hash.
-    #[error("the stored password hash is not of bcrypt ($2a$, $2b$ or $2y$)")]
+    #[error("a password hash is of bcrypt ($2a$, $2b$ or $2y$) or argon2 ($argon2id$ or $argon2i$)")]
     Kind,
     /// Not 60 characters of the right alphabet.
-    #[error("the stored bcrypt hash is damaged")]
+    #[error("the bcrypt hash is damaged")]
     Shape,
     /// A cost that is no protection, or one that would stop the service.
-    #[error("the stored bcrypt hash has cost {cost}; {LOWEST_COST} to {HIGHEST_COST} are verified")]
+    #[error("the bcrypt hash has cost {cost}; {LOWEST_COST} to {HIGHEST_COST} are verified")]
     Cost {
         /// Cost found.
         cost: u32,
     },
+    /// Not a PHC string of argon2, version 19.
+    #[error("the argon2 hash is damaged")]
+    Argon2Shape,
+    /// Parameters that are no protection, or would take the machine.
+    #[error(
+        "the argon2 hash takes less than 12 MiB of work, or more than 128 MiB, 16 lanes or 512 MiB of work"
+    )]
+    Argon2Cost,
 }
 
 /// 2^12 rounds, about 0.2 s of one core: OWASP asks for 10 or more.

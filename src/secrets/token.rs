@@ -38,6 +38,9 @@ pub struct Webhook;
 /// Renews a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Refresh;
+/// Stands for a session in a browser's cookie.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cookie;
 /// A question that a sign-in has to answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Challenge;
@@ -62,6 +65,9 @@ impl Kind for Webhook {
 }
 impl Kind for Refresh {
     const PREFIX: &'static str = "cvr_";
+}
+impl Kind for Cookie {
+    const PREFIX: &'static str = "cvb_";
 }
 impl Kind for Challenge {
     const PREFIX: &'static str = "cvc_";
@@ -90,6 +96,8 @@ pub type InviteToken = Token<Invite>;
 pub type WebhookSecret = Token<Webhook>;
 /// A refresh token.
 pub type RefreshToken = Token<Refresh>;
+/// What a browser's cookie holds.
+pub type CookieToken = Token<Cookie>;
 /// The token of a question.
 pub type ChallengeToken = Token<Challenge>;
 /// The secret a joining node shows.
@@ -129,6 +137,11 @@ impl<K: Kind> Token<K> {
     /// What the database keeps. The prefix is part of it, so a token of one kind never passes as another.
     pub fn digest(&self) -> TokenDigest {
         TokenDigest::of(K::PREFIX, &self.bytes)
+    }
+
+    /// The random part, for what is derived from it.
+    pub(in crate::secrets) const fn bytes(&self) -> &[u8; TOKEN_BYTES] {
+        &self.bytes
     }
 
     fn from_bytes(bytes: [u8; TOKEN_BYTES]) -> Self {

@@ -108,6 +108,38 @@ pub async fn rotate(
     Ok(tx.execute(SQL, params).await? == 1)
 }
 
+/// Gives a live session to a browser: from now on the hash is of what its cookie holds, and no refresh token is known.
+///
+/// # Errors
+/// The store's.
+pub async fn give_cookie(
+    tx: &mut Tx,
+    id: SessionId,
+    cookie_hash: &[u8],
+    expires_at: Timestamp,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    const SQL: &str = "UPDATE sessions SET refresh_hash = ?2, previous_refresh_hash = NULL, rotated_at = NULL, \
+        successor = NULL, last_used_at = ?4, expires_at = ?3 \
+        WHERE id = ?1 AND revoked_at IS NULL AND expires_at > ?4";
+    Ok(tx.execute(SQL, params![id, cookie_hash, expires_at, now]).await? == 1)
+}
+
+/// Notes that a live session was used.
+///
+/// # Errors
+/// The store's.
+pub async fn note_use(
+    tx: &mut Tx,
+    id: SessionId,
+    expires_at: Timestamp,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    const SQL: &str = "UPDATE sessions SET last_used_at = ?3, expires_at = ?2 \
+        WHERE id = ?1 AND revoked_at IS NULL AND expires_at > ?3";
+    tx.execute(SQL, params![id, expires_at, now]).await.map(drop)
+}
+
 /// Writes down that its user has just proved to be there; false when the session is over.
 ///
 /// # Errors

@@ -225,6 +225,22 @@ pub async fn daily(
     conn.query(SQL, params![device, from_day, to_day]).await
 }
 
+/// The bytes of all of a user's devices by day, both days included, oldest first.
+///
+/// # Errors
+/// The store's.
+pub async fn daily_of_user(
+    conn: &mut Conn,
+    user: UserId,
+    from_day: i64,
+    to_day: i64,
+) -> Result<Vec<DailyUsage>, StoreError> {
+    const SQL: &str = "SELECT u.day AS day, CAST(SUM(u.rx_bytes) AS BIGINT) AS rx_bytes, \
+        CAST(SUM(u.tx_bytes) AS BIGINT) AS tx_bytes FROM usage_daily AS u JOIN devices AS d ON d.id = u.device_id \
+        WHERE d.user_id = ?1 AND u.day >= ?2 AND u.day <= ?3 GROUP BY u.day ORDER BY u.day";
+    conn.query(SQL, params![user, from_day, to_day]).await
+}
+
 /// Removes days before the one of a time, at most `limit`; says how many. Devices' totals stay.
 ///
 /// # Errors

@@ -78,6 +78,12 @@ metrics! {
 
     PURGED_ROWS = Counter "caspervpn_purged_rows_total" Count "Rows removed because their time was over, by kind.";
 
+    LOGIN_FAILURES = Counter "caspervpn_login_failures_total" Count "Sign-ins that failed.";
+    LOGIN_REFUSED = Counter "caspervpn_login_refused_total" Count "Sign-ins that came too soon, by the limit that refused them.";
+    LOGIN_FINDINGS = Counter "caspervpn_login_findings_total" Count "Signs of guessing at sign-in, by kind.";
+
+    ADDRESS_REFUSED = Counter "caspervpn_address_refused_total" Count "Requests from addresses that may not reach the panel and the API.";
+
     QUEUE_JOBS = Gauge "caspervpn_queue_jobs" Count "Jobs of the queue, by state: waiting, or given up within a week.";
     QUEUE_ATTEMPTS = Counter "caspervpn_queue_attempts_total" Count "Attempts at jobs of the queue that this process made, by kind and result.";
 

@@ -61,9 +61,24 @@ impl House {
 
     /// The same on a clock of the test's.
     async fn empty_at(database: TestDatabase, clock: Arc<dyn Clock>) -> Self {
+        Self::hashing(database, clock, 2, 64).await
+    }
+
+    /// The same that checks so many passwords at once, while so many wait.
+    pub(crate) async fn hashing(
+        database: TestDatabase,
+        clock: Arc<dyn Clock>,
+        parallel: usize,
+        queue: usize,
+    ) -> Self {
         let tasks = Tasks::current(Arc::clone(&clock));
         let key = caspervpn::runtime::clock::random(clock.as_ref());
-        let app = App::open(parts(database.open().await, &clock, key)).await.unwrap();
+        let app = App::open(Parts {
+            passwords: PasswordWork::new(tasks.clone(), parallel, queue),
+            ..parts(database.open().await, &clock, key)
+        })
+        .await
+        .unwrap();
         let router = caspervpn::api::router(app.clone(), &tasks, |extensions| {
             extensions.get::<Origin>().copied().unwrap_or_default()
         });

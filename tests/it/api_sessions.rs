@@ -58,6 +58,7 @@ impl World {
             language: None,
             role: Role::Member,
             password: Some(Password::parse(PASSWORD).unwrap()),
+            password_hash: None,
             expires_at: None,
             data_limit_bytes: None,
             device_limit: None,

@@ -269,6 +269,75 @@ fn a_password_comes_from_standard_input_but_never_from_an_empty_one() {
 }
 
 #[test]
+fn who_forgot_the_password_gets_in_again_with_the_server_stopped_and_running() {
+    let place = Place::new();
+    place.set_up();
+
+    let stopped = place.json(&["user", "reset-password", "ada", "--generate"]);
+    let server = place.serve();
+    let first = sign_in(&place, stopped["password"].as_str().unwrap());
+    let running = place.json(&["user", "reset-password", "ada", "--generate"]);
+
+    assert_eq!(first, 201);
+    assert_ne!(stopped["password"], running["password"]);
+    assert_eq!(sign_in(&place, stopped["password"].as_str().unwrap()), 401);
+    let shown = place.json(&["ratelimit", "show"]);
+    assert_eq!(
+        (&shown["accounts"][0]["login"], &shown["accounts"][0]["failures"]),
+        (&"ada".into(), &1.into())
+    );
+    assert_eq!(sign_in(&place, running["password"].as_str().unwrap()), 201);
+    assert_eq!(place.json(&["session", "list", "--user", "ada"])["items"].as_array().unwrap().len(), 1);
+    assert!(place.run(&["ratelimit", "unban", "ada"]).status.success());
+    assert_eq!(place.run(&["ratelimit", "unban", "nobody"]).status.code(), Some(1));
+    assert_eq!(server.stop(), Some(0));
+}
+
+#[test]
+fn who_was_shut_out_by_address_is_let_in_again_on_the_host() {
+    let place = Place::new();
+    place.set_up();
+    let file = place.dir.path().join("grace.hash");
+    fs::write(&file, "$2y$10$HXcWdpFvdT/EAb0a0qXm6eReGKOjVmQ6FTtd9cW3bFzYPb.pTDSdi\n").unwrap();
+
+    let shut = place.json(&["settings", "update", "--api-only-from-vpn", "true"]);
+    let imported = place.run(&["user", "create", "grace", "--password-hash-file", file.to_str().unwrap()]);
+    let server = place.serve();
+
+    assert_eq!((&shut["api_only_from_vpn"], imported.status.success()), (&true.into(), true));
+    assert_eq!((ask(&place, "GET", "/api/v1/setup", ""), ask(&place, "GET", "/setup", "")), (403, 403));
+    assert_eq!(ask(&place, "GET", "/livez", ""), 200);
+    let allowed = place.json(&["access", "allow-from", "127.0.0.1", "198.51.100.0/24"]);
+    assert_eq!(allowed["api_allowed_from"], serde_json::json!(["127.0.0.1/32", "198.51.100.0/24"]));
+    assert_eq!(ask(&place, "GET", "/api/v1/setup", ""), 200);
+    let opened = place.json(&["access", "open"]);
+    assert_eq!((&opened, &place.json(&["access", "show"])), (&opened, &opened));
+    assert_eq!(opened["api_only_from_vpn"], false);
+    let body = r#"{"login":"grace","password":"secret"}"#;
+    assert_eq!(ask(&place, "POST", "/api/v1/sessions", body), 201);
+    drop(server);
+}
+
+fn sign_in(place: &Place, password: &str) -> u16 {
+    let body = format!(r#"{{"login":"ada","password":"{password}"}}"#);
+    ask(place, "POST", "/api/v1/sessions", &body)
+}
+
+/// The status of a request over TCP.
+fn ask(place: &Place, method: &str, path: &str, body: &str) -> u16 {
+    let mut stream = std::net::TcpStream::connect(("127.0.0.1", place.port)).unwrap();
+    let head = format!(
+        "{method} {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n\
+         content-length: {}\r\nconnection: close\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut line = String::new();
+    BufReader::new(stream).read_line(&mut line).unwrap();
+    line.split(' ').nth(1).unwrap().parse().unwrap()
+}
+
+#[test]
 fn healthcheck_is_1_without_a_server_and_0_with_one() {
     let place = Place::new();
 

@@ -8,11 +8,15 @@
 
 mod agent;
 mod api;
+mod api_cookies;
 mod api_devices;
+mod api_doors;
 mod api_fuzz;
 mod api_house;
 mod api_http;
+mod api_me;
 mod api_nouns;
+mod api_passwords;
 mod api_roles;
 mod api_sessions;
 mod api_tokens;

@@ -100,6 +100,13 @@ pub struct DeviceView {
     deleted_at: Option<Timestamp>,
 }
 
+impl DeviceView {
+    /// Which device.
+    pub(super) const fn id(&self) -> DeviceId {
+        self.id
+    }
+}
+
 impl From<DeviceItem> for DeviceView {
     fn from(item: DeviceItem) -> Self {
         let device = &item.row.device;

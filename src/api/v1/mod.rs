@@ -13,6 +13,7 @@ pub mod identity_providers;
 pub mod invites;
 pub mod mail;
 pub mod me;
+pub mod me_export;
 pub mod me_identities;
 pub mod mfa;
 pub mod networks;
@@ -20,6 +21,7 @@ pub mod node_networks;
 pub mod nodes;
 pub mod passkeys;
 pub mod password_resets;
+pub mod ratelimits;
 pub mod second_factor;
 pub mod sessions;
 pub mod settings;
@@ -47,6 +49,8 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .merge(api_tokens::routes())
         .merge(identity_providers::routes())
         .merge(me::routes())
+        .merge(me_export::routes())
+        .merge(ratelimits::routes())
         .merge(mfa::routes())
         .merge(passkeys::routes())
         .merge(me_identities::routes())

@@ -2,8 +2,8 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::response::Response;
-use http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, StatusCode, header};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -11,7 +11,8 @@ use utoipa_axum::routes;
 
 use crate::api::Api;
 use crate::api::body::Body;
-use crate::api::caller::Guest;
+use crate::api::caller::{Guest, TokenHolder};
+use crate::api::cookie::{self, ByCookie, Way};
 use crate::api::number::{Once, Shown};
 use crate::api::path::Id;
 use crate::api::query::Query;
@@ -29,6 +30,7 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
         .routes(routes!(list, create))
         .routes(routes!(delete))
+        .routes(routes!(give_cookie))
         .routes(routes!(refresh))
         .routes(routes!(end))
 }
@@ -156,12 +158,54 @@ async fn create(
     Ok(answer(app.sessions().login(&ctx, login, password, user_agent(&headers)).await?))
 }
 
+/// What a browser is signed in with, beside the cookie.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct BrowserSessionView {
+    /// The session.
+    session_id: SessionId,
+    /// Goes into `X-CSRF-Token` of each request that changes something.
+    csrf_token: Once,
+    /// When the session ends if nobody comes; each request moves it on, up to a week after the sign-in.
+    expires_at: Timestamp,
+}
+
+/// Trade the session's tokens for a cookie.
+///
+/// For browsers: the cookie is `HttpOnly`, so that no page can read it, `Secure`, `SameSite=Strict`, and named
+/// `__Host-caspervpn`; on the machine itself over HTTP it is `caspervpn-local` without `Secure`. The refresh token is
+/// dead from then on. Requests by cookie that change something need `X-CSRF-Token`. `DELETE /sessions/{id}` signs out.
+#[utoipa::path(post, path = "/sessions/cookie", operation_id = "session_cookie", tag = "sessions",
+    responses((status = 201, description = "The cookie is set.", body = BrowserSessionView)))]
+async fn give_cookie(State(app): State<App>, TokenHolder(ctx): TokenHolder, way: Way) -> Answer<Response> {
+    let given = app.sessions().give_cookie(&ctx).await?;
+    let view = BrowserSessionView {
+        session_id: given.session,
+        csrf_token: Once(given.csrf_token),
+        expires_at: given.expires_at,
+    };
+    let cookie = way.give(&given.cookie)?;
+    Ok((StatusCode::CREATED, [(header::SET_COOKIE, cookie)], Json(view)).into_response())
+}
+
 /// End a session.
+///
+/// A browser that ends its own loses its cookie.
 #[utoipa::path(delete, path = "/sessions/{id}", operation_id = "session_delete", tag = "sessions",
     params(Id<SessionId>), responses((status = 204, description = "The session has ended.")))]
-async fn delete(State(app): State<App>, ctx: Ctx, Id(id): Id<SessionId>) -> Answer<StatusCode> {
+async fn delete(
+    State(app): State<App>,
+    ctx: Ctx,
+    ByCookie(csrf_token): ByCookie,
+    Id(id): Id<SessionId>,
+) -> Answer<Response> {
     app.sessions().delete(&ctx, id).await?;
-    reply::done()
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    if csrf_token.is_some() && ctx.actor.session() == Some(id) {
+        for (name, value) in cookie::taken() {
+            response.headers_mut().append(name, value);
+        }
+    }
+    Ok(response)
 }
 
 /// Trade a refresh token for the next pair of tokens.

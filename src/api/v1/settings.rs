@@ -19,6 +19,7 @@ use crate::domain::language::Language;
 use crate::domain::name::Host;
 use crate::domain::outgoing::AllowedNets;
 use crate::domain::panel_url::PanelUrl;
+use crate::domain::ranges::Ranges;
 use crate::domain::settings::{RetentionDays, Settings};
 
 /// The routes of policy.
@@ -39,6 +40,15 @@ pub struct SettingsView {
     audit_source_days: RetentionDays,
     /// Days that devices' usage by day is kept. Their totals stay.
     usage_retention_days: RetentionDays,
+    /// From where the panel and the API may be reached; from everywhere while it is empty and `api_only_from_vpn` is
+    /// off. The host's local socket is always open.
+    #[schema(value_type = Vec<Range>, max_items = 64, example = json!(["192.0.2.0/24"]))]
+    api_allowed_from: Ranges,
+    /// Whether the panel and the API are reached from inside the VPN only, and from `api_allowed_from`.
+    api_only_from_vpn: bool,
+    /// From where sign-ins are never limited.
+    #[schema(value_type = Vec<Range>, max_items = 64, example = json!(["192.0.2.0/24"]))]
+    login_unlimited_from: Ranges,
     /// Roles whose users must have a second factor. A session of one without may do nothing but enrol one.
     #[schema(example = json!(["owner", "admin"]))]
     mfa_required_roles: Vec<Role>,
@@ -65,6 +75,9 @@ impl From<(Settings, Revision)> for SettingsView {
             audit_retention_days: settings.audit_retention_days,
             audit_source_days: settings.audit_source_days,
             usage_retention_days: settings.usage_retention_days,
+            api_allowed_from: settings.api_allowed_from,
+            api_only_from_vpn: settings.api_only_from_vpn,
+            login_unlimited_from: settings.login_unlimited_from,
             mfa_required_roles: settings.mfa_required_roles.into_iter().collect(),
             panel_url: settings.panel_url,
             smtp: settings.smtp.map(Into::into),
@@ -109,6 +122,23 @@ pub struct UpdateSettings {
     #[serde(default, deserialize_with = "given")]
     #[schema(nullable = false)]
     usage_retention_days: Option<RetentionDays>,
+    /// From where the panel and the API may be reached; an empty list for everywhere. A change after which the
+    /// caller's own address could not reach them is refused without `force`.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<Vec<Range>>, nullable = false, max_items = 64, example = json!(["192.0.2.0/24"]))]
+    api_allowed_from: Option<Ranges>,
+    /// Whether the panel and the API are reached from inside the VPN only, and from `api_allowed_from`.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(nullable = false)]
+    api_only_from_vpn: Option<bool>,
+    /// From where sign-ins are never limited.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<Vec<Range>>, nullable = false, max_items = 64, example = json!(["192.0.2.0/24"]))]
+    login_unlimited_from: Option<Ranges>,
+    /// Make the change even where it shuts the caller out.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(nullable = false)]
+    force: Option<bool>,
     /// Roles whose users must have a second factor. A session of one without may do nothing but enrol one.
     #[serde(default, deserialize_with = "given")]
     #[schema(nullable = false, example = json!(["owner", "admin"]))]
@@ -152,6 +182,10 @@ impl From<UpdateSettings> for settings::UpdateSettings {
             audit_retention_days: request.audit_retention_days,
             audit_source_days: request.audit_source_days,
             usage_retention_days: request.usage_retention_days,
+            api_allowed_from: request.api_allowed_from,
+            api_only_from_vpn: request.api_only_from_vpn,
+            login_unlimited_from: request.login_unlimited_from,
+            force: request.force.unwrap_or(false),
             mfa_required_roles: request.mfa_required_roles.map(|roles| roles.into_iter().collect()),
             outgoing_allowed: request.outgoing_allowed,
             panel_url: request.panel_url,

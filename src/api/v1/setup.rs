@@ -130,6 +130,7 @@ impl From<SetupRequest> for setup::SetupRequest {
                 language: None,
                 role: Role::Owner,
                 password: Some(owner.password.into()),
+                password_hash: None,
                 expires_at: None,
                 data_limit_bytes: None,
                 device_limit: None,

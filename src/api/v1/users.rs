@@ -11,7 +11,7 @@ use utoipa_axum::routes;
 use crate::api::Api;
 use crate::api::body::Body;
 use crate::api::idempotency::Once;
-use crate::api::number::{ByteLimit, DeviceLimit, NewPassword};
+use crate::api::number::{ByteLimit, DeviceLimit, ImportedHash, NewPassword};
 use crate::api::page::{Column, Values, list_query};
 use crate::api::path::Id;
 use crate::api::precondition::IfMatch;
@@ -162,6 +162,9 @@ pub struct CreateUser {
     role: Role,
     /// Without one the user cannot sign in, and only has devices.
     password: Option<NewPassword>,
+    /// The hash of a password, from a system that this account comes from, instead of a password: bcrypt's or
+    /// argon2's. The next sign-in replaces it by one of our own.
+    password_hash: Option<ImportedHash>,
     /// When the account and its devices stop.
     expires_at: Option<Timestamp>,
     /// Bytes that all devices together may move, both ways.
@@ -179,6 +182,7 @@ impl From<CreateUser> for users::CreateUser {
             language: request.language,
             role: request.role,
             password: request.password.map(Into::into),
+            password_hash: request.password_hash.map(Into::into),
             expires_at: request.expires_at,
             data_limit_bytes: request.data_limit_bytes.map(ByteLimit::get),
             device_limit: request.device_limit.map(DeviceLimit::get),

@@ -1,6 +1,7 @@
 //! What is remembered of addresses and accounts that sign in: a table of fixed size.
 //!
-//! Invariant: keys arrive hashed. Nobody's address or login is held here.
+//! Invariant: keys arrive hashed, so nobody can choose them. Beside each is the address or the account it stands for, so
+//! that an operator can see who waits; a login as it was typed is not kept, for people type passwords there.
 
 use std::time::Duration;
 
@@ -31,9 +32,22 @@ impl Rule {
         }
         Self { burst: rate as i64, period_ms: 60_000 / rate as i64, ..self }
     }
+
+    /// The wait after so many failures.
+    const fn wait_ms(&self, failures: u32) -> i64 {
+        let past = failures.saturating_sub(self.free_failures);
+        if past == 0 {
+            return 0;
+        }
+        let doubled = if past > 30 { i64::MAX } else { self.first_wait_ms << (past - 1) };
+        if doubled < self.longest_wait_ms { doubled } else { self.longest_wait_ms }
+    }
 }
 
-/// 4096 sets of eight remember 32,768 addresses and as many accounts in about 2 MiB, taken as they are used.
+/// No wait of an alarm is longer; a clock that was set back must not make one.
+const SLOWED_AT_MOST_MS: i64 = 10 * 60_000;
+
+/// 4096 sets of eight remember 32,768 keys in under 2.5 MiB, taken as they are used.
 pub(super) const SETS: usize = 4096;
 const WAYS: usize = 8;
 
@@ -42,7 +56,15 @@ pub(super) struct Key {
     pub(super) set: usize,
     /// Tells keys of one set apart; two keys share it once in 2^64.
     pub(super) tag: u64,
+    /// The address (IPv4 as mapped IPv6) or the user's id; zero where that is not known.
+    pub(super) subject: Subject,
 }
+
+/// What a key stands for: the bytes of an address or of a user's id.
+pub(super) type Subject = [u8; 16];
+
+/// Of what a key stands for, nothing is known.
+pub(super) const UNKNOWN: Subject = [0; 16];
 
 /// A fixed number of sets, each of at most [`WAYS`] entries. A new key in a full set takes the place of the one that
 /// matters least, so a flood of new keys cannot wash away a key under attack.
@@ -67,13 +89,13 @@ impl Table {
             None if set.len() < WAYS => {
                 // The first key makes room for all, so that the set never holds more than that.
                 set.reserve_exact(WAYS - set.len());
-                set.push(Entry::new(key.tag));
+                set.push(Entry::new(key));
                 set.len() - 1
             }
             None => {
                 set.iter_mut().for_each(|entry| entry.settle(&self.rule, now));
                 let least = (0..set.len()).min_by_key(|at| set[*at].weight()).unwrap_or(0);
-                set[least] = Entry::new(key.tag);
+                set[least] = Entry::new(key);
                 least
             }
         };
@@ -82,8 +104,20 @@ impl Table {
         entry
     }
 
-    pub(super) fn forget(&mut self, key: Key) {
-        self.sets[key.set % SETS].retain(|entry| entry.tag != key.tag);
+    /// Forgets a key; false where nothing was known of it.
+    pub(super) fn forget(&mut self, key: Key) -> bool {
+        let set = &mut self.sets[key.set % SETS];
+        let before = set.len();
+        set.retain(|entry| entry.tag != key.tag);
+        set.len() < before
+    }
+
+    /// Those who have failed and are not forgotten.
+    pub(super) fn failing(&self, now: Timestamp) -> Vec<Entry> {
+        let mut found: Vec<Entry> = self.sets.iter().flatten().copied().collect();
+        found.iter_mut().for_each(|entry| entry.settle(&self.rule, now));
+        found.retain(|entry| entry.failures > 0);
+        found
     }
 
     /// Bytes held now.
@@ -101,13 +135,59 @@ pub(super) struct Entry {
     /// When all attempts will have been given back (the theoretical arrival time of GCRA).
     spent_until_ms: i64,
     /// Until when failures forbid another attempt.
-    barred_until_ms: i64,
-    failures: u32,
+    pub(super) barred_until_ms: i64,
+    /// The same as `spent_until_ms`, for attempts during an alarm.
+    slowed_until_ms: i64,
+    /// Since when `seen` is gathered.
+    seen_since_ms: i64,
+    /// One bit for each of 64 groups of logins that failed from here.
+    seen: u64,
+    pub(super) subject: Subject,
+    pub(super) failures: u32,
 }
 
 impl Entry {
-    const fn new(tag: u64) -> Self {
-        Self { tag, spent_until_ms: 0, barred_until_ms: 0, failures: 0 }
+    const fn new(key: Key) -> Self {
+        Self {
+            tag: key.tag,
+            spent_until_ms: 0,
+            barred_until_ms: 0,
+            slowed_until_ms: 0,
+            seen_since_ms: 0,
+            seen: 0,
+            subject: key.subject,
+            failures: 0,
+        }
+    }
+
+    /// Admits and charges an attempt from an address that nobody signed in from lately, during an alarm.
+    pub(super) fn admits_slowly(&self, rule: &Rule, now: Timestamp) -> Result<(), RetryAfter> {
+        let slowed = Self { spent_until_ms: self.slowed_until_ms, barred_until_ms: 0, ..*self };
+        slowed.admits(rule, now)
+    }
+
+    pub(super) fn charge_slowly(&mut self, rule: &Rule, now: Timestamp) {
+        self.slowed_until_ms = self.slowed_until_ms.max(now.as_millis()) + rule.period_ms;
+    }
+
+    pub(super) fn refund_slowly(&mut self, rule: &Rule) {
+        self.slowed_until_ms -= rule.period_ms;
+    }
+
+    /// Notes which login failed; true once when that makes too many different ones.
+    pub(super) fn spreads(&mut self, login_bit: u64, most: u32, within_ms: i64, now: Timestamp) -> bool {
+        let now_ms = now.as_millis();
+        if !(0..within_ms).contains(&(now_ms - self.seen_since_ms)) {
+            (self.seen_since_ms, self.seen) = (now_ms, 0);
+        }
+        let before = self.seen.count_ones();
+        self.seen |= login_bit;
+        before <= most && self.seen.count_ones() > most
+    }
+
+    /// Whether so many different logins have failed from here that each failure weighs more.
+    pub(super) const fn is_spread(&self, most: u32) -> bool {
+        self.seen.count_ones() > most
     }
 
     pub(super) fn admits(&self, rule: &Rule, now: Timestamp) -> Result<(), RetryAfter> {
@@ -127,18 +207,21 @@ impl Entry {
         self.spent_until_ms = (self.spent_until_ms - rule.period_ms).max(now.as_millis());
     }
 
-    pub(super) fn fail(&mut self, rule: &Rule, now: Timestamp) {
-        self.failures = self.failures.saturating_add(1);
-        let wait_ms = match self.failures.saturating_sub(rule.free_failures) {
-            0 => 0,
-            past => (rule.first_wait_ms << (past - 1).min(30)).min(rule.longest_wait_ms),
-        };
+    /// Counts failures; true once when the wait has become the longest there is.
+    pub(super) fn fail(&mut self, rule: &Rule, by: u32, now: Timestamp) -> bool {
+        let before_ms = rule.wait_ms(self.failures);
+        self.failures = self.failures.saturating_add(by);
+        let wait_ms = rule.wait_ms(self.failures);
         self.barred_until_ms = self.barred_until_ms.max(now.as_millis() + wait_ms);
+        before_ms < rule.longest_wait_ms && wait_ms == rule.longest_wait_ms
     }
 
     /// Forgets what is over, and what cannot be: a wait longer than any means that the clock was set back.
     fn settle(&mut self, rule: &Rule, now: Timestamp) {
         let now_ms = now.as_millis();
+        if self.slowed_until_ms > now_ms + SLOWED_AT_MOST_MS {
+            self.slowed_until_ms = now_ms;
+        }
         if self.spent_until_ms > now_ms + rule.burst * rule.period_ms {
             self.spent_until_ms = now_ms;
         }

@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 
 use crate::app::ctx::Ctx;
 use crate::app::error::{AppError, Result};
+use crate::app::guessing::Wrong;
 use crate::app::login_limit::Account;
 use crate::app::second_factor::Proven;
 use crate::app::sessions::begin::{Answered, Question, WRONG_ANSWER};
@@ -164,12 +165,8 @@ impl Sessions<'_> {
                 Ok(tokens)
             }
             Ok(None) | Err(AppError::Unauthenticated { .. }) => {
-                match asked.user {
-                    Some(user) => limit.record_failure(ctx.address, Account::SecondFactor(user), now),
-                    None => limit.fail_address(ctx.address, now),
-                }
-                let target = user.map(|user| user.to_string()).unwrap_or_default();
-                app.refused(ctx, action, ("user", target)).await?;
+                let tried = asked.user.map(Account::SecondFactor);
+                app.wrong_password(ctx, Wrong { action, tried, password: None, user }).await?;
                 Err(WRONG_ANSWER)
             }
             Err(error) => Err(error),

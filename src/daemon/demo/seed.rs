@@ -184,6 +184,7 @@ fn person(login: &str, name: &str) -> Result<CreateUser, DemoError> {
         language: None,
         role: Role::Member,
         password: None,
+        password_hash: None,
         expires_at: None,
         data_limit_bytes: None,
         device_limit: None,

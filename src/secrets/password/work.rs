@@ -1,15 +1,18 @@
 //! Hashes and checks passwords: bounded work, away from the async threads.
 //!
-//! Invariant: an unknown user costs the same work as a known one, whatever hash that one has, up to the cost of our
-//! own. (An imported hash of a higher cost takes longer, until its owner signs in and gets a new one.)
+//! Invariants: an unknown user costs the same work as a known one, whatever hash that one has, up to the cost of our
+//! own. (An imported hash of a higher cost takes longer, until its owner signs in and gets a new one.) One hash of
+//! argon2 is checked at a time, so that imports never take more memory than one of them may.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::runtime::clock::Clock;
 use crate::runtime::tasks::{TaskError, Tasks};
-use crate::secrets::password::{COST, MalformedHash, Password, PasswordHash};
+use crate::secrets::password::{COST, MalformedHash, Password, PasswordHash, argon};
 
 /// What a check found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +32,10 @@ pub struct PasswordWork {
     tasks: Tasks,
     admitted: Arc<Semaphore>,
     running: Arc<Semaphore>,
+    /// The one check of argon2 that may be under way.
+    roomy: Arc<Semaphore>,
+    /// How long our own hash took to check lately, in nanoseconds.
+    usual_ns: Arc<AtomicU64>,
     cost: u32,
 }
 
@@ -40,6 +47,8 @@ impl PasswordWork {
             tasks,
             admitted: Arc::new(Semaphore::new(parallel.saturating_add(queue).min(Semaphore::MAX_PERMITS))),
             running: Arc::new(Semaphore::new(parallel)),
+            roomy: Arc::new(Semaphore::new(1)),
+            usual_ns: Arc::default(),
             cost: COST,
         }
     }
@@ -66,7 +75,26 @@ impl PasswordWork {
     ) -> Result<Verdict, WorkError> {
         let password = password.clone();
         let stored = stored.cloned();
-        self.run(move || verify(&password, stored.as_ref())).await?
+        // Before a place among the running is taken: those who wait for memory hold up nobody else.
+        let roomy = match &stored {
+            Some(hash) if hash.is_argon2() => Some(self.admit_roomy().await?),
+            Some(_) | None => None,
+        };
+        let timer = Timer { clock: Arc::clone(self.tasks.clock()), usual_ns: Arc::clone(&self.usual_ns) };
+        self.run(move || {
+            let _roomy = roomy;
+            verify(&password, stored.as_ref(), &timer)
+        })
+        .await?
+    }
+
+    async fn admit_roomy(&self) -> Result<OwnedSemaphorePermit, WorkError> {
+        if self.admitted.available_permits() == 0 {
+            return Err(WorkError::Busy);
+        }
+        let roomy = Arc::clone(&self.roomy).acquire_owned();
+        let waited = tokio::time::timeout(WorkError::RETRY_AFTER, roomy).await;
+        waited.map_err(|_| WorkError::Busy)?.map_err(|_| WorkError::Busy)
     }
 
     /// Runs work when its turn comes. The permits go with the work, not with the caller: a caller who hangs up
@@ -120,25 +148,73 @@ fn hash(password: &Password, cost: u32) -> Result<PasswordHash, WorkError> {
         .map_err(|_| WorkError::Hash)
 }
 
-fn verify(password: &Password, stored: Option<&PasswordHash>) -> Result<Verdict, WorkError> {
+fn verify(password: &Password, stored: Option<&PasswordHash>, timer: &Timer) -> Result<Verdict, WorkError> {
     let Some(stored) = stored else {
-        matches(password, NOBODY)?;
+        timer.measure(|| matches(password, NOBODY))?;
         return Ok(Verdict::Wrong);
     };
+    if stored.is_argon2() {
+        return verify_argon2(password, stored, timer);
+    }
     if matches(password, stored.as_str())? {
         return Ok(Verdict::Right { needs_rehash: stored.needs_rehash() });
     }
     // A cheaper hash is quicker to refuse, which would tell that this login exists. The costs are powers of two, so
     // one round of each cost from its own on fills the rest exactly: 2^c + (2^c + … + 2^11) = 2^12.
     for cost in stored.cost()..COST {
-        bcrypt::hash_with_salt(password.expose(), cost, [0; 16]).map_err(|_| WorkError::Hash)?;
+        burn(password, cost)?;
     }
     Ok(Verdict::Wrong)
+}
+
+/// Argon2 and bcrypt have no common measure but time: what is left of the usual time is filled in small steps.
+fn verify_argon2(password: &Password, stored: &PasswordHash, timer: &Timer) -> Result<Verdict, WorkError> {
+    let began = timer.clock.instant();
+    if argon::matches(password.expose(), stored.as_str()).map_err(WorkError::Stored)? {
+        return Ok(Verdict::Right { needs_rehash: true });
+    }
+    let usual = match timer.usual_ns.load(Ordering::Relaxed) {
+        0 => {
+            timer.measure(|| matches(password, NOBODY))?;
+            return Ok(Verdict::Wrong);
+        }
+        usual_ns => Duration::from_nanos(usual_ns).min(LONGEST_FILL),
+    };
+    while timer.clock.instant().saturating_duration_since(began) < usual {
+        burn(password, STEP_COST)?;
+    }
+    Ok(Verdict::Wrong)
+}
+
+/// Remembers how long our own hash takes on this machine.
+struct Timer {
+    clock: Arc<dyn Clock>,
+    usual_ns: Arc<AtomicU64>,
+}
+
+impl Timer {
+    fn measure<T>(&self, work: impl FnOnce() -> T) -> T {
+        let began = self.clock.instant();
+        let done = work();
+        let took = self.clock.instant().saturating_duration_since(began);
+        self.usual_ns.store(took.as_nanos().try_into().unwrap_or(u64::MAX), Ordering::Relaxed);
+        done
+    }
+}
+
+fn burn(password: &Password, cost: u32) -> Result<(), WorkError> {
+    bcrypt::hash_with_salt(password.expose(), cost, [0; 16]).map(drop).map_err(|_| WorkError::Hash)
 }
 
 fn matches(password: &Password, hash: &str) -> Result<bool, WorkError> {
     bcrypt::verify(password.expose(), hash).map_err(|_| WorkError::Stored(MalformedHash::Shape))
 }
+
+/// A check that was slow because the machine was busy must not make each one slow that follows.
+const LONGEST_FILL: Duration = Duration::from_secs(1);
+
+/// A two-hundred-and-fiftieth of a check: fine enough to fill a time with.
+const STEP_COST: u32 = 4;
 
 /// The hash of 48 random bytes nobody kept.
 const NOBODY: &str = "$2b$12$4hN1Pae.CT.HTVWxVifwcuCbUV8R8JRt/ktevDBBhJFx9Ex5xATzW";
@@ -234,6 +310,9 @@ mod tests {
         }
     }
 
+    const ARGON2: &str =
+        "$argon2id$v=19$m=65536,t=3,p=4$Hat6ENmxwHW9pfaUZr8ucg$b56jurpcGFu71yD2ZCSwYAc2hbM00Lg3WR10BuQZ4lY";
+
     fn work(parallel: usize, queue: usize) -> PasswordWork {
         PasswordWork::new(Tasks::current(Arc::new(SystemClock::new())), parallel, queue)
     }
@@ -243,8 +322,38 @@ mod tests {
         PasswordWork { cost: 4, ..work(parallel, queue) }
     }
 
-    /// "secret", as libxcrypt hashed it.
-    const IMPORTED: [&str; 3] = [
+    #[tokio::test]
+    async fn a_wrong_password_against_argon2_takes_no_less_than_one_against_nobody() {
+        let work = work(1, 8);
+        let password = Password::presented("wrong").unwrap();
+        let hash = PasswordHash::parse(ARGON2).unwrap();
+        let took = async |stored: Option<&PasswordHash>| {
+            let began = std::time::Instant::now();
+            assert_eq!(work.verify(&password, stored).await, Ok(Verdict::Wrong));
+            began.elapsed()
+        };
+
+        let nobody = took(None).await;
+        let imported = took(Some(&hash)).await;
+
+        assert!(imported >= nobody * 4 / 5, "{imported:?} against {nobody:?}");
+    }
+
+    #[tokio::test]
+    async fn of_imports_of_argon2_one_is_checked_at_a_time_and_the_rest_is_shed() {
+        let work = quick(2, 0);
+        let password = Password::presented("secret").unwrap();
+        let hash = PasswordHash::parse(ARGON2).unwrap();
+        let _all = Arc::clone(&work.admitted).acquire_many_owned(2).await.unwrap();
+
+        assert_eq!(work.verify(&password, Some(&hash)).await, Err(WorkError::Busy));
+    }
+
+    /// "secret", as libxcrypt, PHP 8.2.36 and argon2-cffi 25.1.0 hashed it.
+    const IMPORTED: [&str; 6] = [
+        "$2y$10$HXcWdpFvdT/EAb0a0qXm6eReGKOjVmQ6FTtd9cW3bFzYPb.pTDSdi",
+        ARGON2,
+        "$argon2i$v=19$m=65536,t=4,p=1$U3JvRlBPUzA2TktBOTIzUg$ufpPrhFHv9aiUw4hi6N1QDQC6OvbE9upOYLLjOKL9nY",
         "$2y$10$abcdefghijklmnopqrstuuqflPDzB6gcMhKa1rZqKiun2YGL5sa2u",
         "$2b$11$abcdefghijklmnopqrstuuViuGI07N4McP9Kl.tD6XMEzyuvcY8LG",
         "$2a$10$abcdefghijklmnopqrstuuqflPDzB6gcMhKa1rZqKiun2YGL5sa2u",

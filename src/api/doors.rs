@@ -1,0 +1,47 @@
+//! Turns away callers whose address may not reach the panel and the API, before anything else is looked at.
+//!
+//! Invariant: nothing here reads the database while a request waits, and the local socket is never turned away.
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+
+use crate::api::caller::{FindOrigin, Origin};
+use crate::api::problem::Problem;
+use crate::app::App;
+use crate::domain::id::RequestId;
+use crate::telemetry::names;
+
+/// Lets a caller in, or says why not.
+pub async fn admit(app: &App, origin: Origin) -> Result<(), Problem> {
+    if app.gate().await.admits(origin.address) {
+        return Ok(());
+    }
+    metrics::counter!(names::ADDRESS_REFUSED.name).increment(1);
+    Err(Problem::new(
+        StatusCode::FORBIDDEN,
+        "address_not_allowed",
+        "this address may not reach the panel and the API; come from inside the VPN or from an allowed address. On \
+         the host, `caspervpn access show` says which are, and `caspervpn access allow-from` adds one",
+    ))
+}
+
+/// Puts the door before routes that are not the API's own, which has it already.
+pub fn before(routes: Router, app: App, find_origin: FindOrigin) -> Router {
+    routes.layer(from_fn_with_state((app, find_origin), judged))
+}
+
+async fn judged(
+    State((app, find_origin)): State<(App, FindOrigin)>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let id = request.extensions().get::<RequestId>().copied();
+    match (admit(&app, find_origin(request.extensions())).await, id) {
+        (Ok(()), _) => next.run(request).await,
+        (Err(problem), Some(id)) => problem.render(id),
+        (Err(problem), None) => problem.into_response(),
+    }
+}

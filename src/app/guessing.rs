@@ -1,0 +1,117 @@
+//! What follows from a wrong password, or a wrong second factor: it is counted, written to the audit, and what it shows is told.
+//!
+//! Invariant: an account that does not exist leaves as many traces, for as much work, as one that does.
+
+use serde_json::json;
+use tracing::warn;
+
+use crate::app::App;
+use crate::app::ctx::Ctx;
+use crate::app::error::{AppError, Result};
+use crate::app::login_limit::{Account, Finding};
+use crate::domain::access::Actor;
+use crate::domain::audit::{AuditEvent, Outcome};
+use crate::domain::id::UserId;
+use crate::store::audit;
+use crate::store::backend::Tx;
+use crate::telemetry::names;
+
+/// A wrong proof of who somebody is.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::app) struct Wrong<'a> {
+    /// The operation it was given to.
+    pub(in crate::app) action: &'static str,
+    /// What it was aimed at, where that is known.
+    pub(in crate::app) tried: Option<Account<'a>>,
+    /// The password, where it came with a login.
+    pub(in crate::app) password: Option<&'a str>,
+    /// The account, where there is one.
+    pub(in crate::app) user: Option<UserId>,
+}
+
+/// Something about sign-ins that an operator, or the user whose account it is, should hear of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Notice {
+    /// What was found.
+    pub finding: Finding,
+    /// Whose account, where one account is meant and it exists.
+    pub user: Option<UserId>,
+}
+
+/// The operation's name in the audit.
+const ACTION: &str = "login_alert";
+
+impl App {
+    /// Takes note of a wrong password or second factor.
+    pub(in crate::app) async fn wrong_password(&self, ctx: &Ctx, wrong: Wrong<'_>) -> Result<()> {
+        let now = self.now();
+        let limit = &self.core.login_limit;
+        let mut found = match wrong.tried {
+            Some(tried) => limit.record_failure(ctx.address, tried, now),
+            None => limit.fail_address(ctx.address, now),
+        };
+        if let (Some(tried), Some(user)) = (wrong.tried, wrong.user) {
+            limit.note_user(tried, user, now);
+        }
+        if let (Some(Account::Login(login)), Some(password)) = (wrong.tried, wrong.password) {
+            found.extend(limit.note_password(ctx.address, login, password, now));
+        }
+        let target = wrong.user.map(|user| user.to_string()).unwrap_or_default();
+        let refused = self.event(ctx, wrong.action, ("user", target));
+        self.refused_with(ctx, refused, found, wrong.user).await
+    }
+
+    /// Writes down what was refused, with what it has shown about whose account.
+    pub(in crate::app) async fn refused_with(
+        &self,
+        ctx: &Ctx,
+        mut refused: AuditEvent,
+        found: Vec<Finding>,
+        user: Option<UserId>,
+    ) -> Result<()> {
+        refused.outcome = Outcome::Refused;
+        let notices: Vec<_> = found.into_iter().map(|finding| notice(finding, user)).collect();
+        let mut events = vec![refused];
+        events.extend(notices.iter().map(|notice| self.alert(ctx, notice)));
+        self.core
+            .store
+            .write(async move |tx: &mut Tx| {
+                for event in &events {
+                    audit::insert(tx, event).await?;
+                }
+                Ok::<_, AppError>(())
+            })
+            .await?;
+        notices.iter().for_each(|notice| self.tell(notice));
+        Ok(())
+    }
+
+    fn alert(&self, ctx: &Ctx, notice: &Notice) -> AuditEvent {
+        let target = match notice.user {
+            Some(user) => ("user", user.to_string()),
+            None => ("login", notice.finding.as_str().to_owned()),
+        };
+        let by_service = Ctx { actor: Actor::System, ..ctx.clone() };
+        self.event(&by_service, ACTION, target).made(json!({ "finding": notice.finding.as_str() }))
+    }
+
+    /// Tells those who should know; the audit has it already. Whatever else carries notices begins here.
+    fn tell(&self, notice: &Notice) {
+        let finding = notice.finding.as_str();
+        metrics::counter!(names::LOGIN_FINDINGS.name, "kind" => finding).increment(1);
+        match notice.user {
+            Some(user) => warn!(user.id = %user, "sign-in: {finding}; the audit has the address"),
+            None => warn!("sign-in: {finding}; the audit has the address"),
+        }
+    }
+}
+
+/// Only a locked account is about its user; what a guesser does elsewhere is not.
+fn notice(finding: Finding, user: Option<UserId>) -> Notice {
+    match finding {
+        Finding::AccountLocked => Notice { finding, user },
+        Finding::ManyAccounts | Finding::OnePassword | Finding::ManyFailures => {
+            Notice { finding, user: None }
+        }
+    }
+}
