@@ -32,7 +32,7 @@ pub(super) enum IdentityProviderVerb {
                             --client-id casper-vpn --secret-file /root/client.secret --scopes 'profile email groups' \\\n    \
                             --group-claim groups --group-role vpn-admins=admin --allow-sign-up true"
     )]
-    Create(CreateArgs),
+    Create(Box<CreateArgs>),
     /// Make an LDAP directory a provider: a second source of passwords, behind those kept here.
     #[command(
         after_help = "Example:\n  caspervpn identity-provider create-ldap Staff --url ldaps://directory.example.org \\\n    \
@@ -40,10 +40,10 @@ pub(super) enum IdentityProviderVerb {
                             --base ou=people,dc=example,dc=org --filter '(&(objectClass=person)(uid={login}))' \\\n    \
                             --group-attribute memberOf --allow-sign-up true"
     )]
-    CreateLdap(CreateLdapArgs),
+    CreateLdap(Box<CreateLdapArgs>),
     /// Change a provider. Its issuer, or the directory's URL, stays.
     #[command(after_help = "Example:\n  caspervpn identity-provider update 'Example Corp' --enabled false")]
-    Update(UpdateArgs),
+    Update(Box<UpdateArgs>),
     /// Try whether a provider answers as it should.
     #[command(after_help = "Example:\n  caspervpn identity-provider test 'Example Corp'")]
     Test(Named),

@@ -285,12 +285,18 @@ fn is_unknown_key(error: &ClaimsVerificationError) -> bool {
     matches!(error, ClaimsVerificationError::SignatureVerification(SignatureVerificationError::NoMatchingKey))
 }
 
+/// A fault that the library has learnt to tell since.
+const UNKNOWN: &str = "for a reason that is not known here";
+
 fn discovery_error(error: DiscoveryError<OutgoingError>) -> OidcError {
     match error {
         DiscoveryError::Request(cause) => OidcError::Call(cause),
         DiscoveryError::Parse(cause) => OidcError::Answer(cause.to_string()),
-        DiscoveryError::Response(_, _, why) => OidcError::Answer(why),
-        other => OidcError::Answer(other.to_string()),
+        DiscoveryError::Response(_, _, why)
+        | DiscoveryError::Validation(why)
+        | DiscoveryError::Other(why) => OidcError::Answer(why),
+        DiscoveryError::UrlParse(cause) => OidcError::Answer(cause.to_string()),
+        _ => OidcError::Answer(UNKNOWN.to_owned()),
     }
 }
 
@@ -314,7 +320,8 @@ fn user_error(error: UserInfoError<OutgoingError>) -> OidcError {
         UserInfoError::Response(status, ..) => {
             OidcError::Answer(format!("its userinfo_endpoint answered {status}"))
         }
-        other => OidcError::Answer(other.to_string()),
+        UserInfoError::Other(why) => OidcError::Answer(why),
+        _ => OidcError::Answer(UNKNOWN.to_owned()),
     }
 }
 

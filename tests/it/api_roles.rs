@@ -13,6 +13,9 @@ use crate::databases::TestDatabase;
 /// A well-formed id of nothing.
 const NOTHING: &str = "01983f6e-7b3a-7c00-8000-000000000000";
 
+/// What belongs to the service and to nobody in it.
+const SHARED: [&str; 4] = ["/nodes", "/networks", "/identity-providers", "/webhook"];
+
 /// In every name of what belongs to others, so that an answer that tells of it gives itself away.
 const MARK: &str = "quarry";
 
@@ -115,6 +118,7 @@ struct Victim {
     device: String,
     session: String,
     api_token: String,
+    invite: String,
     network: String,
     node: String,
     node_network: String,
@@ -131,6 +135,7 @@ impl Victim {
             device: id(),
             session: id(),
             api_token: id(),
+            invite: id(),
             network: self.network.clone(),
             node: id(),
             node_network: id(),
@@ -148,6 +153,9 @@ impl Victim {
             ("networks", "id") => &self.network,
             ("nodes", "id") => &self.node,
             ("nodes", "node_network_id") => &self.node_network,
+            ("invites", "id") => &self.invite,
+            // What only who manages the service sees, and factors and links that take another program to make.
+            ("me" | "identity-providers" | "webhooks" | "webhook-deliveries", "id") => NOTHING,
             _ => panic!("say here whose {placeholder} is in {path}"),
         }
     }
@@ -180,8 +188,7 @@ impl Operation {
     /// Whether a role that reaches everything may do it to what belongs to somebody of another role: what is nobody's
     /// own may be touched by all of them, and read too.
     fn may_touch_whats_of(&self, role: Role, other: Role) -> bool {
-        let is_personal =
-            self.names_a_thing() && !["/nodes", "/networks"].iter().any(|noun| self.path.starts_with(noun));
+        let is_personal = self.names_a_thing() && !SHARED.iter().any(|noun| self.path.starts_with(noun));
         let helps = role == Role::Support && other == Role::Member && self.path.starts_with("/devices");
         self.reads() || !is_personal || role.manages(other) || helps
     }
@@ -189,12 +196,17 @@ impl Operation {
     /// Leaves out of the body what only some roles may set or give.
     fn keep_to(&mut self, role: Role) {
         let Some(Value::Object(fields)) = &mut self.body else { return };
+        // With it the sessions of this test could do nothing more than enrol a second factor.
+        fields.remove("mfa_required_roles");
         if !role.sets_limits() {
             fields
                 .retain(|name, _| !["expires_at", "duration_s", "data_limit_bytes"].contains(&name.as_str()));
         }
         if !role.manages(Role::Owner) {
-            fields.get_mut("role").into_iter().for_each(|given| *given = json!("member"));
+            let roles =
+                fields.iter_mut().filter(|(name, _)| ["role", "default_role"].contains(&name.as_str()));
+            roles.for_each(|(_, given)| *given = json!("member"));
+            fields.remove("group_roles");
         }
     }
 }
@@ -234,6 +246,7 @@ impl Hunt {
                 format!("/devices?user_id={}", victim.user),
                 format!("/sessions?user_id={}", victim.user),
                 format!("/api-tokens?user_id={}", victim.user),
+                format!("/invites/{}", victim.invite),
                 format!("/networks/{}", victim.network),
                 format!("/nodes/{}", victim.node),
                 format!("/nodes/{}/networks", victim.node),
@@ -317,6 +330,8 @@ impl Victim {
         let device = house.host().post("/devices", name).await.expect(StatusCode::CREATED);
         let token = json!({ "name": format!("{MARK} {role}"), "scopes": ["device_list"] });
         let api_token = client.post("/api-tokens", token).await.expect(StatusCode::CREATED);
+        let invite = json!({ "role": role, "email": format!("{MARK}-{role}@example.org") });
+        let invite = house.host().post("/invites", invite).await.expect(StatusCode::CREATED);
         let session = client.get("/sessions").await.expect(StatusCode::OK)["items"][0]["id"].clone();
         Self {
             role,
@@ -325,6 +340,7 @@ impl Victim {
             device: text(&device["id"]),
             session: text(&session),
             api_token: text(&api_token["id"]),
+            invite: text(&invite["id"]),
             network: place.0.clone(),
             node: node.to_owned(),
             node_network: place.1.clone(),

@@ -21,7 +21,7 @@ on_both! {
 
         let ada = world.account("ada", ADA).await;
         let again = world.account("ADA", ADA).await;
-        world.slapd.modify("dn: cn=vpn-staff,ou=groups,dc=example,dc=org\nchangetype: modify\ndelete: member\nmember: uid=ada,ou=people,dc=example,dc=org\n");
+        world.slapd.modify("dn: cn=vpn-staff,ou=groups,dc=example,dc=org\nchangetype: modify\nreplace: member\nmember: uid=bob,ou=people,dc=example,dc=org\n");
         let demoted = world.account("ada", ADA).await;
 
         assert_eq!((&ada["login"], &ada["display_name"]), (&json!("ada"), &json!("Ada Lovelace")));

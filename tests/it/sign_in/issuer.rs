@@ -142,7 +142,12 @@ impl Issuer {
             Lie::FromTheFuture => claims["iat"] = json!(second + 3600),
             Lie::OtherAccessToken => claims["at_hash"] = json!(URL_SAFE_NO_PAD.encode([7; 16])),
             Lie::EmptySubject => claims["sub"] = json!(""),
-            _ => {}
+            Lie::Nothing
+            | Lie::NoSignature
+            | Lie::SharedSecret
+            | Lie::OtherKey
+            | Lie::OtherUser
+            | Lie::NoIdToken => {}
         }
         match issued.lie {
             Lie::NoSignature => format!("{}.", signed_part(&json!({ "alg": "none" }), &claims)),
@@ -152,7 +157,18 @@ impl Issuer {
                 format!("{part}.{}", URL_SAFE_NO_PAD.encode(tag))
             }
             Lie::OtherKey => Keys::new(&keys.kid).sign(&claims),
-            _ => keys.sign(&claims),
+            Lie::Nothing
+            | Lie::OtherIssuer
+            | Lie::OtherAudience
+            | Lie::TwoAudiences
+            | Lie::OtherNonce
+            | Lie::NoNonce
+            | Lie::Expired
+            | Lie::FromTheFuture
+            | Lie::OtherAccessToken
+            | Lie::OtherUser
+            | Lie::NoIdToken
+            | Lie::EmptySubject => keys.sign(&claims),
         }
     }
 }
