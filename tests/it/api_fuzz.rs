@@ -165,9 +165,9 @@ impl Served {
 
     /// What there is of these nouns, each thing with its revision.
     fn revisions(&self, nouns: &[&str]) -> Vec<(Value, Value)> {
-        let of = |path: &str| match self.service.get(path) {
-            Value::Object(page) if page.contains_key("items") => page["items"].as_array().unwrap().clone(),
-            thing => vec![thing],
+        let of = |path: &str| {
+            let answer = self.service.get(path);
+            answer["items"].as_array().cloned().unwrap_or_else(|| vec![answer])
         };
         let paths = nouns.iter().map(|noun| match *noun {
             "owners" => "/api/v1/users?role=owner".to_owned(),
@@ -213,7 +213,7 @@ impl Session<'_> {
         let output = Command::new(schemathesis())
             .arg("--config-file")
             .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fuzz/schemathesis.toml"))
-            .args(["run", &format!("{}/openapi.json", self.served.api), "--checks", "all", "--no-color"])
+            .args(["run", &format!("{}/openapi.json", self.served.api), "--no-color"])
             .args(["--phases", phases, "--max-examples", EXAMPLES, "--seed", "1"])
             .args(operations)
             .args(["-H", &format!("Authorization: {}", self.bearer)])

@@ -214,7 +214,11 @@ impl Client {
     pub(crate) async fn raw(&self, request: Request<Body>) -> Answer {
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         let (parts, bytes) = self.bytes(request).await;
-        let body = if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).unwrap() };
+        let body = match parts.headers.get("content-type").map(|it| it.to_str().unwrap()) {
+            Some("application/json" | "application/problem+json") => serde_json::from_slice(&bytes).unwrap(),
+            _ if bytes.is_empty() => Value::Null,
+            _ => Value::String(String::from_utf8_lossy(&bytes).into_owned()),
+        };
         let answer = Answer { status: parts.status, headers: parts.headers, body };
         let replayed = answer.headers.contains_key("idempotency-replayed");
         if answer.status.is_success() && !method.is_safe() && !replayed && !leaves_no_event(&path) {
@@ -251,12 +255,26 @@ impl Client {
     }
 }
 
-/// Requests that change nothing but how long somebody stays signed in, and those that only ask for a question, which is
-/// answered by another request.
+/// Requests that change nothing but how long somebody stays signed in, that only ask for a question which another one
+/// answers, or that try something out. A forgotten password is news when its link is used.
 fn leaves_no_event(path: &str) -> bool {
-    let asks = ["/api/v1/sessions/refresh", "/api/v1/me/identities", "/api/v1/password-resets"];
-    let tries = path.starts_with("/api/v1/identity-providers/") && path.ends_with("/test");
-    asks.contains(&path) || path.ends_with("/begin") || tries
+    ["/begin", "/sessions/refresh", "/me/identities", "/password-resets"]
+        .iter()
+        .any(|end| path.ends_with(end))
+        || (path.starts_with("/api/v1/identity-providers/") && path.ends_with("/test"))
+}
+
+/// The document's own example of an operation's body, and of two ways to say something only one.
+pub(crate) fn example(document: &Value, operation: &Value) -> Option<Value> {
+    let schema = &operation.get("requestBody")?["content"]["application/json"]["schema"];
+    let target = schema["$ref"].as_str().unwrap().strip_prefix('#').unwrap();
+    let mut body = document.pointer(target).unwrap()["examples"][0].clone();
+    for (one, other) in [("oidc", "ldap"), ("address", "login")] {
+        if body.get(one).is_some() {
+            body.as_object_mut().unwrap().remove(other);
+        }
+    }
+    Some(body)
 }
 
 impl Answer {

@@ -4,17 +4,22 @@
 use std::fmt::Write as _;
 
 use caspervpn::domain::access::{Action, Reach, Role};
+use caspervpn::domain::external_identity::ExternalIdentity;
+use caspervpn::domain::id::{ExternalIdentityId, PasskeyId, UserId};
+use caspervpn::domain::passkey::Passkey;
+use caspervpn::domain::time::Timestamp;
+use caspervpn::store::backend::Tx;
+use caspervpn::store::error::StoreError;
+use caspervpn::store::{external_identities, passkeys};
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
-use crate::api_house::{Answer, Client, House, first};
+use crate::api_house::{Answer, Client, House, example, first};
 use crate::databases::TestDatabase;
 
 /// A well-formed id of nothing.
 const NOTHING: &str = "01983f6e-7b3a-7c00-8000-000000000000";
-
-/// What belongs to the service and to nobody in it.
-const SHARED: [&str; 4] = ["/nodes", "/networks", "/identity-providers", "/webhook"];
 
 /// In every name of what belongs to others, so that an answer that tells of it gives itself away.
 const MARK: &str = "quarry";
@@ -118,7 +123,8 @@ struct Victim {
     device: String,
     session: String,
     api_token: String,
-    invite: String,
+    passkey: String,
+    identity: String,
     network: String,
     node: String,
     node_network: String,
@@ -135,7 +141,8 @@ impl Victim {
             device: id(),
             session: id(),
             api_token: id(),
-            invite: id(),
+            passkey: id(),
+            identity: id(),
             network: self.network.clone(),
             node: id(),
             node_network: id(),
@@ -153,9 +160,10 @@ impl Victim {
             ("networks", "id") => &self.network,
             ("nodes", "id") => &self.node,
             ("nodes", "node_network_id") => &self.node_network,
-            ("invites", "id") => &self.invite,
-            // What only who manages the service sees, and factors and links that take another program to make.
-            ("me" | "identity-providers" | "webhooks" | "webhook-deliveries", "id") => NOTHING,
+            ("me", "id") if path.starts_with("/me/passkeys") => &self.passkey,
+            ("me", "id") => &self.identity,
+            // These belong to nobody; who may not have them may not have one that is not there either.
+            ("identity-providers" | "invites" | "webhooks" | "webhook-deliveries", "id") => NOTHING,
             _ => panic!("say here whose {placeholder} is in {path}"),
         }
     }
@@ -188,7 +196,8 @@ impl Operation {
     /// Whether a role that reaches everything may do it to what belongs to somebody of another role: what is nobody's
     /// own may be touched by all of them, and read too.
     fn may_touch_whats_of(&self, role: Role, other: Role) -> bool {
-        let is_personal = self.names_a_thing() && !SHARED.iter().any(|noun| self.path.starts_with(noun));
+        let nouns = ["/users", "/devices", "/sessions", "/api-tokens"];
+        let is_personal = self.names_a_thing() && nouns.iter().any(|noun| self.path.starts_with(noun));
         let helps = role == Role::Support && other == Role::Member && self.path.starts_with("/devices");
         self.reads() || !is_personal || role.manages(other) || helps
     }
@@ -203,10 +212,10 @@ impl Operation {
                 .retain(|name, _| !["expires_at", "duration_s", "data_limit_bytes"].contains(&name.as_str()));
         }
         if !role.manages(Role::Owner) {
-            let roles =
-                fields.iter_mut().filter(|(name, _)| ["role", "default_role"].contains(&name.as_str()));
-            roles.for_each(|(_, given)| *given = json!("member"));
-            fields.remove("group_roles");
+            for name in ["role", "default_role"] {
+                fields.get_mut(name).into_iter().for_each(|given| *given = json!("member"));
+            }
+            fields.get_mut("group_roles").into_iter().for_each(|given| *given = json!([]));
         }
     }
 }
@@ -246,7 +255,6 @@ impl Hunt {
                 format!("/devices?user_id={}", victim.user),
                 format!("/sessions?user_id={}", victim.user),
                 format!("/api-tokens?user_id={}", victim.user),
-                format!("/invites/{}", victim.invite),
                 format!("/networks/{}", victim.network),
                 format!("/nodes/{}", victim.node),
                 format!("/nodes/{}/networks", victim.node),
@@ -330,8 +338,7 @@ impl Victim {
         let device = house.host().post("/devices", name).await.expect(StatusCode::CREATED);
         let token = json!({ "name": format!("{MARK} {role}"), "scopes": ["device_list"] });
         let api_token = client.post("/api-tokens", token).await.expect(StatusCode::CREATED);
-        let invite = json!({ "role": role, "email": format!("{MARK}-{role}@example.org") });
-        let invite = house.host().post("/invites", invite).await.expect(StatusCode::CREATED);
+        let (passkey, identity) = factors(house, &user, role).await;
         let session = client.get("/sessions").await.expect(StatusCode::OK)["items"][0]["id"].clone();
         Self {
             role,
@@ -340,7 +347,8 @@ impl Victim {
             device: text(&device["id"]),
             session: text(&session),
             api_token: text(&api_token["id"]),
-            invite: text(&invite["id"]),
+            passkey,
+            identity,
             network: place.0.clone(),
             node: node.to_owned(),
             node_network: place.1.clone(),
@@ -348,15 +356,44 @@ impl Victim {
     }
 }
 
-fn text(value: &Value) -> String {
-    value.as_str().unwrap().to_owned()
+/// A passkey and a link to an identity provider, which no request of a test can make: rows as they would be.
+async fn factors(house: &House, user: &str, role: Role) -> (String, String) {
+    let provider = json!({ "name": format!("of {role}"), "oidc": {
+        "issuer": format!("https://{role}.example.org"), "client_id": "casper-vpn", "scopes": "profile", "group_claim": null,
+    } });
+    let provider = house.host().post("/identity-providers", provider).await.expect(StatusCode::CREATED);
+    let user: UserId = user.parse().unwrap();
+    let passkey = Passkey {
+        id: PasskeyId::new(Uuid::now_v7()),
+        user,
+        name: format!("{MARK} key").parse().unwrap(),
+        credential_id: role.as_str().into(),
+        credential: "{}".to_owned(),
+        counter: 0,
+        revision: 1,
+        created_at: Timestamp::from_millis(1_800_000_000_000),
+        last_used_at: None,
+    };
+    let identity = ExternalIdentity {
+        id: ExternalIdentityId::new(Uuid::now_v7()),
+        provider: text(&provider["id"]).parse().unwrap(),
+        subject: format!("{MARK} {role}"),
+        user,
+        is_managed: false,
+        last_used_at: None,
+        created_at: passkey.created_at,
+    };
+    let ids = (passkey.id.to_string(), identity.id.to_string());
+    let insert = async move |tx: &mut Tx| {
+        passkeys::insert(tx, &passkey).await?;
+        external_identities::insert(tx, &identity).await
+    };
+    house.app.store().write::<_, StoreError, _>(insert).await.unwrap();
+    ids
 }
 
-/// The document's own example of an operation's body.
-fn example(document: &Value, operation: &Value) -> Option<Value> {
-    let schema = &operation.get("requestBody")?["content"]["application/json"]["schema"];
-    let target = schema["$ref"].as_str().unwrap().strip_prefix('#').unwrap();
-    Some(document.pointer(target).unwrap()["examples"][0].clone())
+fn text(value: &Value) -> String {
+    value.as_str().unwrap().to_owned()
 }
 
 /// What an answer says, but for what names the request.

@@ -3,7 +3,7 @@
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use crate::api_house::{Answer, Client, PASSWORD, setup_request};
+use crate::api_house::{Answer, Client, PASSWORD, example, setup_request};
 use crate::databases::{TestDatabase, on_both};
 use crate::mfa::world::{World, base32, texts, totp_now};
 use crate::service::{Launch, Service};
@@ -20,10 +20,7 @@ pub(super) async fn ask_everything(client: &Client) -> Vec<(String, Answer)> {
             if operation.get("security").is_some() {
                 continue;
             }
-            let schema = &operation["requestBody"]["content"]["application/json"]["schema"]["$ref"];
-            let body = schema.as_str().map(|name| {
-                document.pointer(name.strip_prefix('#').unwrap()).unwrap()["examples"][0].clone()
-            });
+            let body = example(&document, operation);
             let path = path.replace("{id}", ID).replace("{node_network_id}", ID);
             let query: Vec<String> = operation["parameters"]
                 .as_array()
