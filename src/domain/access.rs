@@ -401,7 +401,6 @@ pub const NEEDS_FRESH_PROOF: &[Action] = &[
     Action::MeExport,
     Action::MeDelete,
     Action::ApiTokenCreate,
-    Action::UserResetLinkCreate,
     Action::IdentityProviderCreate,
     Action::IdentityProviderUpdate,
     Action::IdentityProviderDelete,
@@ -479,15 +478,20 @@ mod tests {
     fn whatever_lets_somebody_in_for_good_needs_a_fresh_proof() {
         for action in NEEDS_SESSION {
             let name = action.as_str();
-            let makes = ["create", "set_password", "mfa", "totp", "passkey", "me_export", "me_delete"]
-                .iter()
-                .any(|word| name.contains(word));
+            let makes =
+                ["create", "set_password", "mfa", "totp", "passkey", "identity", "me_export", "me_delete"]
+                    .iter()
+                    .any(|word| name.contains(word));
             let is_exempt = [
                 "me_set_password",
                 "setup_link_create",
                 "me_mfa_get",
                 "me_passkey_list",
                 "me_passkey_update",
+                "me_identity_list",
+                "identity_provider_list",
+                "identity_provider_get",
+                "identity_provider_test",
             ]
             .contains(&name)
                 || name.starts_with("me_step_up");

@@ -269,8 +269,10 @@ pub(crate) fn example(document: &Value, operation: &Value) -> Option<Value> {
     let schema = &operation.get("requestBody")?["content"]["application/json"]["schema"];
     let target = schema["$ref"].as_str().unwrap().strip_prefix('#').unwrap();
     let mut body = document.pointer(target).unwrap()["examples"][0].clone();
-    if body.get("oidc").is_some() {
-        body.as_object_mut().unwrap().remove("ldap");
+    for (one, other) in [("oidc", "ldap"), ("address", "login")] {
+        if body.get(one).is_some() {
+            body.as_object_mut().unwrap().remove(other);
+        }
     }
     Some(body)
 }

@@ -51,6 +51,8 @@ const DONE_ELSEWHERE: &[&str] = &[
     "identity_provider_delete",
     "me_identity_delete",
     "sign_in_finish",
+    // api_cookies::
+    "session_cookie",
     // mfa::
     "me_totp_create",
     "me_totp_confirm",
@@ -132,9 +134,19 @@ async fn do_everything(house: &House) -> BTreeSet<String> {
         .send(http::Method::DELETE, &format!("/api-tokens/{token}"), &[], None)
         .await
         .expect(StatusCode::NO_CONTENT);
+    owner.post("/ratelimits/unban", json!({ "login": "owner" })).await.expect(StatusCode::NO_CONTENT);
+    leave(house).await;
     sign_out_in_every_way(house, &owner).await;
     let events = lines(&house.host(), "/audit/export").await;
     events.iter().map(|event| event["action"].as_str().unwrap().to_owned()).collect()
+}
+
+async fn leave(house: &House) {
+    house.user("bob", "member").await;
+    let bob = house.sign_in("bob").await;
+    bob.act("/me/sessions/end-others").await.expect(StatusCode::NO_CONTENT);
+    let proof = Some(json!({ "password": PASSWORD }));
+    bob.send(http::Method::DELETE, "/me", &[], proof).await.expect(StatusCode::NO_CONTENT);
 }
 
 async fn sign_out_in_every_way(house: &House, owner: &Client) {
