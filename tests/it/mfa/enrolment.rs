@@ -48,7 +48,7 @@ on_both! {
         let owner = world.house.bearer(tokens["access_token"].as_str().unwrap());
         let allowed = [
             "me_get", "me_mfa_get", "me_step_up", "me_totp_create", "me_totp_confirm", "me_passkey_begin",
-            "me_passkey_create",
+            "me_passkey_create", "session_cookie",
         ];
 
         assert_eq!(tokens["mfa_enrolment_required"], true);
