@@ -51,7 +51,7 @@ impl FromRequestParts<Api> for Way {
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
         let origin = api.origin(&parts.extensions);
-        if is_here(origin.address) && host(parts).is_some_and(is_name_of_here) {
+        if is_local(&parts.headers, origin) {
             return Ok(Self::Local);
         }
         let scheme = text(&parts.headers, &header::ORIGIN);
@@ -89,7 +89,7 @@ pub fn taken() -> [(HeaderName, HeaderValue); 2] {
 
 /// The session's cookie, where one came. Two of them would leave open which counts.
 pub fn find(headers: &HeaderMap, origin: Origin) -> Result<Option<&str>, Problem> {
-    let local = is_here(origin.address).then_some(LOCAL_NAME);
+    let local = is_local(headers, origin).then_some(LOCAL_NAME);
     for name in [Some(NAME), local].into_iter().flatten() {
         let mut values = named(headers, name);
         match (values.next(), values.next()) {
@@ -151,6 +151,13 @@ fn text<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
         (Some(value), None) => value.to_str().ok(),
         (None | Some(_), _) => None,
     }
+}
+
+/// Whether a browser on this machine asks without TLS. Behind a proxy on this machine every caller seems to be here, so the
+/// browser's own words count too.
+fn is_local(headers: &HeaderMap, origin: Origin) -> bool {
+    let by_https = text(headers, &header::ORIGIN).is_some_and(|origin| origin.starts_with("https://"));
+    is_here(origin.address) && text(headers, &header::HOST).is_some_and(is_name_of_here) && !by_https
 }
 
 /// Who has no address came over a unix socket.

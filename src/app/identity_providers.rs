@@ -193,6 +193,8 @@ impl IdentityProviders<'_> {
                 let before = existing(tx, id).await?;
                 expect_revision("identity provider", before.revision, revision)?;
                 require_roles(&ctx, ACTION, before.rules.roles())?;
+                // Its links may be somebody's only way in.
+                require_roles(&ctx, ACTION, external_identities::roles_at(tx, id).await?.into_iter())?;
                 identity_providers::delete(tx, id).await?;
                 audit::insert(tx, &event.removed(facts(&before))).await?;
                 Ok::<_, AppError>(())

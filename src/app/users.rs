@@ -183,6 +183,8 @@ impl Users<'_> {
         }
         if request.email.is_some() {
             ctx.require_no_token(Action::UserUpdate, NO_EMAIL)?;
+            // Whoever reads the mail there can set a new password.
+            ctx.require_fresh_proof()?;
         }
         self.change(ctx, Action::UserUpdate, id, move |user| {
             expect_revision("user", user.revision, revision)?;

@@ -401,6 +401,8 @@ pub const NEEDS_FRESH_PROOF: &[Action] = &[
     Action::MeExport,
     Action::MeDelete,
     Action::ApiTokenCreate,
+    // It makes a session of a week out of a token of ten minutes.
+    Action::SessionCookie,
     Action::IdentityProviderCreate,
     Action::IdentityProviderUpdate,
     Action::IdentityProviderDelete,
@@ -478,10 +480,19 @@ mod tests {
     fn whatever_lets_somebody_in_for_good_needs_a_fresh_proof() {
         for action in NEEDS_SESSION {
             let name = action.as_str();
-            let makes =
-                ["create", "set_password", "mfa", "totp", "passkey", "identity", "me_export", "me_delete"]
-                    .iter()
-                    .any(|word| name.contains(word));
+            let makes = [
+                "create",
+                "set_password",
+                "mfa",
+                "totp",
+                "passkey",
+                "identity",
+                "me_export",
+                "me_delete",
+                "session_cookie",
+            ]
+            .iter()
+            .any(|word| name.contains(word));
             let is_exempt = [
                 "me_set_password",
                 "setup_link_create",

@@ -48,7 +48,7 @@ event_kinds! {
     /// An account was changed, stopped, let in again or restored.
     UserUpdated = "user.updated": "user_update" "user_enable" "user_disable" "user_restore" "me_update";
     /// An account was deleted.
-    UserDeleted = "user.deleted": "user_delete";
+    UserDeleted = "user.deleted": "user_delete" "me_delete";
     /// A password was set.
     PasswordChanged = "password.changed": "user_set_password" "me_set_password" "password_reset_redeem";
     /// Somebody was invited.

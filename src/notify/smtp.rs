@@ -174,17 +174,25 @@ pub enum SendError {
     },
 }
 
+/// Whether a refusal is of the sign-in and not of the letter (RFC 4954 §6): an operator mends that within the hours in which
+/// a letter is tried again.
+fn is_about_us(code: &str) -> bool {
+    ["530", "534", "535", "538"].contains(&code)
+}
+
 impl SendError {
     fn of(error: lettre::transport::smtp::Error) -> Self {
         let why = bounded(&crate::telemetry::chain::chain(&error).to_string());
         match error.status() {
-            Some(code) if error.is_permanent() => Self::Refused { code: code.to_string(), words: why },
+            Some(code) if error.is_permanent() && !is_about_us(&code.to_string()) => {
+                Self::Refused { code: code.to_string(), words: why }
+            }
             Some(code) => Self::PutOff { code: code.to_string(), words: why },
             None => Self::Unreachable { why },
         }
     }
 
-    /// Whether a later attempt may go better. A refusal for good may be of the letter or of us: neither changes by itself.
+    /// Whether a later attempt may go better. A refusal of the letter for good does not change by itself.
     pub fn is_temporary(&self) -> bool {
         match self {
             Self::Slow | Self::PutOff { .. } | Self::Unreachable { .. } => true,

@@ -144,6 +144,10 @@ on_both! {
         let nonsense = house.nobody().send(Method::GET, "/me", &[("cookie", "__Host-caspervpn=x")], None).await;
         let local = browser.cookie.replace("__Host-caspervpn", "caspervpn-local");
         let smuggled = house.nobody().send(Method::GET, "/me", &[("cookie", &local)], None).await;
+        // Through a proxy on this machine everybody seems to be here.
+        let proxied = house.nobody().from(Some("127.0.0.1"));
+        let planted = proxied.send(Method::GET, "/me", &[("cookie", &local), ("host", HOST)], None).await;
+        let here = proxied.send(Method::GET, "/me", &[("cookie", &local), ("host", "localhost:8080")], None).await;
         // A stale cookie of the browser must not be in the way of the next sign-in.
         let again = give(&bearer, &[("cookie", &browser.cookie), ("host", HOST)]).await;
 
@@ -151,6 +155,8 @@ on_both! {
         assert_eq!(two.problem(400), "two_credentials");
         assert_eq!(nonsense.problem(401), "unauthenticated");
         assert_eq!(smuggled.problem(401), "unauthenticated");
+        assert_eq!(planted.problem(401), "unauthenticated");
+        here.expect(StatusCode::OK);
         again.expect(StatusCode::CREATED);
     }
 

@@ -60,7 +60,8 @@ impl Sessions<'_> {
             .write(async move |tx: &mut Tx| {
                 let session = sessions::find(tx, id).await?.ok_or(ENDED)?;
                 let expires_at = session.cookie_expires_at(now);
-                if !sessions::give_cookie(tx, id, &digest, expires_at, now).await? {
+                // One that is older than a cookie may grow keeps what it has.
+                if expires_at <= now || !sessions::give_cookie(tx, id, &digest, expires_at, now).await? {
                     return Err(ENDED);
                 }
                 audit::insert(tx, &event).await?;
