@@ -3,6 +3,7 @@
 import { deviceName, lacksPrivateKey } from './lib/conf.ts'
 import { configView } from './lib/config-view.ts'
 import { byId, element, forgetFragment, tokenFromFragment } from './lib/dom.ts'
+import { showNotice } from './lib/form.ts'
 import { readProblem, type Problem } from './lib/problem.ts'
 
 const notice = byId('notice', HTMLDivElement)
@@ -66,10 +67,4 @@ function refuse(problem: Problem): void {
   }
   if (problem.requestId) lines.push(`Request ${problem.requestId}`)
   showNotice(problem.title, lines)
-}
-
-function showNotice(heading: string, lines: string[]): void {
-  const shown = lines.filter((line) => line !== '').map((line) => element('p', line))
-  notice.replaceChildren(element('strong', heading), ...shown)
-  notice.hidden = false
 }

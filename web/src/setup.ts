@@ -3,6 +3,7 @@
 import { withPrivateKey } from './lib/conf.ts'
 import { configView } from './lib/config-view.ts'
 import { byId, element, forgetFragment, tokenFromFragment } from './lib/dom.ts'
+import { pointerOf, revealByButton, showFaults, showNotice } from './lib/form.ts'
 import { makeKeyPair, type KeyPair } from './lib/keys.ts'
 import { fieldOf, readProblem, type Problem } from './lib/problem.ts'
 import { check, hostWarning, passwordCount, suggestions, toRequest, type Fields } from './lib/setup.ts'
@@ -31,7 +32,7 @@ function start(): void {
   form.hidden = false
   byId('owner-password', HTMLInputElement).addEventListener('input', countPassword)
   byId('endpoint-host', HTMLInputElement).addEventListener('input', warnAboutHost)
-  byId('show-password', HTMLButtonElement).addEventListener('click', togglePassword)
+  revealByButton(byId('owner-password', HTMLInputElement))
   form.addEventListener('submit', (event) => {
     event.preventDefault()
     void send()
@@ -43,7 +44,9 @@ function start(): void {
 async function send(): Promise<void> {
   const fields: Fields = Object.fromEntries(inputs.map((input) => [pointerOf(input), input.value]))
   notice.hidden = true
-  if (showFaults(check(fields))) return
+  const faults = check(fields)
+  showFaults(inputs, faults)
+  if (faults.size > 0) return
   submit.disabled = true
   submit.textContent = 'Creating…'
   try {
@@ -101,36 +104,7 @@ function showProblem(problem: Problem): void {
   }
   if (problem.requestId) lines.push(`Request ${problem.requestId}`)
   showNotice(problem.title, lines)
-  showFaults(placed)
-}
-
-/** Puts each fault beside its field and goes to the first. Says whether there was one. */
-function showFaults(faults: Map<string, string>): boolean {
-  let first: HTMLInputElement | undefined
-  for (const input of inputs) {
-    const fault = faults.get(pointerOf(input))
-    const field = input.closest('.field')
-    field?.querySelector('.error')?.remove()
-    input.removeAttribute('aria-invalid')
-    input.removeAttribute('aria-describedby')
-    if (!fault) continue
-    const line = element('p', fault, 'error')
-    line.id = `${input.id}-error`
-    field?.append(line)
-    input.setAttribute('aria-invalid', 'true')
-    input.setAttribute('aria-describedby', line.id)
-    input.closest('details')?.setAttribute('open', '')
-    first ??= input
-  }
-  first?.focus()
-  return first !== undefined
-}
-
-function showNotice(heading: string, lines: string[]): void {
-  const shown = lines.filter((line) => line !== '').map((line) => element('p', line))
-  notice.replaceChildren(element('strong', heading), ...shown)
-  notice.hidden = false
-  notice.scrollIntoView({ block: 'nearest' })
+  showFaults(inputs, placed)
 }
 
 function countPassword(): void {
@@ -144,22 +118,9 @@ function warnAboutHost(): void {
   warning.hidden = warning.textContent === ''
 }
 
-function togglePassword(): void {
-  const input = byId('owner-password', HTMLInputElement)
-  const toggle = byId('show-password', HTMLButtonElement)
-  const show = input.type === 'password'
-  input.type = show ? 'text' : 'password'
-  toggle.textContent = show ? 'Hide' : 'Show'
-  toggle.setAttribute('aria-pressed', String(show))
-}
-
 /** The server says what is wrong with a value, as in “is in use”; a person reads it with the field's name. */
 function asSentence(pointer: string, detail: string): string {
   const input = inputs.find((candidate) => pointerOf(candidate) === pointer)
   const label = input?.labels?.[0]?.textContent ?? ''
   return /^[a-z]/.test(detail) ? `${label} ${detail}` : detail
-}
-
-function pointerOf(input: HTMLInputElement): string {
-  return input.dataset['pointer'] ?? ''
 }

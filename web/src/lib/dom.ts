@@ -1,4 +1,4 @@
-// The few lines of DOM work that both pages share.
+// The few lines of DOM work that the pages share.
 
 /** The element the page's own HTML promises. */
 export function byId<E extends HTMLElement>(id: string, kind: new () => E): E {

@@ -1,6 +1,7 @@
 // A form behind a one-time link: sends the link's token with what was filled in, and shows what became of it.
 
-import { byId, element, forgetFragment, tokenFromFragment } from './dom.ts'
+import { byId, forgetFragment, tokenFromFragment } from './dom.ts'
+import { pointerOf, revealByButton, showFaults, showNotice } from './form.ts'
 import { fieldOf, readProblem, type Problem } from './problem.ts'
 
 /** Makes the page's form spend its link at this path of the API. */
@@ -15,7 +16,7 @@ export function spendByForm(path: string, done: string): void {
     return
   }
   form.hidden = false
-  byId('show-password', HTMLButtonElement).addEventListener('click', togglePassword)
+  revealByButton(byId('password', HTMLInputElement))
   form.addEventListener('submit', (event) => {
     event.preventDefault()
     void send()
@@ -76,44 +77,4 @@ export function spendByForm(path: string, done: string): void {
 function filled(inputs: HTMLInputElement[]): Record<string, string> {
   const pairs = inputs.map((input) => [pointerOf(input).slice(1), input.value] as const)
   return Object.fromEntries(pairs.filter(([name, value]) => value !== '' || name !== 'display_name'))
-}
-
-function pointerOf(input: HTMLInputElement): string {
-  return input.dataset['pointer'] ?? ''
-}
-
-/** Puts each fault beside its field and goes to the first. */
-function showFaults(inputs: HTMLInputElement[], faults: Map<string, string>): void {
-  let first: HTMLInputElement | undefined
-  for (const input of inputs) {
-    const fault = faults.get(pointerOf(input))
-    const field = input.closest('.field')
-    field?.querySelector('.error')?.remove()
-    input.removeAttribute('aria-invalid')
-    input.removeAttribute('aria-describedby')
-    if (!fault) continue
-    const line = element('p', fault, 'error')
-    line.id = `${input.id}-error`
-    field?.append(line)
-    input.setAttribute('aria-invalid', 'true')
-    input.setAttribute('aria-describedby', line.id)
-    first ??= input
-  }
-  first?.focus()
-}
-
-function togglePassword(): void {
-  const input = byId('password', HTMLInputElement)
-  const toggle = byId('show-password', HTMLButtonElement)
-  const shown = input.type === 'text'
-  input.type = shown ? 'password' : 'text'
-  toggle.textContent = shown ? 'Show' : 'Hide'
-  toggle.setAttribute('aria-pressed', String(!shown))
-}
-
-function showNotice(heading: string, lines: string[]): void {
-  const notice = byId('notice', HTMLDivElement)
-  const shown = lines.filter((line) => line !== '').map((line) => element('p', line))
-  notice.replaceChildren(element('strong', heading), ...shown)
-  notice.hidden = false
 }
