@@ -4,18 +4,18 @@ use crate::app::ctx::Ctx;
 use crate::app::error::{AppError, Result};
 use crate::app::mfa::Codes;
 use crate::app::second_factor::malformed;
-use crate::app::sessions::{Question, new_token};
+use crate::app::sessions::Question;
 use crate::app::step_up::session;
 use crate::app::users::live;
 use crate::app::{App, Revision, noun};
 use crate::directory::passkey::{PasskeyError, Shown};
 use crate::domain::access::Action;
-use crate::domain::id::{ChallengeId, PasskeyId};
-use crate::domain::mfa::{CHALLENGE_FOR, CHALLENGES_PER_USER, Challenge, ChallengeKind, PASSKEYS_PER_USER};
+use crate::domain::id::PasskeyId;
+use crate::domain::mfa::{ChallengeKind, PASSKEYS_PER_USER};
 use crate::domain::name::PasskeyName;
 use crate::domain::passkey::Passkey;
 use crate::store::backend::{Conn, Tx};
-use crate::store::{audit, challenges, passkeys};
+use crate::store::{audit, passkeys};
 
 /// The use cases of passkeys.
 #[derive(Debug, Clone, Copy)]
@@ -43,7 +43,6 @@ impl Passkeys<'_> {
         let id = ctx.user(Action::MePasskeyBegin)?;
         let session = session(ctx)?;
         let app = self.0;
-        let now = app.now();
         let party = app.relying_party().await?;
         let read = async move |on: &mut Conn| {
             Ok::<_, AppError>((live(on, id).await?, passkeys::of_user(on, id).await?))
@@ -54,25 +53,7 @@ impl Passkeys<'_> {
         let passkey = party
             .begin_registration(id, user.login.as_str(), user.display_name.as_str(), &known)
             .map_err(AppError::broken("asking for a new passkey"))?;
-        let (token, digest) = new_token()?;
-        let asked = Challenge {
-            id: ChallengeId::new(app.core.clock.new_id()),
-            kind: ChallengeKind::Register,
-            user: Some(id),
-            epoch: user.epoch,
-            session: Some(session),
-            state: Some(passkey.state),
-            expires_at: now + CHALLENGE_FOR,
-            created_at: now,
-        };
-        let expires_at = asked.expires_at;
-        app.core
-            .store
-            .write(async move |tx: &mut Tx| {
-                Ok::<_, AppError>(challenges::insert(tx, &asked, &digest, 1, CHALLENGES_PER_USER).await?)
-            })
-            .await?;
-        Ok(Question { token, expires_at, methods: Vec::new(), passkey_options: Some(passkey.options) })
+        app.ask_browser(ChallengeKind::Register, (&user, session), passkey, Vec::new()).await
     }
 
     /// Adds the passkey that the browser made.

@@ -18,7 +18,6 @@ use crate::app::error::{AppError, Result};
 use crate::app::guessing::Wrong;
 use crate::app::login_limit::{Account as LimitedAccount, RetryAfter};
 use crate::app::second_factor::lacks_mfa;
-pub(in crate::app) use crate::app::sessions::begin::new_token;
 pub use crate::app::sessions::begin::{Question, SignIn};
 use crate::app::users::require_rank_over;
 use crate::domain::access::{Action, Actor, Means, Proof};

@@ -10,11 +10,11 @@ use crate::app::guessing::Wrong;
 use crate::app::login_limit::Account;
 use crate::app::me::require_session;
 use crate::app::second_factor::{self, Proven};
-use crate::app::sessions::{Question, new_token, too_many};
+use crate::app::sessions::{Question, too_many};
 use crate::directory::passkey::Shown;
 use crate::domain::access::Action;
 use crate::domain::id::{ChallengeId, SessionId, UserId};
-use crate::domain::mfa::{CHALLENGE_FOR, CHALLENGES_PER_USER, Challenge, ChallengeKind, Method};
+use crate::domain::mfa::{Challenge, ChallengeKind, Method};
 use crate::secrets::token::ChallengeToken;
 use crate::store::backend::{Conn, Tx};
 use crate::store::{audit, challenges, passkeys, sessions, users};
@@ -56,38 +56,17 @@ impl StepUp<'_> {
         let user = ctx.user(Action::MeStepUpPasskeyBegin)?;
         let session = session(ctx)?;
         let app = self.0;
-        let now = app.now();
         let party = app.relying_party().await?;
         let read = async move |on: &mut Conn| {
-            let epoch = users::get(on, user).await?.epoch;
-            Ok::<_, AppError>((epoch, passkeys::of_user(on, user).await?))
+            Ok::<_, AppError>((users::get(on, user).await?, passkeys::of_user(on, user).await?))
         };
-        let (epoch, keys) = app.core.store.read(read).await?;
+        let (user, keys) = app.core.store.read(read).await?;
         let known: Vec<String> = keys.into_iter().map(|key| key.credential).collect();
         if known.is_empty() {
             return Err(AppError::conflict("no_passkey", "you have no passkey; prove it by a code instead"));
         }
         let passkey = party.begin_proof(&known).map_err(AppError::broken("asking for a passkey"))?;
-        let (token, digest) = new_token()?;
-        let asked = Challenge {
-            id: ChallengeId::new(app.core.clock.new_id()),
-            kind: ChallengeKind::StepUp,
-            user: Some(user),
-            epoch,
-            session: Some(session),
-            state: Some(passkey.state),
-            expires_at: now + CHALLENGE_FOR,
-            created_at: now,
-        };
-        let expires_at = asked.expires_at;
-        app.core
-            .store
-            .write(async move |tx: &mut Tx| {
-                Ok::<_, AppError>(challenges::insert(tx, &asked, &digest, 1, CHALLENGES_PER_USER).await?)
-            })
-            .await?;
-        let passkey_options = Some(passkey.options);
-        Ok(Question { token, expires_at, methods: vec![Method::Passkey], passkey_options })
+        app.ask_browser(ChallengeKind::StepUp, (&user, session), passkey, vec![Method::Passkey]).await
     }
 
     /// Proves by a passkey's answer.

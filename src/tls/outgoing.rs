@@ -93,12 +93,6 @@ impl Client {
         Ok(Self { tls, limits })
     }
 
-    /// The same client with other limits.
-    #[must_use]
-    pub fn with_limits(&self, limits: Limits) -> Self {
-        Self { tls: self.tls.clone(), limits }
-    }
-
     /// Makes a call. Every status is an answer, a redirect too.
     ///
     /// # Errors
@@ -236,7 +230,7 @@ mod tests {
     async fn an_answer_past_the_limit_is_dropped() {
         let server = Server::start("HTTP/1.1 200 OK\r\ncontent-length: 11\r\n\r\nhello world").await;
         let url = format!("http://{}/", server.address);
-        let small = client().with_limits(Limits { response_bytes: 10, ..Limits::default() });
+        let small = Client::new(None, Limits { response_bytes: 10, ..Limits::default() }).unwrap();
 
         let (answer, _) = tokio::join!(async { small.send(&loopback(), get(&url)).await }, server.one());
 
@@ -247,7 +241,8 @@ mod tests {
     async fn a_server_that_says_nothing_is_given_up() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/", listener.local_addr().unwrap());
-        let hasty = client().with_limits(Limits { total: Duration::from_millis(200), ..Limits::default() });
+        let hasty =
+            Client::new(None, Limits { total: Duration::from_millis(200), ..Limits::default() }).unwrap();
 
         let answer = hasty.send(&loopback(), get(&url)).await;
 

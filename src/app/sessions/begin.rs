@@ -11,7 +11,7 @@ use crate::app::ctx::Ctx;
 use crate::app::error::{AppError, Result};
 use crate::app::second_factor::{self, Proven, lacks_mfa, passkeys_off};
 use crate::app::sessions::{Sessions, Tokens, is_able};
-use crate::directory::passkey::RelyingParty;
+use crate::directory::passkey::{Asked, RelyingParty};
 use crate::domain::id::{ChallengeId, SessionId, UserId};
 use crate::domain::mfa::{
     CHALLENGE_FOR, CHALLENGE_TRIES, CHALLENGES_PER_USER, Challenge, ChallengeKind, Method,
@@ -201,8 +201,40 @@ impl Sessions<'_> {
     }
 }
 
+impl App {
+    /// Puts a question for a passkey to the browser of a session. It takes one answer, as browsers make no mistakes.
+    pub(in crate::app) async fn ask_browser(
+        &self,
+        kind: ChallengeKind,
+        (user, session): (&User, SessionId),
+        passkey: Asked,
+        methods: Vec<Method>,
+    ) -> Result<Question> {
+        let now = self.now();
+        let (token, digest) = new_token()?;
+        let asked = Challenge {
+            id: ChallengeId::new(self.core.clock.new_id()),
+            kind,
+            user: Some(user.id),
+            epoch: user.epoch,
+            session: Some(session),
+            state: Some(passkey.state),
+            expires_at: now + CHALLENGE_FOR,
+            created_at: now,
+        };
+        let expires_at = asked.expires_at;
+        self.core
+            .store
+            .write(async move |tx: &mut Tx| {
+                Ok::<_, AppError>(challenges::insert(tx, &asked, &digest, 1, CHALLENGES_PER_USER).await?)
+            })
+            .await?;
+        Ok(Question { token, expires_at, methods, passkey_options: Some(passkey.options) })
+    }
+}
+
 /// A text for a question, and what the database keeps of it.
-pub(in crate::app) fn new_token() -> Result<(Zeroizing<String>, [u8; 32])> {
+fn new_token() -> Result<(Zeroizing<String>, [u8; 32])> {
     let token = ChallengeToken::generate().map_err(AppError::broken("making a challenge"))?;
     Ok((token.reveal(), *token.digest().as_bytes()))
 }
