@@ -12,8 +12,9 @@ use crate::app::login_limit::{Account, Finding};
 use crate::domain::access::Actor;
 use crate::domain::audit::{AuditEvent, Outcome};
 use crate::domain::id::UserId;
-use crate::store::audit;
+use crate::domain::mail::Template;
 use crate::store::backend::Tx;
+use crate::store::{audit, users};
 use crate::telemetry::names;
 
 /// A wrong proof of who somebody is.
@@ -58,26 +59,36 @@ impl App {
         }
         let target = wrong.user.map(|user| user.to_string()).unwrap_or_default();
         let refused = self.event(ctx, wrong.action, ("user", target));
-        self.refused_with(ctx, refused, found, wrong.user).await
+        let about = wrong.user.map(|user| (user, letter(ctx, wrong.tried)));
+        self.refused_with(ctx, refused, found, about).await
     }
 
-    /// Writes down what was refused, with what it has shown about whose account.
+    /// Writes down what was refused, with what it has shown. Where it locked somebody's account, that user is told by the
+    /// letter.
     pub(in crate::app) async fn refused_with(
         &self,
         ctx: &Ctx,
         mut refused: AuditEvent,
         found: Vec<Finding>,
-        user: Option<UserId>,
+        about: Option<(UserId, Template)>,
     ) -> Result<()> {
         refused.outcome = Outcome::Refused;
+        let user = about.as_ref().map(|(user, _)| *user);
+        let told = about.filter(|_| found.contains(&Finding::AccountLocked));
         let notices: Vec<_> = found.into_iter().map(|finding| notice(finding, user)).collect();
         let mut events = vec![refused];
         events.extend(notices.iter().map(|notice| self.alert(ctx, notice)));
+        let app = self.clone();
         self.core
             .store
             .write(async move |tx: &mut Tx| {
                 for event in &events {
                     audit::insert(tx, event).await?;
+                }
+                if let Some((id, letter)) = &told
+                    && let Some(user) = users::find(tx, *id).await?
+                {
+                    app.mail_user(tx, &user, letter.clone()).await?;
                 }
                 Ok::<_, AppError>(())
             })
@@ -95,13 +106,24 @@ impl App {
         self.event(&by_service, ACTION, target).made(json!({ "finding": notice.finding.as_str() }))
     }
 
-    /// Tells those who should know; the audit has it already. Whatever else carries notices begins here.
+    /// Tells the operator; the audit has it already.
     fn tell(&self, notice: &Notice) {
         let finding = notice.finding.as_str();
         metrics::counter!(names::LOGIN_FINDINGS.name, "kind" => finding).increment(1);
         match notice.user {
             Some(user) => warn!(user.id = %user, "sign-in: {finding}; the audit has the address"),
             None => warn!("sign-in: {finding}; the audit has the address"),
+        }
+    }
+}
+
+/// What a user is told whose account is locked: a second factor comes after a right password.
+fn letter(ctx: &Ctx, tried: Option<Account<'_>>) -> Template {
+    let address = ctx.address.map(|address| address.to_string());
+    match tried {
+        Some(Account::SecondFactor(_)) => Template::SecondFactorLocked { address },
+        Some(Account::Login(_) | Account::Own(_) | Account::Forgotten(_)) | None => {
+            Template::SignInLocked { address }
         }
     }
 }

@@ -15,6 +15,7 @@ use crate::app::step_up::session;
 use crate::app::users::{live, require_rank};
 use crate::domain::access::Action;
 use crate::domain::id::{SessionId, UserId};
+use crate::domain::mail::Template;
 use crate::domain::mfa::{Factors, RECOVERY_CODES};
 use crate::domain::time::Timestamp;
 use crate::domain::user::User;
@@ -158,13 +159,16 @@ impl MfaAct<'_> {
         let app = self.0;
         let now = app.now();
         let event = app.event(ctx, ACTION.as_str(), ("user", id.to_string()));
-        let ctx = ctx.clone();
+        let (ctx, mailing) = (ctx.clone(), app.clone());
         app.core
             .store
             .write(async move |tx: &mut Tx| {
                 let user = live(tx, id).await?;
                 require_rank(ctx.actor, ACTION, user.role)?;
                 mfa::clear(tx, id, now).await?;
+                mailing
+                    .mail_user(tx, &user, Template::SecondFactorChanged { enabled: false, at: now })
+                    .await?;
                 sessions::revoke_of_user(tx, id, None, now).await?;
                 audit::insert(tx, &event).await?;
                 Ok::<_, AppError>(())
@@ -189,6 +193,8 @@ impl App {
         let (codes, hashes) = new_codes(id)?;
         let event = self.event(ctx, action.as_str(), ("user", id.to_string()));
         let actor = ctx.actor;
+        let enabled = matches!(action, Action::MeTotpConfirm | Action::MePasskeyCreate);
+        let app = self.clone();
         let is_first = self
             .core
             .store
@@ -198,6 +204,7 @@ impl App {
                 edit(tx, now).await?;
                 let after = mfa::settle(tx, id, now).await?;
                 let is_first = follow(tx, &before, &after, &hashes, session, now).await?;
+                app.mail_user(tx, &after, Template::SecondFactorChanged { enabled, at: now }).await?;
                 audit::insert(tx, &event).await?;
                 Ok::<_, AppError>(is_first)
             })

@@ -31,19 +31,15 @@ pub enum Template {
         /// How long it is good.
         days: u32,
     },
-    /// Sign-in is locked after too many wrong attempts.
+    /// Sign-in waits the longest that it ever does, after too many wrong passwords.
     SignInLocked {
-        /// For how long.
-        minutes: u32,
         /// Where the last attempt came from.
         address: Option<String>,
     },
-    /// Somebody signed in.
-    NewSignIn {
-        /// From where.
+    /// The same after too many wrong second factors, before which the password was right.
+    SecondFactorLocked {
+        /// Where the last attempt came from.
         address: Option<String>,
-        /// When.
-        at: Timestamp,
     },
     /// A second factor was added or taken away.
     SecondFactorChanged {
@@ -63,7 +59,7 @@ impl Template {
             Self::PasswordReset { minutes, .. } => Some(Duration::from_secs(60 * *minutes as u64)),
             Self::Invite { days, .. } => Some(Duration::from_secs(86_400 * *days as u64)),
             Self::SignInLocked { .. }
-            | Self::NewSignIn { .. }
+            | Self::SecondFactorLocked { .. }
             | Self::SecondFactorChanged { .. }
             | Self::Test => None,
         }
@@ -75,7 +71,7 @@ impl Template {
             Self::PasswordReset { .. } => "password_reset",
             Self::Invite { .. } => "invite",
             Self::SignInLocked { .. } => "sign_in_locked",
-            Self::NewSignIn { .. } => "new_sign_in",
+            Self::SecondFactorLocked { .. } => "second_factor_locked",
             Self::SecondFactorChanged { .. } => "second_factor_changed",
             Self::Test => "test",
         }

@@ -48,7 +48,7 @@ fn link(template: &Template) -> Option<&str> {
     match template {
         Template::PasswordReset { link, .. } | Template::Invite { link, .. } => Some(link),
         Template::SignInLocked { .. }
-        | Template::NewSignIn { .. }
+        | Template::SecondFactorLocked { .. }
         | Template::SecondFactorChanged { .. }
         | Template::Test => None,
     }
@@ -56,19 +56,15 @@ fn link(template: &Template) -> Option<&str> {
 
 /// A template's words, with its figures in their places.
 fn part(words: &Words, template: &Template) -> Part<String> {
-    let nowhere = || words.unknown_address.to_owned();
+    let from = |address: &Option<String>| address.clone().unwrap_or_else(|| words.unknown_address.to_owned());
     match template {
         Template::PasswordReset { minutes, .. } => {
             words.password_reset.filled(&[("{minutes}", &minutes.to_string())])
         }
         Template::Invite { days, .. } => words.invite.filled(&[("{days}", &days.to_string())]),
-        Template::SignInLocked { minutes, address } => {
-            let address = address.clone().unwrap_or_else(nowhere);
-            words.sign_in_locked.filled(&[("{minutes}", &minutes.to_string()), ("{address}", &address)])
-        }
-        Template::NewSignIn { address, at } => {
-            let address = address.clone().unwrap_or_else(nowhere);
-            words.new_sign_in.filled(&[("{address}", &address), ("{at}", &at.to_string())])
+        Template::SignInLocked { address } => words.sign_in_locked.filled(&[("{address}", &from(address))]),
+        Template::SecondFactorLocked { address } => {
+            words.second_factor_locked.filled(&[("{address}", &from(address))])
         }
         Template::SecondFactorChanged { enabled, at } => {
             let part = if *enabled { &words.factor_added } else { &words.factor_removed };
@@ -153,8 +149,8 @@ mod tests {
         vec![
             Template::PasswordReset { link: link.clone(), minutes: 30 },
             Template::Invite { link, days: 7 },
-            Template::SignInLocked { minutes: 15, address: None },
-            Template::NewSignIn { address, at },
+            Template::SignInLocked { address: None },
+            Template::SecondFactorLocked { address },
             Template::SecondFactorChanged { enabled: true, at },
             Template::SecondFactorChanged { enabled: false, at },
             Template::Test,

@@ -7,9 +7,10 @@ use caspervpn::runtime::clock::TestClock;
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use crate::api_house::{Client, House};
+use crate::api_house::{self, Client, House};
 use crate::databases::TestDatabase;
 use crate::mail_server::{MailServer, PASSWORD, USER};
+use crate::mfa::world::World;
 use crate::store_fixtures::NOW;
 
 /// A house whose mail goes to this server.
@@ -226,4 +227,47 @@ async fn settings_of_mail_that_cannot_work_are_refused_with_their_place() {
     let gone = set(&host, json!({ "panel_url": null })).await;
     assert_eq!((gone.problem(422), &gone.body["errors"][0]["pointer"]), ("invalid", &json!("/panel_url")));
     set(&host, json!({ "panel_url": null, "smtp": null })).await.expect(StatusCode::OK);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn smtp_users_are_written_to_when_a_factor_changes_or_somebody_guesses_at_their_account() {
+    let server = MailServer::start("plain");
+    let world = World::over(TestDatabase::sqlite()).await;
+    world.set(server.settings()).await;
+    let host = world.house.host();
+    let path = format!("/users/{}", world.mia);
+    let tag = host.get(&path).await.tag().to_owned();
+    host.patch(&path, &tag, json!({ "email": "mia@example.org" })).await.expect(StatusCode::OK);
+    let written = async || {
+        world.house.app.work_step().await.unwrap();
+        (1..=server.count()).map(|nth| server.letter(nth)["headers"]["subject"].clone()).collect::<Vec<_>>()
+    };
+    let wait = |answer: &crate::api_house::Answer| {
+        let seconds = answer.headers.get("retry-after").map(|wait| wait.to_str().unwrap().parse().unwrap());
+        world.clock.advance(Duration::from_secs(seconds.unwrap_or(0)));
+    };
+
+    for nth in 0..30 {
+        let from = world.house.nobody().from(Some(&format!("198.51.100.{nth}")));
+        wait(&from.post("/sessions", json!({ "login": "mia", "password": "a wrong guess" })).await);
+    }
+    assert_eq!(written().await, ["Sign-in to your account is locked"], "once, not at every attempt");
+    world.clock.advance(Duration::from_secs(7200));
+    world.enrol("mia").await;
+    for nth in 0..30 {
+        let from = world.house.nobody().from(Some(&format!("203.0.113.{nth}")));
+        let asked = from.post("/sessions", json!({ "login": "mia", "password": api_house::PASSWORD })).await;
+        let challenge = asked.expect(StatusCode::ACCEPTED)["challenge"].clone();
+        wait(
+            &from.post("/sessions/second-factor", json!({ "challenge": challenge, "code": "000000" })).await,
+        );
+    }
+    host.act(&format!("{path}/disable-mfa")).await.expect(StatusCode::NO_CONTENT);
+    let letters = written().await;
+
+    let of = |subject: &str| letters.iter().filter(|it| *it == subject).count();
+    assert_eq!(of("A second factor was added"), 1, "{letters:?}");
+    assert_eq!(of("Somebody knows your password"), 1, "{letters:?}");
+    assert_eq!(of("A second factor was removed"), 1, "{letters:?}");
+    assert_eq!(letters.len(), 4, "{letters:?}");
 }

@@ -12,8 +12,8 @@ pub(super) const ADDRESS: Rule = Rule {
     forget_ms: 3_600_000,
 };
 
-/// A minute at most, because anybody can make somebody else's account wait. It still holds a guesser from any number
-/// of addresses to 1,440 guesses a day, nothing against twelve characters.
+/// A minute at most, as the letter about it says, because anybody can make somebody else's account wait. It still
+/// holds a guesser from any number of addresses to 1,440 guesses a day, nothing against twelve characters.
 pub(super) const ACCOUNT: Rule = Rule {
     burst: 10,
     period_ms: 6_000,
@@ -23,9 +23,9 @@ pub(super) const ACCOUNT: Rule = Rule {
     forget_ms: 3_600_000,
 };
 
-/// Six digits are guessed in days where passwords take for ever, so the waits grow to an hour and are remembered for a
-/// day: some 25 guesses a day, of which one in 13,000 days would be right. It is not for an operator to turn off. Only
-/// who knows the password comes this far, so nobody else can make an account wait.
+/// Six digits are guessed in days where passwords take for ever, so the waits grow to an hour, as the letter about it
+/// says, and are remembered for a day: some 25 guesses a day, of which one in 13,000 days would be right. It is not for
+/// an operator to turn off. Only who knows the password comes this far, so nobody else can make an account wait.
 pub(super) const SECOND_FACTOR: Rule = Rule {
     burst: 10,
     period_ms: 6_000,

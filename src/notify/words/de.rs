@@ -24,15 +24,15 @@ pub(in crate::notify) const WORDS: Words = Words {
     sign_in_locked: Part {
         subject: "Die Anmeldung an Ihrem Konto ist gesperrt",
         paragraphs: [
-            "für Ihr VPN-Konto wurden zu viele falsche Passwörter eingegeben. Deshalb kann sich {minutes} Minuten lang niemand anmelden. Der letzte Versuch kam von {address}.",
+            "für Ihr VPN-Konto wurden zu viele falsche Passwörter eingegeben. Deshalb muss jeder weitere Versuch bis zu einer Minute warten. Der letzte kam von {address}.",
             "Wenn Sie das waren, warten Sie und versuchen Sie es noch einmal. Wenn nicht: Ihr Passwort wurde nicht erraten; wählen Sie im Zweifel ein längeres.",
         ],
     },
-    new_sign_in: Part {
-        subject: "Neue Anmeldung an Ihrem Konto",
+    second_factor_locked: Part {
+        subject: "Jemand kennt Ihr Passwort",
         paragraphs: [
-            "jemand hat sich um {at} von {address} an Ihrem VPN-Konto angemeldet.",
-            "Wenn Sie das nicht waren, ändern Sie jetzt Ihr Passwort und sagen Sie den Betreibern des VPN Bescheid.",
+            "für Ihr VPN-Konto wurde nach dem richtigen Passwort immer wieder ein falscher zweiter Faktor eingegeben. Deshalb muss jeder weitere Versuch bis zu einer Stunde warten. Der letzte kam von {address}.",
+            "Wenn Sie das nicht waren, kennt jemand Ihr Passwort: Ändern Sie es jetzt, und sagen Sie den Betreibern des VPN Bescheid.",
         ],
     },
     factor_added: Part {

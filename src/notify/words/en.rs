@@ -24,15 +24,15 @@ pub(in crate::notify) const WORDS: Words = Words {
     sign_in_locked: Part {
         subject: "Sign-in to your account is locked",
         paragraphs: [
-            "too many wrong passwords were given for your VPN account, so nobody can sign in to it for {minutes} minutes. The last attempt came from {address}.",
+            "too many wrong passwords were given for your VPN account, so every further attempt has to wait up to a minute. The last one came from {address}.",
             "If it was you, wait and try again. If not, your password was not found out; choose a longer one if you have doubts.",
         ],
     },
-    new_sign_in: Part {
-        subject: "New sign-in to your account",
+    second_factor_locked: Part {
+        subject: "Somebody knows your password",
         paragraphs: [
-            "somebody signed in to your VPN account at {at} from {address}.",
-            "If it was not you, change your password now, and tell whoever runs the VPN.",
+            "wrong second factors were given for your VPN account after a right password, again and again, so every further attempt has to wait up to an hour. The last one came from {address}.",
+            "If it was not you, somebody knows your password: change it now, and tell whoever runs the VPN.",
         ],
     },
     factor_added: Part {

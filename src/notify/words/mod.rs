@@ -18,7 +18,7 @@ pub(super) struct Words {
     pub(super) password_reset: Part<&'static str>,
     pub(super) invite: Part<&'static str>,
     pub(super) sign_in_locked: Part<&'static str>,
-    pub(super) new_sign_in: Part<&'static str>,
+    pub(super) second_factor_locked: Part<&'static str>,
     pub(super) factor_added: Part<&'static str>,
     pub(super) factor_removed: Part<&'static str>,
     pub(super) test: Part<&'static str>,

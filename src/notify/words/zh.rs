@@ -24,15 +24,15 @@ pub(in crate::notify) const WORDS: Words = Words {
     sign_in_locked: Part {
         subject: "您的账户已被暂时锁定登录",
         paragraphs: [
-            "您的 VPN 账户输错密码次数过多，{minutes} 分钟内任何人都无法登录。最后一次尝试来自 {address}。",
+            "您的 VPN 账户输错密码次数过多，此后每次尝试最多需等待一分钟。最后一次尝试来自 {address}。",
             "如果是您本人操作，请稍后再试。如果不是，您的密码并未被猜中；如有疑虑，请换用更长的密码。",
         ],
     },
-    new_sign_in: Part {
-        subject: "您的账户有新的登录",
+    second_factor_locked: Part {
+        subject: "有人知道您的密码",
         paragraphs: [
-            "有人于 {at} 从 {address} 登录了您的 VPN 账户。",
-            "如果不是您本人操作，请立即修改密码，并通知 VPN 的管理员。",
+            "有人在您的 VPN 账户输入正确密码后，反复输错第二重验证，此后每次尝试最多需等待一小时。最后一次尝试来自 {address}。",
+            "如果不是您本人操作，说明有人知道您的密码：请立即修改密码，并通知 VPN 的管理员。",
         ],
     },
     factor_added: Part {
