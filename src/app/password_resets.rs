@@ -40,8 +40,9 @@ pub(in crate::app) const KIND: &str = "password_reset";
 const MINUTES: u32 = 30;
 const GOOD_FOR: Duration = Duration::from_secs(60 * MINUTES as u64);
 
-/// One letter to an account within this time, however often somebody asks.
-const NOT_AGAIN_WITHIN: Duration = Duration::from_secs(120);
+/// One letter to an account within this time, however often somebody asks. Anybody may ask for anybody, so it is long
+/// enough that a stranger fills no mailbox, and shorter than a link is good.
+const NOT_AGAIN_WITHIN: Duration = Duration::from_secs(15 * 60);
 
 /// Accounts that one question may reach: a family shares an address, a company does not.
 const ACCOUNTS: u32 = 5;
@@ -76,6 +77,7 @@ impl Users<'_> {
                         "the account is disabled or over, and a new password would not help; enable it first",
                     ));
                 }
+                links::revoke(tx, KIND, Some(&user.id.to_string())).await?;
                 keep_link(tx, link_id, &user, &digest, now).await?;
                 audit::insert(tx, &event).await?;
                 Ok::<_, AppError>(())
@@ -179,7 +181,7 @@ impl App {
             return Ok(());
         };
         let lately = now.before(NOT_AGAIN_WITHIN);
-        if links::made_since(tx, KIND, &user.id.to_string(), lately, now).await? {
+        if links::made_since(tx, KIND, (&user.id.to_string(), user.epoch), lately, now).await? {
             return Ok(());
         }
         let token = ResetToken::generate().map_err(AppError::broken("making a link"))?;
@@ -192,14 +194,13 @@ impl App {
     }
 }
 
-/// Makes a link to an account; the ones before are dead.
+/// Makes a link to an account. The ones before stay: whoever asks for a letter must not kill an operator's link. When one
+/// of them is used, the others die with the epoch.
 async fn keep_link(tx: &mut Tx, id: LinkId, user: &User, digest: &[u8], now: Timestamp) -> Result<()> {
-    let target = user.id.to_string();
-    links::revoke(tx, KIND, Some(&target)).await?;
     let link = Link {
         id,
         kind: KIND.to_owned(),
-        target: Some(target),
+        target: Some(user.id.to_string()),
         user_epoch: Some(user.epoch),
         expires_at: now + GOOD_FOR,
         used_at: None,

@@ -87,20 +87,20 @@ pub async fn any_live(conn: &mut Conn, kind: &str, now: Timestamp) -> Result<boo
     Ok(found.is_some())
 }
 
-/// Whether a link of this kind to this thing was made since a time and still works.
+/// Whether a link of this kind to an account as it is now was made since a time and still works.
 ///
 /// # Errors
 /// The store's.
 pub async fn made_since(
     conn: &mut Conn,
     kind: &str,
-    target: &str,
+    (user, epoch): (&str, i64),
     since: Timestamp,
     now: Timestamp,
 ) -> Result<bool, StoreError> {
-    const SQL: &str = "SELECT id FROM links WHERE kind = ?1 AND target_id = ?2 AND created_at > ?3 \
-        AND used_at IS NULL AND expires_at > ?4 LIMIT 1";
-    let found: Option<String> = conn.find(SQL, params![kind, target, since, now]).await?;
+    const SQL: &str = "SELECT id FROM links WHERE kind = ?1 AND target_id = ?2 AND user_epoch = ?3 AND created_at > ?4 \
+        AND used_at IS NULL AND expires_at > ?5 LIMIT 1";
+    let found: Option<String> = conn.find(SQL, params![kind, user, epoch, since, now]).await?;
     Ok(found.is_some())
 }
 
