@@ -19,6 +19,7 @@ CREATE TABLE jobs (
     CONSTRAINT jobs_pkey PRIMARY KEY (id)
 ) STRICT;
 CREATE INDEX jobs_due_idx ON jobs (state, run_at, id);
+CREATE INDEX jobs_kind_idx ON jobs (kind, state);
 CREATE INDEX jobs_finished_idx ON jobs (finished_at, id);
 
 ALTER TABLE users ADD COLUMN email TEXT;

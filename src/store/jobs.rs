@@ -84,6 +84,15 @@ pub async fn finish(tx: &mut Tx, job: &TakenJob, now: Timestamp) -> Result<bool,
     end(tx, job, DONE, None, now).await
 }
 
+/// Ends a job well and keeps nothing of it; false when another worker has taken it.
+///
+/// # Errors
+/// The store's.
+pub async fn remove(tx: &mut Tx, job: &TakenJob) -> Result<bool, StoreError> {
+    const SQL: &str = "DELETE FROM jobs WHERE id = ?1 AND attempts = ?2 AND state = ?3";
+    Ok(tx.execute(SQL, params![job.id, job.attempt, PENDING]).await? > 0)
+}
+
 /// Gives a job up; false when another worker has taken it.
 ///
 /// # Errors
@@ -124,6 +133,16 @@ pub async fn release(tx: &mut Tx, job: &TakenJob, why: &str, run_at: Timestamp) 
 pub async fn count(conn: &mut Conn) -> Result<(u64, u64), StoreError> {
     const SQL: &str = "SELECT COUNT(*) FROM jobs WHERE state = ?1";
     Ok((conn.one(SQL, params![PENDING]).await?, conn.one(SQL, params![FAILED]).await?))
+}
+
+/// How many jobs of a kind wait or are worked on; counting ends at `most`.
+///
+/// # Errors
+/// The store's.
+pub async fn count_pending(conn: &mut Conn, kind: JobKind, most: u32) -> Result<u32, StoreError> {
+    const SQL: &str =
+        "SELECT COUNT(*) FROM (SELECT id FROM jobs WHERE kind = ?1 AND state = ?2 LIMIT ?3) AS counted";
+    conn.one(SQL, params![kind, PENDING, most]).await
 }
 
 /// Removes jobs that ended before a time, at most `limit`; says how many.

@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use caspervpn::runtime::clock::TestClock;
+use caspervpn::store::backend::Conn;
+use caspervpn::store::error::StoreError;
 use http::StatusCode;
 use serde_json::{Value, json};
 
@@ -32,6 +34,12 @@ async fn change(house: &House, user: &str, change: Value) {
     let (host, path) = (house.host(), format!("/users/{user}"));
     let tag = host.get(&path).await.tag().to_owned();
     host.patch(&path, &tag, change).await.expect(StatusCode::OK);
+}
+
+/// Jobs in the database, ended ones too.
+async fn rows(house: &House) -> i64 {
+    let count = async |on: &mut Conn| on.one("SELECT COUNT(*) FROM jobs", &[]).await;
+    house.app.store().read::<_, StoreError, _>(count).await.unwrap()
 }
 
 on_both! {
@@ -129,6 +137,30 @@ on_both! {
         }
         assert!(limited > 0, "nobody is mailed without end");
         sign_in(&house, "ada", PASSWORD).await;
+    }
+
+    async fn so_many_questions_wait_and_then_everybody_is_sent_away_alike_for_a_moment(database) {
+        let house = House::new(database).await;
+        house.user("ada", "member").await;
+        // As all come who come through a proxy on this host.
+        let nobody = house.nobody().from(None);
+        let ask = async |login: &str| nobody.post("/password-resets", json!({ "login": login })).await;
+        for n in 0..200 {
+            ask(&format!("nobody{n}")).await.expect(StatusCode::ACCEPTED);
+        }
+
+        let (known, unknown) = (ask("ada").await, ask("bob").await);
+
+        for answer in [&known, &unknown] {
+            assert_eq!((answer.problem(503), &answer.headers["retry-after"]), ("busy", &"5".parse().unwrap()));
+            assert_eq!(answer.body["detail"], known.body["detail"]);
+        }
+        assert_eq!(rows(&house).await, 200, "what is sent away leaves nothing");
+        while house.app.count_jobs().await.unwrap().0 > 0 {
+            house.app.work_step().await.unwrap();
+        }
+        assert_eq!(rows(&house).await, 0, "an answered question leaves nothing either");
+        ask("ada").await.expect(StatusCode::ACCEPTED);
     }
 }
 
