@@ -19,7 +19,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 use zeroize::Zeroizing;
 
 use crate::app::App;
@@ -36,12 +36,13 @@ use crate::domain::identity_provider::{Connection, IdentityProvider};
 use crate::domain::time::Timestamp;
 use crate::secrets::random;
 use crate::secrets::seal::{Place, Sealed};
-use crate::secrets::token::OneTimeToken;
+use crate::secrets::token::{OneTimeToken, TokenDigest};
 use crate::store::backend::{Conn, Tx};
 use crate::store::error::{Constraint, ErrorKind};
 use crate::store::links::{self, Link};
 use crate::store::{identity_providers, users};
 use crate::telemetry::chain::chain;
+use crate::telemetry::names;
 
 /// The use cases of signing in by an identity provider.
 #[derive(Debug, Clone, Copy)]
@@ -55,6 +56,13 @@ struct Sent {
     verifier: Zeroizing<String>,
     until: Timestamp,
     link: Option<Linking>,
+}
+
+/// An attempt that came back to its browser, with the state as the database knows it.
+struct Own {
+    sent: Sent,
+    state: TokenDigest,
+    is_secure: bool,
 }
 
 /// For whom a link is made, and the session that asked for it.
@@ -107,7 +115,8 @@ impl SignIn<'_> {
         self.send(id, Some(Linking { user, session })).await
     }
 
-    /// Takes the browser back from the provider. Every refusal is audited.
+    /// Takes the browser back from the provider. A refused attempt is audited. What is no attempt of this browser leaves no
+    /// trace but a number: any page can make a browser come here with whatever it likes.
     pub async fn arrive(
         &self,
         ctx: &Ctx,
@@ -118,10 +127,15 @@ impl SignIn<'_> {
         let app = self.0;
         let now = app.now();
         let limit = &app.core.login_limit;
+        let Some(own) = self.own(id, cookies, returned).await? else {
+            metrics::counter!(names::SIGN_IN_STRAYS.name).increment(1);
+            debug!(provider.id = %id, "a browser came back from provider {id} without an attempt of its own");
+            return Ok(Arrived::Stray);
+        };
         if limit.check_address(ctx.address, now).is_err() {
             return Ok(Arrived::Refused(Refusal::TooMany));
         }
-        match self.judge(ctx, id, cookies, returned).await {
+        match self.judge(ctx, id, own, returned).await {
             Ok(arrived) => {
                 limit.refund_address(ctx.address, now);
                 Ok(arrived)
@@ -201,17 +215,35 @@ impl SignIn<'_> {
         Ok(Begun { url, cookie: Cookie { value, is_secure, good_for: AWAY_FOR } })
     }
 
+    /// The attempt that was begun in this browser with this provider, where it is the one that came back.
+    async fn own(
+        &self,
+        id: IdentityProviderId,
+        cookies: &Cookies,
+        returned: &Returned,
+    ) -> Result<Option<Own>> {
+        let Some(is_secure) = self.is_secure().await? else { return Ok(None) };
+        let Some(sent) = cookies.of(is_secure).and_then(|value| self.open(id, value)) else {
+            return Ok(None);
+        };
+        let read = |text: &str| OneTimeToken::parse(text).map(|token| token.digest()).ok();
+        let (Some(state), Some(expected)) = (returned.state.as_deref().and_then(read), read(&sent.state))
+        else {
+            return Ok(None);
+        };
+        Ok((state == expected).then_some(Own { sent, state, is_secure }))
+    }
+
     async fn judge(
         &self,
         ctx: &Ctx,
         id: IdentityProviderId,
-        cookies: &Cookies,
+        own: Own,
         returned: &Returned,
     ) -> Result<Arrived, Stop> {
         let app = self.0;
-        let is_secure = self.is_secure().await?.ok_or(Refusal::Attempt)?;
-        let sent = cookies.of(is_secure).and_then(|value| self.open(id, value)).ok_or(Refusal::Attempt)?;
-        self.spend_state(&sent, returned).await?;
+        self.spend_state(&own).await?;
+        let Own { sent, is_secure, .. } = own;
         let asked = app.asked(id).await?.filter(|asked| asked.provider.enabled).ok_or(Refusal::Provider)?;
         let person = self.person(id, &asked, &sent, returned).await?;
         match sent.link {
@@ -228,14 +260,12 @@ impl SignIn<'_> {
         }
     }
 
-    /// Accepts the state that was sent, once: the same one coming again finds it spent.
-    async fn spend_state(&self, sent: &Sent, returned: &Returned) -> Result<(), Stop> {
+    /// Accepts an attempt in its time, once: the same one coming again finds its state spent.
+    async fn spend_state(&self, own: &Own) -> Result<(), Stop> {
         let app = self.0;
         let now = app.now();
-        let read = |text: &str| OneTimeToken::parse(text).map_err(|_| Refusal::Attempt);
-        let expected = read(&sent.state)?.digest();
-        let state = returned.state.as_deref().ok_or(Refusal::Attempt)?;
-        if read(state)?.digest() != expected || sent.until <= now {
+        let (until, digest) = (own.sent.until, *own.state.as_bytes());
+        if until <= now {
             return Err(Refusal::Attempt.into());
         }
         let spent = Link {
@@ -243,15 +273,12 @@ impl SignIn<'_> {
             kind: STATE.to_owned(),
             target: None,
             user_epoch: None,
-            expires_at: sent.until,
+            expires_at: until,
             used_at: None,
             created_at: now,
         };
-        let inserted = app
-            .core
-            .store
-            .write(async move |tx: &mut Tx| links::insert(tx, &spent, expected.as_bytes()).await)
-            .await;
+        let inserted =
+            app.core.store.write(async move |tx: &mut Tx| links::insert(tx, &spent, &digest).await).await;
         match inserted {
             Err(error) if error.kind() == ErrorKind::Conflict(Constraint::LinkToken) => {
                 Err(Refusal::Attempt.into())

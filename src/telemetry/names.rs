@@ -82,6 +82,8 @@ metrics! {
     LOGIN_REFUSED = Counter "caspervpn_login_refused_total" Count "Sign-ins that came too soon, by the limit that refused them.";
     LOGIN_FINDINGS = Counter "caspervpn_login_findings_total" Count "Signs of guessing at sign-in, by kind.";
 
+    SIGN_IN_STRAYS = Counter "caspervpn_sign_in_strays_total" Count "Browsers that came back from an identity provider without an attempt of their own.";
+
     ADDRESS_REFUSED = Counter "caspervpn_address_refused_total" Count "Requests from addresses that may not reach the panel and the API.";
 
     QUEUE_JOBS = Gauge "caspervpn_queue_jobs" Count "Jobs of the queue, by state: waiting, or given up within a week.";

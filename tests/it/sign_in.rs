@@ -158,6 +158,11 @@ async fn an_attempt_comes_back_once_in_its_own_browser_to_its_own_provider() {
     let query = world.issuer.sign_in(&page, ada(), Lie::Nothing);
     world.clock.advance(Duration::from_secs(600));
     assert_eq!(late.come_back(&world.provider, &query).await, INVALID, "ten minutes later");
+    assert_eq!(
+        world.reasons().await,
+        ["attempt_invalid"; 2],
+        "the second time and the late one are attempts"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -262,16 +267,51 @@ async fn an_account_disabled_between_the_way_back_and_the_trade_gets_no_session(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_keeps_coming_back_with_nothing_has_to_wait() {
+async fn a_page_that_sends_a_browser_here_harms_neither_its_sign_in_nor_the_audit() {
     let world = World::over(TestDatabase::sqlite()).await;
+    let mut browser = world.browser();
+    let page = browser.begin(&world.provider).await;
+    let query = world.issuer.sign_in(&page, ada(), Lie::Nothing);
+    let cookie = browser.cookie.clone();
+    let foreign = format!("state=cvo_{}&code=guess", "a".repeat(43));
+
+    for n in 0..100 {
+        let query = ["", "error=access_denied", "state=guess&code=guess", &foreign][n % 4];
+        let place = browser.come_back(&world.provider, query).await;
+        assert_eq!(place, "/sign-in#error=attempt_invalid");
+        assert!(browser.set_cookies.is_empty(), "the attempt's cookie stays: {:?}", browser.set_cookies);
+        // As a picture on a foreign page asks for it: without the cookie.
+        let mut bare = world.browser();
+        assert_eq!(bare.come_back(&world.provider, &query.replace("guess", &n.to_string())).await, place);
+    }
+
+    assert!(world.reasons().await.is_empty(), "nothing of it stands in the audit");
+    assert_eq!(world.links().await, 0, "nor anywhere else");
+    browser.cookie = cookie;
+    assert_eq!(browser.come_back(&world.provider, &query).await, "/sign-in#done");
+    browser.finish().await.expect(StatusCode::CREATED);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_keeps_failing_attempts_of_their_own_has_to_wait() {
+    let world = World::over(TestDatabase::sqlite()).await;
+    let mut browser = world.browser();
+    let page = browser.begin(&world.provider).await;
+    let query = world.issuer.sign_in(&page, ada(), Lie::Nothing).replace("code=", "error=access_denied&was=");
+    let kept = browser.cookie.clone();
     let mut places = Vec::new();
 
     for _ in 0..61 {
-        places.push(world.browser().come_back(&world.provider, "state=guess&code=guess").await);
+        browser.cookie = kept.clone();
+        places.push(browser.come_back(&world.provider, &query).await);
     }
 
-    assert_eq!(places[0], "/sign-in#error=attempt_invalid");
+    assert_eq!(
+        (places[0].as_str(), places[1].as_str()),
+        ("/sign-in#error=denied", "/sign-in#error=attempt_invalid")
+    );
     assert_eq!(places[60], "/sign-in#error=too_many_attempts");
+    assert_eq!(world.reasons().await.last().unwrap(), "denied");
     let begun = world.house.nobody().act(&format!("/sign-in/providers/{}/begin", world.provider)).await;
     assert_eq!(begun.problem(429), "too_many_attempts");
 }

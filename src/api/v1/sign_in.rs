@@ -22,7 +22,7 @@ use crate::api::v1::second_factor::{SecondFactorView, answer, user_agent};
 use crate::api::v1::sessions::TokensView;
 use crate::app::App;
 use crate::app::error::AppError;
-use crate::app::sign_in::{Arrived, Begun, Cookie, Cookies, Returned};
+use crate::app::sign_in::{Arrived, Begun, Cookie, Cookies, Refusal, Returned};
 use crate::domain::id::IdentityProviderId;
 use crate::domain::name::ProviderName;
 
@@ -96,16 +96,19 @@ async fn callback(
     RawQuery(query): RawQuery,
 ) -> Answer {
     let arrived = app.sign_in().arrive(&ctx, id, &cookies(&headers), &returned(query.as_deref())).await?;
-    let (place, cookie) = match arrived {
-        Arrived::SignedIn(cookie) => (PAGE_DONE.to_owned(), Some(cookie)),
-        Arrived::Linked => (PAGE_LINKED.to_owned(), None),
-        Arrived::Refused(why) => (format!("{PAGE_ERROR}{}", why.as_str()), None),
+    let refused = |why: Refusal| format!("{PAGE_ERROR}{}", why.as_str());
+    let (place, kept) = match arrived {
+        Arrived::SignedIn(cookie) => (PAGE_DONE.to_owned(), Kept::Code(cookie)),
+        Arrived::Linked => (PAGE_LINKED.to_owned(), Kept::Nothing),
+        Arrived::Refused(why) => (refused(why), Kept::Nothing),
+        Arrived::Stray => (refused(Refusal::Attempt), Kept::AsItWas),
     };
     let place = HeaderValue::from_str(&place).map_err(AppError::broken("writing an address"))?;
     let mut response: Response = (StatusCode::SEE_OTHER, [(header::LOCATION, place)]).into_response();
-    match cookie {
-        Some(cookie) => set(&mut response, &cookie)?,
-        None => clear(&mut response),
+    match kept {
+        Kept::Code(cookie) => set(&mut response, &cookie)?,
+        Kept::Nothing => clear(&mut response),
+        Kept::AsItWas => {}
     }
     Ok(response)
 }
@@ -128,6 +131,13 @@ pub(super) fn begun(begun: Begun) -> Answer {
     let mut response = Json(BegunView { url: begun.url }).into_response();
     set(&mut response, &begun.cookie)?;
     Ok(response)
+}
+
+/// What the browser keeps from then on.
+enum Kept {
+    Code(Cookie),
+    Nothing,
+    AsItWas,
 }
 
 /// Browsers keep a cookie of this name for this host alone, and only over TLS (RFC 6265bis §4.1.3.2).

@@ -57,6 +57,8 @@ pub enum Arrived {
     Linked,
     /// Nothing came of it.
     Refused(Refusal),
+    /// It is no attempt of this browser. One that is under way there is left as it is.
+    Stray,
 }
 
 macro_rules! refusals {
@@ -79,7 +81,7 @@ macro_rules! refusals {
 }
 
 refusals! {
-    /// Nothing was begun in this browser with this provider, or it was finished or is too old.
+    /// It came back before, or is too old, or was never begun in this browser.
     Attempt = "attempt_invalid";
     /// Too many tries from one address.
     TooMany = "too_many_attempts";

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use caspervpn::runtime::clock::TestClock;
+use caspervpn::store::backend::Conn;
+use caspervpn::store::error::StoreError;
 use http::{Method, Request, StatusCode};
 use serde_json::{Value, json};
 
@@ -63,6 +65,12 @@ impl World {
         let tokens = answer.expect(StatusCode::CREATED);
         let me = self.house.bearer(tokens["access_token"].as_str().unwrap());
         me.get("/me").await.expect(StatusCode::OK)
+    }
+
+    /// Rows of one-time links, which states and codes are kept as.
+    pub(crate) async fn links(&self) -> i64 {
+        let count = async |on: &mut Conn| on.one("SELECT COUNT(*) FROM links", &[]).await;
+        self.house.app.store().read::<_, StoreError, _>(count).await.unwrap()
     }
 
     /// Reasons of the refusals in the audit, the latest first.
