@@ -94,7 +94,7 @@ impl Sessions<'_> {
             if needs_rehash {
                 self.rehash(account, password).await?;
             }
-            if let Some(begun) = self.begin(ctx, &account.user, user_agent).await? {
+            if let Some(begun) = self.begin(ctx, (&account.user, now), user_agent).await? {
                 limit.record_success(ctx.address, tried, now);
                 return Ok(begun);
             }
@@ -102,7 +102,7 @@ impl Sessions<'_> {
         // The work of hashing was done for an unknown login too, so all that a directory's answer adds is its own time.
         if account.as_ref().is_none_or(|account| account.password_hash.is_none())
             && let Some(user) = app.sign_in().by_directory(ctx, login, password).await?
-            && let Some(tokens) = self.begin(ctx, &user, user_agent).await?
+            && let Some(tokens) = self.begin(ctx, (&user, now), user_agent).await?
         {
             limit.record_success(ctx.address, tried, now);
             return Ok(tokens);

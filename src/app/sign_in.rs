@@ -28,12 +28,12 @@ use crate::app::error::{AppError, Result};
 use crate::app::identity_providers::Asked;
 use crate::app::sessions::{SignIn as SignedIn, is_able, too_many};
 use crate::app::sign_in::passage::Stop;
-use crate::directory::oidc::{Attempt, OidcError};
+use crate::directory::oidc::{Attempt, OidcError, Proven};
 use crate::domain::access::{Action, Actor, Means};
-use crate::domain::external_identity::Person;
 use crate::domain::id::{IdentityProviderId, LinkId, SessionId, UserId};
 use crate::domain::identity_provider::{Connection, IdentityProvider};
 use crate::domain::time::Timestamp;
+use crate::domain::user::User;
 use crate::secrets::random;
 use crate::secrets::seal::{Place, Sealed};
 use crate::secrets::token::{OneTimeToken, TokenDigest};
@@ -79,6 +79,8 @@ const TRADE_FOR: Duration = Duration::from_secs(120);
 /// The kinds of one-time links that states and codes are kept as.
 const STATE: &str = "sign_in_state";
 const CODE: &str = "sign_in";
+/// When somebody proved to be there whose provider does not say when: at no time that could be fresh.
+const NOT_LATELY: Timestamp = Timestamp::from_millis(0);
 /// The act in the audit.
 const CALLBACK: &str = "sign_in_callback";
 
@@ -176,13 +178,14 @@ impl SignIn<'_> {
             .write(async move |tx: &mut Tx| {
                 let Some(link) = links::spend(tx, CODE, &digest, now).await? else { return Ok(None) };
                 let target = link.target.as_deref().and_then(read_target);
-                let Some((id, epoch)) = target else { return Ok::<_, AppError>(None) };
+                let Some((id, epoch, proved_at)) = target else { return Ok::<_, AppError>(None) };
                 let user = users::find(tx, id).await?;
-                Ok(user.filter(|user| user.epoch == epoch && is_able(user, now)))
+                let user = user.filter(|user| user.epoch == epoch && is_able(user, now));
+                Ok(user.map(|user| (user, proved_at)))
             })
             .await?;
-        let user = proven.ok_or(SPENT)?;
-        app.sessions().begin(ctx, &user, user_agent).await?.ok_or(SPENT)
+        let (user, proved_at) = proven.ok_or(SPENT)?;
+        app.sessions().begin(ctx, (&user, proved_at), user_agent).await?.ok_or(SPENT)
     }
 
     /// Seals an attempt and says where the browser goes with it.
@@ -245,15 +248,15 @@ impl SignIn<'_> {
         self.spend_state(&own).await?;
         let Own { sent, is_secure, .. } = own;
         let asked = app.asked(id).await?.filter(|asked| asked.provider.enabled).ok_or(Refusal::Provider)?;
-        let person = self.person(id, &asked, &sent, returned).await?;
+        let proven = self.person(id, &asked, &sent, returned).await?;
         match sent.link {
             Some(Linking { user, session }) => {
-                self.link(ctx, &asked.provider, &person, user, session).await?;
+                self.link(ctx, &asked.provider, &proven.person, user, session).await?;
                 Ok(Arrived::Linked)
             }
             None => {
                 let code = OneTimeToken::generate().map_err(AppError::broken("making a one-time code"))?;
-                self.enter(ctx, &asked.provider, person, *code.digest().as_bytes()).await?;
+                self.enter(ctx, &asked.provider, proven, *code.digest().as_bytes()).await?;
                 let cookie = Cookie { value: code.reveal(), is_secure, good_for: TRADE_FOR };
                 Ok(Arrived::SignedIn(cookie))
             }
@@ -293,7 +296,7 @@ impl SignIn<'_> {
         asked: &Asked,
         sent: &Sent,
         returned: &Returned,
-    ) -> Result<Person, Stop> {
+    ) -> Result<Proven, Stop> {
         let app = self.0;
         let Connection::Oidc(oidc) = &asked.provider.connection else { return Err(Refusal::Provider.into()) };
         let refuse = |error: OidcError| {
@@ -346,10 +349,16 @@ fn secret() -> Result<Zeroizing<String>> {
     Ok(Zeroizing::new(URL_SAFE_NO_PAD.encode(bytes.as_slice())))
 }
 
-/// What a code opens: the account as it was when it was proven.
-fn read_target(text: &str) -> Option<(UserId, i64)> {
-    let (user, epoch) = text.split_once(' ')?;
-    Some((user.parse().ok()?, epoch.parse().ok()?))
+/// What a code opens: the account as it was when it was proven, and when its person last proved it.
+fn read_target(text: &str) -> Option<(UserId, i64, Timestamp)> {
+    let mut words = text.split(' ');
+    let (user, epoch, at) = (words.next()?, words.next()?, words.next()?);
+    Some((user.parse().ok()?, epoch.parse().ok()?, Timestamp::from_millis(at.parse().ok()?)))
+}
+
+/// The text that [`read_target`] reads.
+fn target(user: &User, proved_at: Timestamp) -> String {
+    format!("{} {} {}", user.id, user.epoch, proved_at.as_millis())
 }
 
 fn unreachable(id: IdentityProviderId, error: &OidcError) -> AppError {

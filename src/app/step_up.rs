@@ -42,7 +42,8 @@ impl StepUp<'_> {
         let Some(hash) = account.password_hash else {
             return Err(AppError::conflict(
                 "no_password",
-                "this account has neither a password nor a second factor here: sign out and in again, which is a fresh proof",
+                "this account has neither a password nor a second factor here: sign out and in again, which is a fresh proof; where \
+                 your identity provider does not say when you signed in there, ask an operator for a link that sets a password",
             ));
         };
         if !app.me().is_own_password(ctx, Action::MeStepUp, id, proof, &hash).await? {

@@ -26,6 +26,7 @@ use serde_json::{Map, Value};
 
 use crate::domain::external_identity::{Person, SUBJECT_MAX_BYTES, groups_of};
 use crate::domain::identity_provider::Oidc;
+use crate::domain::mfa::FRESH_FOR;
 use crate::domain::outgoing::{AllowedNets, Target};
 use crate::domain::time::Timestamp;
 use crate::tls::outgoing::{Client, OutgoingError};
@@ -54,6 +55,16 @@ pub struct Attempt<'a> {
     pub nonce: &'a str,
     /// Proves that whoever trades the code is the one who asked for it (RFC 7636).
     pub verifier: &'a str,
+}
+
+/// Somebody who has signed in at the provider.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proven {
+    /// Who it is.
+    pub person: Person,
+    /// When they last showed the provider that it is them, where it says so. It answers for whoever sits at a browser that
+    /// signed in there long ago.
+    pub at: Option<Timestamp>,
 }
 
 /// What a provider says of itself, with its keys. It may be kept for minutes.
@@ -114,7 +125,9 @@ impl Asker<'_> {
                 || Nonce::new(nonce),
             )
             .add_scopes(self.provider.scopes.words().map(|word| Scope::new(word.to_owned())))
-            .set_pkce_challenge(PkceCodeChallenge::from_code_verifier_sha256(&verifier));
+            .set_pkce_challenge(PkceCodeChallenge::from_code_verifier_sha256(&verifier))
+            // It asks again whom it last asked before that, and has to say when it did (OpenID Connect Core §3.1.2.1).
+            .set_max_age(FRESH_FOR);
         Ok(request.url().0.to_string())
     }
 
@@ -137,7 +150,7 @@ impl Asker<'_> {
         attempt: Attempt<'_>,
         code: &str,
         now: Timestamp,
-    ) -> Result<Person, OidcError> {
+    ) -> Result<Proven, OidcError> {
         let client = self.client(metadata)?;
         let way = Way { http: self.http, allowed: self.allowed };
         let answer = client
@@ -159,7 +172,9 @@ impl Asker<'_> {
                 Ok(request) => Some(request.request_async(&way).await.map_err(user_error)?),
                 Err(_) => None,
             };
-        self.person(&claims, more.as_ref())
+        // Browsers can drop what was asked of the provider, so what counts is what it has signed. Its clock may be ahead.
+        let at = claims.auth_time().map(|at| Timestamp::from_millis(at.timestamp_millis()).min(now));
+        Ok(Proven { person: self.person(&claims, more.as_ref())?, at })
     }
 
     fn client(&self, metadata: &Metadata) -> Result<Asking, OidcError> {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use http::StatusCode;
 use serde_json::json;
 
-use crate::api_house::House;
+use crate::api_house::{Client, House};
 use crate::databases::{TestDatabase, on_both};
 use crate::sign_in::browser::{World, add, settle};
 use crate::sign_in::issuer::{Issuer, Lie};
@@ -248,6 +248,42 @@ async fn who_may_not_come_in_is_told_why() {
     assert_eq!(begun.problem(404), "not_found");
     let listed = world.house.nobody().get("/sign-in/providers").await.expect(StatusCode::OK);
     assert_eq!(listed["items"], json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sign_in_is_as_fresh_a_proof_as_the_provider_has_signed_that_it_is() {
+    let world = World::over(TestDatabase::sqlite()).await;
+    let now = NOW.as_seconds();
+    let signed_in = async |name: &str, auth_time: serde_json::Value| {
+        let person = json!({ "sub": name, "preferred_username": name, "auth_time": auth_time });
+        let tokens = world.sign_in(person).await.1.expect(StatusCode::CREATED);
+        world.house.bearer(tokens["access_token"].as_str().unwrap())
+    };
+    let makes_token = async |who: &Client| {
+        let answer = who.post("/api-tokens", json!({ "name": "script", "scopes": ["device_list"] })).await;
+        (answer.status.as_u16(), answer.body["code"].as_str().map(str::to_owned))
+    };
+    let refused = (403, Some("step_up_required".to_owned()));
+
+    let asked_now = signed_in("now", json!(now)).await;
+    let asked_lately = signed_in("lately", json!(now - 600)).await;
+    let asked_long_ago = signed_in("silent", json!(now - 901)).await;
+    let not_said = signed_in("not-said", serde_json::Value::Null).await;
+    let ahead = signed_in("ahead", json!(now + 4000)).await;
+
+    assert_eq!(makes_token(&asked_long_ago).await, refused, "the provider let them pass without asking");
+    assert_eq!(makes_token(&not_said).await, refused, "nobody knows when they were asked");
+    for who in [&asked_now, &asked_lately, &ahead] {
+        assert_eq!(makes_token(who).await, (201, None));
+    }
+    world.clock.advance(Duration::from_secs(301));
+    assert_eq!(
+        makes_token(&asked_lately).await,
+        refused,
+        "fifteen minutes after being asked, not after coming here"
+    );
+    assert_eq!(makes_token(&asked_now).await, (201, None));
+    asked_long_ago.get("/me").await.expect(StatusCode::OK);
 }
 
 #[tokio::test(flavor = "multi_thread")]

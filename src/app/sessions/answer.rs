@@ -151,7 +151,8 @@ impl Sessions<'_> {
         let user = asked.user.or(found.as_ref().map(|(user, ..)| *user));
         let opened = match found {
             Some((user, epoch, proven)) => {
-                self.open(ctx, user, epoch, user_agent, Some(Answered { question, proven })).await
+                let answered = Some(Answered { question, proven });
+                self.open(ctx, (user, epoch, app.now()), user_agent, answered).await
             }
             None => Ok(None),
         };

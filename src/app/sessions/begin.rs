@@ -72,18 +72,19 @@ pub(super) const WRONG_ANSWER: AppError = AppError::Unauthenticated {
 };
 
 impl Sessions<'_> {
-    /// Lets in whoever has proved a first factor of this account, as it was judged; nobody where the account has changed
-    /// since.
+    /// Lets in whoever has proved a first factor of this account, as it was judged, at that time; nobody where the account
+    /// has changed since.
     pub(in crate::app) async fn begin(
         &self,
         ctx: &Ctx,
-        judged: &User,
+        (judged, proved_at): (&User, Timestamp),
         user_agent: &str,
     ) -> Result<Option<SignIn>> {
         if judged.has_mfa {
             return Ok(self.ask(ctx, judged).await?.map(SignIn::SecondFactor));
         }
-        let tokens = self.open(ctx, judged.id, judged.epoch, user_agent, None).await?;
+        let proven = (judged.id, judged.epoch, proved_at);
+        let tokens = self.open(ctx, proven, user_agent, None).await?;
         Ok(tokens.map(SignIn::Session))
     }
 
@@ -93,8 +94,7 @@ impl Sessions<'_> {
     pub(super) async fn open(
         &self,
         ctx: &Ctx,
-        user: UserId,
-        epoch: i64,
+        (user, epoch, proved_at): (UserId, i64, Timestamp),
         user_agent: &str,
         answered: Option<Answered>,
     ) -> Result<Option<Tokens>> {
@@ -102,7 +102,7 @@ impl Sessions<'_> {
         let now = app.now();
         let refresh = RefreshToken::generate().map_err(AppError::broken("making a refresh token"))?;
         let digest = *refresh.digest().as_bytes();
-        let session = new_session(app, user, user_agent, now);
+        let session = Session { proved_at, ..new_session(app, user, user_agent, now) };
         let (id, expires_at) = (session.id, session.expires_at);
         let mut event = app.event(ctx, "session_create", ("user", user.to_string()));
         event.actor = Some(user);

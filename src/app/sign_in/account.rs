@@ -9,8 +9,9 @@ use crate::app::ctx::Ctx;
 use crate::app::error::{AppError, Result};
 use crate::app::sessions::is_able;
 use crate::app::sign_in::passage::Stop;
-use crate::app::sign_in::{CODE, Refusal, SignIn, TRADE_FOR, note_sign_up};
+use crate::app::sign_in::{CODE, NOT_LATELY, Refusal, SignIn, TRADE_FOR, note_sign_up, target};
 use crate::app::users::facts;
+use crate::directory::oidc::Proven;
 use crate::domain::access::{Action, Role};
 use crate::domain::audit::AuditEvent;
 use crate::domain::external_identity::{ExternalIdentity, Person};
@@ -32,12 +33,13 @@ impl SignIn<'_> {
         &self,
         ctx: &Ctx,
         provider: &IdentityProvider,
-        person: Person,
+        proven: Proven,
         code: [u8; 32],
     ) -> Result<(), Stop> {
         let app = self.0;
         let now = app.now();
-        let entry = Entry::new(app, ctx, provider, person);
+        let proved_at = proven.at.unwrap_or(NOT_LATELY);
+        let entry = Entry::new(app, ctx, provider, proven.person);
         let code_link = Link {
             id: LinkId::new(app.core.clock.new_id()),
             kind: CODE.to_owned(),
@@ -55,7 +57,7 @@ impl SignIn<'_> {
                     Ok(found) => found,
                     Err(why) => return Ok::<_, AppError>(Err(why)),
                 };
-                let link = Link { target: Some(format!("{} {}", user.id, user.epoch)), ..code_link.clone() };
+                let link = Link { target: Some(target(&user, proved_at)), ..code_link.clone() };
                 links::insert(tx, &link, &code).await?;
                 Ok(Ok(is_changed))
             })

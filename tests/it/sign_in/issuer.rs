@@ -103,6 +103,7 @@ impl Issuer {
         let asked: HashMap<String, String> = page.query_pairs().into_owned().collect();
         assert_eq!((asked["client_id"].as_str(), asked["response_type"].as_str()), (CLIENT, "code"));
         assert_eq!(asked["code_challenge_method"], "S256");
+        assert_eq!(asked["max_age"], "900", "who signed in there long ago is asked again");
         assert!(asked["scope"].split(' ').any(|word| word == "openid"));
         let code = format!("code-{}", self.inner.codes.lock().unwrap().len());
         let issued = Issued {
@@ -126,7 +127,7 @@ impl Issuer {
         let second = self.inner.now.as_seconds();
         let at_hash = digest::digest(&digest::SHA256, access_token.as_bytes());
         let mut claims = json!({
-            "iss": self.url, "aud": CLIENT, "nonce": issued.nonce, "iat": second, "exp": second + 60,
+            "iss": self.url, "aud": CLIENT, "nonce": issued.nonce, "iat": second, "exp": second + 60, "auth_time": second,
             "at_hash": URL_SAFE_NO_PAD.encode(&at_hash.as_ref()[..16]),
         });
         for (name, value) in issued.person.as_object().unwrap() {

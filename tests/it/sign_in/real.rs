@@ -47,6 +47,10 @@ async fn account(house: &House, id: &str, login: &str) -> Value {
     assert_eq!(place, "/sign-in#done");
     let tokens = browser.finish().await.expect(StatusCode::CREATED);
     let me = house.bearer(tokens["access_token"].as_str().unwrap());
+    // Made only by whom the provider says that it has just asked.
+    me.post("/api-tokens", json!({ "name": "script", "scopes": ["device_list"] }))
+        .await
+        .expect(StatusCode::CREATED);
     me.get("/me").await.expect(StatusCode::OK)
 }
 
