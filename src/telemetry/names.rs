@@ -83,6 +83,7 @@ metrics! {
     LOGIN_FINDINGS = Counter "caspervpn_login_findings_total" Count "Signs of guessing at sign-in, by kind.";
 
     SIGN_IN_STRAYS = Counter "caspervpn_sign_in_strays_total" Count "Browsers that came back from an identity provider without an attempt of their own.";
+    DIRECTORY_AWAY = Counter "caspervpn_directory_away_total" Count "Sign-ins for which an LDAP directory could not be asked.";
 
     ADDRESS_REFUSED = Counter "caspervpn_address_refused_total" Count "Requests from addresses that may not reach the panel and the API.";
 

@@ -38,9 +38,33 @@ on_both! {
         world.slapd.stop();
         assert_eq!(world.account("ada", PASSWORD).await["role"], "auditor");
         assert_eq!(world.sign_in("ada", "a wrong password").await.problem(401), "unauthenticated");
-        let away = world.sign_in("bob", "the password of bob, too").await;
-        assert_eq!(away.problem(503), "busy");
-        assert!(away.body["detail"].as_str().unwrap().contains("directory"), "{}", away.body);
+        assert_eq!(world.sign_in("bob", "the password of bob, too").await.problem(401), "unauthenticated");
+    }
+
+    async fn a_directory_that_is_away_stops_nobody_else_and_tells_and_gives_away_nothing(database) {
+        let world = World::over(database).await;
+        // It is asked first, by its name.
+        world.house.host().post("/identity-providers", provider("a", "ldap://127.0.0.1:9")).await.expect(StatusCode::CREATED);
+        world.house.user("carol", "member").await;
+
+        world.account("ada", ADA).await;
+        world.account("carol", PASSWORD).await;
+        let mut told = Vec::new();
+        for login in ["ada", "carol", "nobody"] {
+            let wrong = world.sign_in(login, "a wrong password").await;
+            told.push((wrong.status, wrong.body["code"].clone(), wrong.body["detail"].clone()));
+        }
+        let mut limited = 0;
+        for _ in 0..8 {
+            limited += u32::from(world.sign_in("ada", "a wrong password").await.status == 429);
+        }
+
+        assert_eq!(told[0].0, StatusCode::UNAUTHORIZED);
+        assert!(told.iter().all(|it| *it == told[0]), "{told:?}");
+        assert!(limited > 0, "guesses count while a directory is away");
+        let refused = world.house.host().get("/audit?action=session_create&limit=200").await.expect(StatusCode::OK);
+        let refused = refused["items"].as_array().unwrap().iter().filter(|it| it["outcome"] == "refused").count();
+        assert!(refused >= 5, "and are in the audit: {refused}");
     }
 }
 
@@ -122,7 +146,7 @@ async fn a_directory_that_says_nothing_is_given_up_in_seconds() {
     let body = json!({ "login": "ada", "password": ADA });
     let answer = house.nobody().post("/sessions", body).await;
 
-    assert_eq!(answer.problem(503), "busy");
+    assert_eq!(answer.problem(401), "unauthenticated");
     assert!(began.elapsed() < Duration::from_secs(9), "{:?}", began.elapsed());
     house.sign_in("owner").await;
 }

@@ -1,28 +1,27 @@
 //! Passwords that directories know: asked where no account here has a password of its own.
 //!
-//! Invariant: an account with a password here is let in by that alone, also while every directory is down.
-
-use std::time::Duration;
+//! Invariants: an account with a password here is let in by that alone, also while every directory is down; that a directory
+//! is down changes no answer to who is not let in.
 
 use tracing::{debug, warn};
 
 use crate::app::ctx::Ctx;
-use crate::app::error::{AppError, Result};
+use crate::app::error::Result;
 use crate::app::sign_in::SignIn;
 use crate::domain::identity_provider::Connection;
 use crate::domain::name::Login;
 use crate::domain::user::User;
 use crate::telemetry::chain::chain;
-
-/// One of the directories may know the password, and cannot be asked.
-const AWAY: AppError = AppError::Busy {
-    why: "the directory that knows your password does not answer; try again in a while",
-    retry_after: Duration::from_secs(10),
-};
+use crate::telemetry::names;
 
 impl SignIn<'_> {
-    /// The account of somebody whose password one of the directories knows; none where none does. They are asked in the
-    /// order of their names. One that is away counts only where no other knows the person.
+    /// The account of somebody whose password one of the directories knows; none where none does, as far as they can be
+    /// asked. They are asked in the order of their names, and one that is away stops nobody whom another knows.
+    ///
+    /// A directory that is away is told to the operator, not to the caller. A 503 would say that no account here has a
+    /// password of its own for that login, as those get their 401 without any directory; and while it lasts guesses at the
+    /// other directories would be free. So the attempt is as wrong as any, and is counted: the price is that people of
+    /// the directory read that their password is wrong until it is back, and may have to wait a minute then.
     pub(in crate::app) async fn by_directory(
         &self,
         ctx: &Ctx,
@@ -31,7 +30,6 @@ impl SignIn<'_> {
     ) -> Result<Option<User>> {
         // What is no login here is nobody's there either: nothing else reaches a directory.
         let Ok(login) = login.parse::<Login>() else { return Ok(None) };
-        let mut is_away = false;
         for provider in self.enabled().await? {
             let Connection::Ldap(ldap) = &provider.connection else { continue };
             let Some(asked) = self.0.asked(provider.id).await? else { continue };
@@ -47,11 +45,12 @@ impl SignIn<'_> {
                 }
                 Ok(None) => {}
                 Err(error) => {
-                    warn!(provider.id = %provider.id, error = %chain(&error), "directory {} cannot be asked", provider.id);
-                    is_away = true;
+                    metrics::counter!(names::DIRECTORY_AWAY.name).increment(1);
+                    warn!(provider.id = %provider.id, error = %chain(&error),
+                        "directory {} cannot be asked: its people cannot sign in", provider.id);
                 }
             }
         }
-        if is_away { Err(AWAY) } else { Ok(None) }
+        Ok(None)
     }
 }
