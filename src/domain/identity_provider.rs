@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::access::Role;
 use crate::domain::authority::AuthorityPem;
 use crate::domain::id::IdentityProviderId;
-use crate::domain::ldap::Ldap;
+use crate::domain::ldap::{Ldap, is_same_name};
 use crate::domain::name::{ClaimName, ClientId, GroupName, ProviderName};
 use crate::domain::outgoing::{Target, TargetError};
 use crate::domain::text::serde_text;
@@ -42,6 +42,13 @@ pub struct IdentityProvider {
     pub updated_at: Timestamp,
 }
 
+impl IdentityProvider {
+    /// The role of somebody in these groups: the most powerful one that a group of the list gives, or else the default.
+    pub fn role_of(&self, groups: &[String]) -> Role {
+        self.rules.role_of(groups, |one, other| self.connection.is_same_group(one, other))
+    }
+}
+
 /// How a provider is asked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -58,6 +65,14 @@ impl Connection {
         match self {
             Self::Oidc(oidc) => oidc.issuer.as_str(),
             Self::Ldap(ldap) => ldap.url.as_str(),
+        }
+    }
+
+    /// Whether two texts name one group. OpenID Connect has no rule for groups, so there they are the same to the letter.
+    pub fn is_same_group(&self, one: &str, other: &str) -> bool {
+        match self {
+            Self::Oidc(_) => one == other,
+            Self::Ldap(_) => is_same_name(one, other),
         }
     }
 
@@ -97,10 +112,9 @@ pub struct SignUpRules {
 }
 
 impl SignUpRules {
-    /// The role of somebody in these groups: the most powerful one that a group of the list gives, or else the default.
-    pub fn role_of(&self, groups: &[String]) -> Role {
-        let given =
-            self.group_roles.0.iter().filter(|it| groups.iter().any(|group| group == it.group.as_str()));
+    fn role_of(&self, groups: &[String], is_same: impl Fn(&str, &str) -> bool) -> Role {
+        let is_in = |it: &&GroupRole| groups.iter().any(|group| is_same(group, it.group.as_str()));
+        let given = self.group_roles.0.iter().filter(is_in);
         given.map(|it| it.role).min().unwrap_or(self.default_role)
     }
 
@@ -114,7 +128,7 @@ impl SignUpRules {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GroupRole {
-    /// The group, as the provider writes it.
+    /// The group, as the provider writes it; of a directory, its name in any way of writing it.
     pub group: GroupName,
     /// What its members may do.
     pub role: Role,
@@ -268,8 +282,11 @@ mod tests {
             { "group": "vpn-admins", "role": "admin" },
             { "group": "helpdesk", "role": "support" },
         ]));
-        let role =
-            |groups: &[&str]| rules.role_of(&groups.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>());
+        let role = |groups: &[&str]| {
+            rules.role_of(&groups.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>(), |one, other| {
+                one == other
+            })
+        };
 
         assert_eq!(role(&["helpdesk", "vpn-admins", "vpn-users"]), Role::Admin);
         assert_eq!(role(&["helpdesk"]), Role::Support);

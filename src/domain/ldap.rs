@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::name::DirectoryName;
+use crate::domain::name::{DirectoryName, fold};
 use crate::domain::outgoing::{Target, TargetError};
 use crate::domain::text::serde_text;
 
@@ -174,11 +174,74 @@ impl fmt::Display for AttributeName {
     }
 }
 
+/// Whether two texts name the same entry of a directory, such as a group. They may be written in any case, with or without
+/// blanks around what separates their parts, and with either kind of escape (RFC 4514 §2.4): the attributes that entries
+/// are usually named by are compared like that (RFC 4519). A text that is no such name is one part.
+pub fn is_same_name(one: &str, other: &str) -> bool {
+    parts(one) == parts(other)
+}
+
+/// The attributes of each part of a name, by type and value. Escapes are read after the parts were told from each other, so
+/// that an escaped separator is never taken for one.
+fn parts(name: &str) -> Vec<Vec<(Option<String>, Vec<u8>)>> {
+    let attribute = |text: &str| match text.split_once('=') {
+        Some((kind, value)) => (Some(fold(kind.trim())), value_of(value)),
+        None => (None, value_of(text)),
+    };
+    let part = |text: &str| {
+        let mut attributes: Vec<_> = unescaped_split(text, '+').map(attribute).collect();
+        attributes.sort();
+        attributes
+    };
+    unescaped_split(name, ',').map(part).collect()
+}
+
+fn unescaped_split(text: &str, separator: char) -> impl Iterator<Item = &str> {
+    let mut is_escaped = false;
+    text.split(move |c: char| {
+        let ends = c == separator && !is_escaped;
+        is_escaped = c == '\\' && !is_escaped;
+        ends
+    })
+}
+
+/// A value without its escapes and the blanks around it, in lower case.
+fn value_of(text: &str) -> Vec<u8> {
+    let mut value = Vec::with_capacity(text.len());
+    let mut rest = trimmed(text).as_bytes();
+    while let Some((&first, after)) = rest.split_first() {
+        let (byte, after) = if first == b'\\' { escaped(after) } else { (first, after) };
+        value.push(byte);
+        rest = after;
+    }
+    // What is no text is compared as it is.
+    String::from_utf8(value).map_or_else(|error| error.into_bytes(), |text| fold(&text).into_bytes())
+}
+
+/// What stands behind a backslash: two hexadecimal digits, or a character for itself.
+fn escaped(after: &[u8]) -> (u8, &[u8]) {
+    let hex = after.split_at_checked(2).and_then(|(digits, after)| {
+        let value = |digit: &u8| char::from(*digit).to_digit(16).and_then(|it| u8::try_from(it).ok());
+        let [high, low] = digits else { return None };
+        Some((value(high)? << 4 | value(low)?, after))
+    });
+    hex.or_else(|| after.split_first().map(|(&byte, after)| (byte, after))).unwrap_or((b'\\', after))
+}
+
+/// Without the blanks around, but with one at the end that is escaped.
+fn trimmed(text: &str) -> &str {
+    let text = text.trim_start();
+    let short = text.trim_end();
+    let backslashes = short.len() - short.trim_end_matches('\\').len();
+    let keeps = backslashes % 2 == 1 && short.len() < text.len();
+    if keeps { text.get(..=short.len()).unwrap_or(text) } else { short }
+}
+
 serde_text!(LdapUrl, LdapFilter, AttributeName);
 
 #[cfg(test)]
 mod tests {
-    use super::{AttributeName, LdapFilter, LdapUrl};
+    use super::{AttributeName, LdapFilter, LdapUrl, is_same_name};
 
     #[test]
     fn a_filter_is_whole_and_has_a_place_for_the_login() {
@@ -196,6 +259,47 @@ mod tests {
         ] {
             assert!(bad.parse::<LdapFilter>().is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_name_may_be_written_in_any_case_and_with_blanks_between_its_parts() {
+        let group = "cn=vpn-admins,ou=Groups,dc=example,dc=org";
+
+        for same in [
+            group,
+            "CN=VPN-Admins,OU=groups,DC=Example,DC=Org",
+            " cn = vpn-admins , ou=groups ,dc=example, dc= org ",
+            "cn=\\76pn\\2dadmins,ou=groups,dc=example,dc=org",
+        ] {
+            assert!(is_same_name(group, same) && is_same_name(same, group), "{same}");
+        }
+        for other in [
+            "",
+            "vpn-admins",
+            "cn=vpn-admins",
+            "cn=vpn admins,ou=groups,dc=example,dc=org",
+            "ou=groups,cn=vpn-admins,dc=example,dc=org",
+            "cn=vpn-admins,ou=groups,dc=example,dc=org,dc=evil",
+            "cn=vpn-admins\\,ou=groups,dc=example,dc=org",
+            "cn=vpn-admins\\2cou=groups\\2cdc=example\\2cdc=org",
+        ] {
+            assert!(!is_same_name(group, other) && !is_same_name(other, group), "{other}");
+        }
+    }
+
+    #[test]
+    fn an_escaped_character_is_itself_and_separates_nothing() {
+        assert!(is_same_name("cn=Smith\\, Jane,dc=org", "CN=smith\\2C jane, DC=ORG"));
+        assert!(
+            is_same_name("cn=Köln,dc=org", "cn=k\\c3\\b6ln,dc=org") && is_same_name("cn=KÖLN", "cn=köln")
+        );
+        assert!(is_same_name("cn=a+sn=b", "SN=b + CN=a") && !is_same_name("cn=a\\+sn=b", "cn=a+sn=b"));
+        // An escaped plus before a digit is no number of sixteen.
+        assert!(is_same_name("cn=a\\+f", "cn=a\\2Bf") && !is_same_name("cn=a\\+f", "cn=a\\0f"));
+        assert!(is_same_name("cn=a\\ ", "cn=a\\20") && !is_same_name("cn=a\\ ", "cn=a "));
+        assert!(is_same_name("cn=a\\\\ ,dc=b", "cn=a\\5c,dc=b") && !is_same_name("cn=\\ff", "cn=\\fe"));
+        assert!(is_same_name("VPN-Admins", "vpn-admins") && !is_same_name("=a", "a"));
+        assert!(!is_same_name("cn=a\\", "cn=a"));
     }
 
     #[test]

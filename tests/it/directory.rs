@@ -189,7 +189,8 @@ fn provider(name: &str, url: &str) -> Value {
             "filter": "(&(objectClass=inetOrgPerson)(|(uid={login})(employeeType={login})))", "login_attribute": "uid",
             "subject_attribute": "entryUUID", "group_attribute": "memberOf",
         },
-        "group_roles": [{ "group": "cn=vpn-staff,ou=groups,dc=example,dc=org", "role": "support" }],
+        // Not as the directory writes it, but the same name.
+        "group_roles": [{ "group": "CN=VPN-Staff, OU=Groups, DC=example, DC=org", "role": "support" }],
     })
 }
 

@@ -193,7 +193,7 @@ impl Entry {
                 None => login.as_str().parse().map_err(AppError::broken("showing a login"))?,
             },
             login,
-            role: rules.role_of(&self.person.groups),
+            role: self.provider.role_of(&self.person.groups),
             email: None,
             language: None,
             password_hash: None,
@@ -211,7 +211,7 @@ impl Entry {
 
     /// Gives a managed account the role of its groups as of now. The last owner who can always sign in stays one.
     async fn follow_groups(&self, tx: &mut Tx, user: User) -> Result<(User, bool)> {
-        let role = self.provider.rules.role_of(&self.person.groups);
+        let role = self.provider.role_of(&self.person.groups);
         if !self.provider.connection.tells_groups() || role == user.role {
             return Ok((user, false));
         }
