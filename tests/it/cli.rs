@@ -294,6 +294,75 @@ fn who_forgot_the_password_gets_in_again_with_the_server_stopped_and_running() {
 }
 
 #[test]
+fn every_field_of_an_identity_provider_is_changed_or_emptied_and_the_others_stay() {
+    let place = Place::new();
+    place.set_up();
+    let at = place.dir.path().display();
+    fs::write(place.dir.path().join("secret"), "the secret\n").unwrap();
+    fs::write(place.dir.path().join("ca.pem"), authority()).unwrap();
+    let run = |words: &str| {
+        let words = format!("identity-provider {words}");
+        place.json(&words.split_ascii_whitespace().collect::<Vec<_>>())
+    };
+    run("create-ldap Staff --url ldap://dir.example.org --base dc=example --filter (uid={login})");
+    run("create Corp --issuer https://id.example.org --client-id old");
+
+    let changed = run(&format!(
+        "update Staff --start-tls true --bind-dn cn=service --filter (mail={{login}}) --login-attribute mail \
+         --subject-attribute nsUniqueId --group-attribute memberOf --secret-file {at}/secret --ca-file {at}/ca.pem \
+         --group-role cn=vpn,dc=org=admin --group-role b=support --device-limit 3 --default-role support \
+         --allow-sign-up true --enabled false"
+    ));
+    let moved = run("update Staff --base dc=org --name People");
+    let emptied =
+        run("update People --start-tls false --bind-dn none --group-attribute none --secret-file none \
+         --ca-file none --group-role none --device-limit none");
+    let corp = run(&format!(
+        "update Corp --client-id new --scopes groups --group-claim groups --secret-file {at}/secret"
+    ));
+    let plain = run("update Corp --group-claim none");
+    let unfit =
+        place.run(&["identity-provider", "update", "Corp", "--bind-dn", "cn=a", "--start-tls", "true"]);
+
+    let said = text(&unfit.stderr);
+    assert!(!unfit.status.success() && said.contains("Corp is not an LDAP directory"), "{said}");
+    assert!(said.contains("--bind-dn") && said.contains("--start-tls"), "{said}");
+    let shown = [changed, moved, emptied, corp, plain].map(|mut it| {
+        let fields = it.as_object_mut().unwrap();
+        for of_this_run in ["id", "callback_path", "revision", "created_at", "updated_at"] {
+            fields.remove(of_this_run);
+        }
+        if let Some(ca) = fields["ca"].as_str() {
+            assert!(ca.starts_with("-----BEGIN CERTIFICATE-----"), "{ca}");
+            fields.insert("ca".to_owned(), Value::from("(a certificate)"));
+        }
+        it
+    });
+    insta::assert_json_snapshot!(shown);
+}
+
+/// The certificate of an authority of one's own, as PEM.
+fn authority() -> String {
+    let made = Command::new("openssl")
+        .args([
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+            "-nodes",
+            "-days",
+            "2",
+        ])
+        .args(["-subj", "/CN=authority", "-keyout", "/dev/null"])
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{}", text(&made.stderr));
+    text(&made.stdout)
+}
+
+#[test]
 fn who_was_shut_out_by_address_is_let_in_again_on_the_host() {
     let place = Place::new();
     place.set_up();
