@@ -18,7 +18,8 @@ CREATE TABLE jobs (
     finished_at INTEGER,
     CONSTRAINT jobs_pkey PRIMARY KEY (id)
 ) STRICT;
-CREATE INDEX jobs_due_idx ON jobs (state, run_at, id);
+-- By kind: who looks for letters does not walk past every webhook that waits.
+CREATE INDEX jobs_due_idx ON jobs (state, kind, run_at, id);
 CREATE INDEX jobs_finished_idx ON jobs (finished_at, id);
 
 ALTER TABLE users ADD COLUMN email TEXT;

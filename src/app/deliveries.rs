@@ -25,7 +25,7 @@ const ROUNDS: u32 = 20;
 
 impl App {
     /// Finds out who is told of what happened, and queues a delivery for each.
-    pub(in crate::app) async fn hand_out(&self) -> Result<()> {
+    pub async fn hand_out_step(&self) -> Result<()> {
         for _ in 0..ROUNDS {
             let noted = self.core.store.read(async |on: &mut Conn| webhooks::any_noted(on).await).await?;
             if !noted {

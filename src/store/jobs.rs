@@ -4,7 +4,7 @@
 //! attempt ends it. A job may be done twice, when a worker dies between its work and its word, and is never lost.
 
 use crate::domain::id::JobId;
-use crate::domain::job::{JobKind, NewJob, TakenJob};
+use crate::domain::job::{JobKind, Lane, NewJob, TakenJob};
 use crate::domain::time::Timestamp;
 use crate::store::backend::{Conn, Tx};
 use crate::store::error::StoreError;
@@ -26,34 +26,35 @@ pub async fn enqueue(tx: &mut Tx, new: &NewJob, now: Timestamp) -> Result<(), St
     tx.execute(SQL, params).await.map(drop)
 }
 
-/// Whether a job is due. Costs a read, so that an idle queue costs no writing.
+/// Whether a job of a lane is due. Costs a read, so that an idle queue costs no writing.
 ///
 /// # Errors
 /// The store's.
-pub async fn any_due(conn: &mut Conn, now: Timestamp) -> Result<bool, StoreError> {
+pub async fn any_due(conn: &mut Conn, lane: Lane, now: Timestamp) -> Result<bool, StoreError> {
     let sql = format!(
         "SELECT id FROM jobs WHERE state = ?1 AND run_at <= ?2 AND (locked_until IS NULL OR locked_until <= ?2) \
          AND {known} LIMIT 1",
-        known = known_kinds(),
+        known = kinds_of(lane),
     );
     let found: Option<String> = conn.find(&sql, params![PENDING, now]).await?;
     Ok(found.is_some())
 }
 
 /// A job of a kind that only a newer program knows waits for that program.
-fn known_kinds() -> String {
-    let names: Vec<_> = JobKind::ALL.iter().map(|kind| format!("'{}'", kind.as_str())).collect();
+fn kinds_of(lane: Lane) -> String {
+    let names: Vec<_> = lane.kinds().map(|kind| format!("'{}'", kind.as_str())).collect();
     format!("kind IN ({})", names.join(", "))
 }
 
-/// Takes due jobs for a worker, the longest due first. Nobody else takes them before `until`.
+/// Takes due jobs of a lane for a worker, the longest due first. Nobody else takes them before `until`.
 ///
 /// # Errors
 /// The store's.
 pub async fn take(
     tx: &mut Tx,
     worker: &str,
-    limit: u32,
+    lane: Lane,
+    limit: usize,
     now: Timestamp,
     until: Timestamp,
 ) -> Result<Vec<TakenJob>, StoreError> {
@@ -61,9 +62,10 @@ pub async fn take(
         "UPDATE jobs SET attempts = attempts + 1, locked_by = ?1, locked_until = ?2 WHERE id IN \
          (SELECT id FROM jobs WHERE state = ?3 AND run_at <= ?4 AND (locked_until IS NULL OR locked_until <= ?4) \
          AND {known} ORDER BY run_at, id LIMIT ?5{skip}) RETURNING id, kind, payload, attempts, max_attempts",
-        known = known_kinds(),
+        known = kinds_of(lane),
         skip = tx.skip_locked(),
     );
+    let limit = u32::try_from(limit).unwrap_or(u32::MAX);
     tx.query(&sql, params![worker, until, PENDING, now, limit]).await
 }
 

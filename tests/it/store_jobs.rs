@@ -1,9 +1,9 @@
 //! The queue of jobs, on both databases: taken once, taken again from the dead, ended by the living.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use caspervpn::domain::id::JobId;
-use caspervpn::domain::job::{JobKind, NewJob, TakenJob};
+use caspervpn::domain::job::{JobKind, Lane, NewJob, TakenJob};
 use caspervpn::domain::time::Timestamp;
 use caspervpn::store::backend::{Conn, Store, Tx};
 use caspervpn::store::error::StoreError;
@@ -22,9 +22,12 @@ async fn put(store: &Store, job: NewJob) {
     store.write(async move |tx: &mut Tx| jobs::enqueue(tx, &job, NOW).await).await.unwrap();
 }
 
-async fn take(store: &Store, worker: &'static str, limit: u32, now: Timestamp) -> Vec<TakenJob> {
+async fn take(store: &Store, worker: &'static str, limit: usize, now: Timestamp) -> Vec<TakenJob> {
     let until = Timestamp::from_millis(now.as_millis() + HELD_MS);
-    store.write(async move |tx: &mut Tx| jobs::take(tx, worker, limit, now, until).await).await.unwrap()
+    store
+        .write(async move |tx: &mut Tx| jobs::take(tx, worker, Lane::Letters, limit, now, until).await)
+        .await
+        .unwrap()
 }
 
 async fn finish(store: &Store, job: &TakenJob, now: Timestamp) -> bool {
@@ -131,13 +134,27 @@ on_all! {
             })
             .await;
         assert!(undone.is_err());
-        assert!(!store.read(async |conn: &mut Conn| jobs::any_due(conn, NOW).await).await.unwrap());
+        assert!(!store.read(async |conn: &mut Conn| jobs::any_due(conn, Lane::Letters, NOW).await).await.unwrap());
 
         let twice = job(NOW);
         put(&store, twice.clone()).await;
         put(&store, twice).await;
 
         assert_eq!(take(&store, "ann", 8, NOW).await.len(), 1, "one id is one job");
+    }
+
+    async fn a_lane_is_taken_from_by_itself(database) {
+        let store = database.open().await;
+        put(&store, NewJob { kind: JobKind::Webhook, ..job(NOW) }).await;
+        put(&store, NewJob { kind: JobKind::PasswordReset, ..job(later(1)) }).await;
+        put(&store, job(later(2))).await;
+
+        let letters = take(&store, "ann", 8, later(3)).await;
+
+        let kinds: BTreeSet<_> = letters.iter().map(|job| job.kind).collect();
+        assert_eq!(kinds, BTreeSet::from([JobKind::Mail, JobKind::PasswordReset]));
+        let due = async |lane| store.read(async move |conn: &mut Conn| jobs::any_due(conn, lane, later(3)).await).await.unwrap();
+        assert_eq!((due(Lane::Letters).await, due(Lane::Webhooks).await), (false, true));
     }
 
     async fn a_job_of_a_newer_program_is_left_to_it_and_holds_up_nobody(database) {
