@@ -65,6 +65,8 @@ CREATE TABLE webhooks (
     revision BIGINT NOT NULL,
     created_at BIGINT NOT NULL,
     updated_at BIGINT NOT NULL,
+    -- From then on it is nowhere to be seen, and its log is removed little by little.
+    deleted_at BIGINT,
     search TEXT COLLATE "C" NOT NULL,
     CONSTRAINT webhooks_pkey PRIMARY KEY (id)
 );

@@ -65,6 +65,8 @@ CREATE TABLE webhooks (
     revision INTEGER NOT NULL,
     created_at INTEGER NOT NULL,
     updated_at INTEGER NOT NULL,
+    -- From then on it is nowhere to be seen, and its log is removed little by little.
+    deleted_at INTEGER,
     search TEXT NOT NULL,
     CONSTRAINT webhooks_pkey PRIMARY KEY (id)
 ) STRICT;

@@ -155,13 +155,14 @@ impl Webhooks<'_> {
     pub async fn delete(&self, ctx: &Ctx, id: WebhookId, revision: Revision) -> Result<()> {
         ctx.require(Action::WebhookDelete)?;
         let app = self.0;
+        let now = app.now();
         let event = app.event(ctx, Action::WebhookDelete.as_str(), ("webhook", id.to_string()));
         app.core
             .store
             .write(async move |tx: &mut Tx| {
                 let before = there(tx, id).await?;
                 expect_revision("webhook", before.revision, revision)?;
-                webhooks::delete(tx, id).await?;
+                webhooks::delete(tx, id, now).await?;
                 audit::insert(tx, &event.removed(facts(&before))).await?;
                 Ok::<_, AppError>(())
             })

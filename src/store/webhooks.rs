@@ -12,6 +12,9 @@ use crate::store::error::{ErrorKind, StoreError};
 use crate::store::list::{Select, Sort};
 use crate::store::value::{Bind, Column, FromRow, Kind, Row, Unfit, Value, params};
 
+/// Deliveries of webhooks that are there.
+const OF_LIVE: &str = "webhook_id IN (SELECT id FROM webhooks WHERE deleted_at IS NULL)";
+
 /// Lists of webhooks and deliveries go by when they were made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WebhookSort {
@@ -42,7 +45,7 @@ pub async fn insert(tx: &mut Tx, webhook: &Webhook, secret: &[u8]) -> Result<(),
 /// # Errors
 /// The store's.
 pub async fn find(conn: &mut Conn, id: WebhookId) -> Result<Option<Webhook>, StoreError> {
-    conn.find("SELECT * FROM webhooks WHERE id = ?1", params![id]).await
+    conn.find("SELECT * FROM webhooks WHERE id = ?1 AND deleted_at IS NULL", params![id]).await
 }
 
 /// A webhook's sealed secret.
@@ -50,7 +53,7 @@ pub async fn find(conn: &mut Conn, id: WebhookId) -> Result<Option<Webhook>, Sto
 /// # Errors
 /// `NotFound`.
 pub async fn secret(conn: &mut Conn, id: WebhookId) -> Result<Vec<u8>, StoreError> {
-    conn.one("SELECT secret FROM webhooks WHERE id = ?1", params![id]).await
+    conn.one("SELECT secret FROM webhooks WHERE id = ?1 AND deleted_at IS NULL", params![id]).await
 }
 
 /// How many there are.
@@ -58,7 +61,7 @@ pub async fn secret(conn: &mut Conn, id: WebhookId) -> Result<Vec<u8>, StoreErro
 /// # Errors
 /// The store's.
 pub async fn count(conn: &mut Conn) -> Result<u64, StoreError> {
-    conn.one("SELECT COUNT(*) FROM webhooks", &[]).await
+    conn.one("SELECT COUNT(*) FROM webhooks WHERE deleted_at IS NULL", &[]).await
 }
 
 /// A page of webhooks.
@@ -66,7 +69,9 @@ pub async fn count(conn: &mut Conn) -> Result<u64, StoreError> {
 /// # Errors
 /// `BadCursor`.
 pub async fn list(conn: &mut Conn, page: &PageRequest<WebhookSort>) -> Result<Page<Webhook>, StoreError> {
-    Select::from("webhooks").page(conn, page).await
+    let mut select = Select::from("webhooks");
+    select.and_plain("deleted_at IS NULL");
+    select.page(conn, page).await
 }
 
 /// Writes a webhook's fields if the row still has the expected revision.
@@ -80,20 +85,39 @@ pub async fn update(
     now: Timestamp,
 ) -> Result<Webhook, StoreError> {
     const SQL: &str = "UPDATE webhooks SET url = ?3, kinds = ?4, active = ?5, failing_since = ?6, updated_at = ?7, \
-        revision = revision + 1 WHERE id = ?1 AND revision = ?2 RETURNING *";
+        revision = revision + 1 WHERE id = ?1 AND revision = ?2 AND deleted_at IS NULL RETURNING *";
     let it = webhook;
     let params =
         params![it.id, expected, it.url.as_str(), words(&it.kinds), it.active, it.failing_since, now];
     tx.find(SQL, params).await?.ok_or_else(|| StoreError::new(ErrorKind::Stale))
 }
 
-/// Removes a webhook with its deliveries.
+/// Deletes a webhook: neither it nor its log is there any more for whoever asks. Its log may be long, so the rows go
+/// later, by [`purge_deleted`]; what is secret goes now.
 ///
 /// # Errors
 /// The store's.
-pub async fn delete(tx: &mut Tx, id: WebhookId) -> Result<(), StoreError> {
-    tx.execute("DELETE FROM webhook_deliveries WHERE webhook_id = ?1", params![id]).await?;
-    tx.execute("DELETE FROM webhooks WHERE id = ?1", params![id]).await.map(drop)
+pub async fn delete(tx: &mut Tx, id: WebhookId, now: Timestamp) -> Result<(), StoreError> {
+    const SQL: &str = "UPDATE webhooks SET deleted_at = ?2, active = FALSE, url = '', secret = ?3 \
+        WHERE id = ?1 AND deleted_at IS NULL";
+    let nothing: &[u8] = &[];
+    tx.execute(SQL, params![id, now, nothing]).await.map(drop)
+}
+
+/// Removes what deleted webhooks left, at most `limit` deliveries and then the webhooks without any; says how many.
+///
+/// # Errors
+/// The store's.
+pub async fn purge_deleted(tx: &mut Tx, limit: u32) -> Result<u64, StoreError> {
+    const LOG: &str = "DELETE FROM webhook_deliveries WHERE id IN (SELECT id FROM webhook_deliveries \
+        WHERE webhook_id IN (SELECT id FROM webhooks WHERE deleted_at IS NOT NULL) LIMIT ?1)";
+    const WEBHOOKS: &str = "DELETE FROM webhooks WHERE deleted_at IS NOT NULL \
+        AND NOT EXISTS (SELECT 1 FROM webhook_deliveries WHERE webhook_id = webhooks.id)";
+    let deliveries = tx.execute(LOG, params![limit]).await?;
+    if deliveries >= u64::from(limit) {
+        return Ok(deliveries);
+    }
+    Ok(deliveries + tx.execute(WEBHOOKS, &[]).await?)
 }
 
 /// Notes since when a receiver is silent, or that it is not. No change that a person made: the revision stays.
@@ -161,7 +185,7 @@ pub async fn insert_delivery(tx: &mut Tx, delivery: &Delivery) -> Result<(), Sto
 /// # Errors
 /// The store's.
 pub async fn find_delivery(conn: &mut Conn, id: DeliveryId) -> Result<Option<Delivery>, StoreError> {
-    conn.find("SELECT * FROM webhook_deliveries WHERE id = ?1", params![id]).await
+    conn.find(&format!("SELECT * FROM webhook_deliveries WHERE id = ?1 AND {OF_LIVE}"), params![id]).await
 }
 
 /// A page of deliveries, of one webhook where one is given.
@@ -174,6 +198,7 @@ pub async fn deliveries(
     page: &PageRequest<WebhookSort>,
 ) -> Result<Page<Delivery>, StoreError> {
     let mut select = Select::from("webhook_deliveries");
+    select.and_plain(OF_LIVE);
     select.and_if("webhook_id = {}", webhook);
     select.page(conn, page).await
 }

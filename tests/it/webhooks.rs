@@ -6,6 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use caspervpn::runtime::clock::TestClock;
+use caspervpn::store::backend::{Conn, Tx};
+use caspervpn::store::error::StoreError;
+use caspervpn::store::webhooks;
 use http::StatusCode;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -122,6 +125,13 @@ async fn a_stop_does_not_wait_for_a_receiver_that_never_answers() {
 
     assert!(stopped_at.elapsed() < Duration::from_secs(8), "{:?}", stopped_at.elapsed());
     assert_eq!(house.app.count_jobs().await.unwrap(), (1, 0), "it is done again later");
+}
+
+async fn count(house: &House, statement: &str) -> i64 {
+    let statement = statement.to_owned();
+    let found =
+        house.app.store().read::<_, StoreError, _>(async move |on: &mut Conn| on.one(&statement, &[]).await);
+    found.await.unwrap()
 }
 
 fn text(value: &Value) -> &str {
@@ -302,6 +312,39 @@ on_both! {
         assert_eq!(house.app.count_jobs().await.unwrap(), (4, 0));
         house.work().await;
         assert_eq!((receiver.requests().len(), house.app.count_jobs().await.unwrap()), (12, (0, 0)));
+    }
+
+    async fn a_deleted_webhooks_log_is_gone_at_once_and_its_rows_go_little_by_little(database) {
+        let (house, _) = house(database).await;
+        let made = hook(&house.host(), "https://example.org/hook", json!(["user.created"])).await;
+        let kept = hook(&house.host(), "https://example.org/other", json!(["user.created"])).await;
+        house.user("ada", "member").await;
+        house.user("bob", "member").await;
+        house.app.hand_out_step().await.unwrap();
+        let delivery = log(&house).await.into_iter().find(|it| it["webhook_id"] == made["id"]).unwrap();
+        let rows = async || {
+            let of = async |table: &str| count(&house, &format!("SELECT COUNT(*) FROM {table}")).await;
+            (of("webhook_deliveries").await, of("webhooks").await)
+        };
+
+        let path = format!("/webhooks/{}", text(&made["id"]));
+        house.host().delete(&path, "\"1\"").await.expect(StatusCode::NO_CONTENT);
+
+        let listed = house.host().get("/webhooks").await.expect(StatusCode::OK)["items"].clone();
+        assert_eq!((listed.as_array().unwrap().len(), &listed[0]["id"]), (1, &kept["id"]));
+        let shown = log(&house).await;
+        assert!(shown.len() == 2 && shown.iter().all(|it| it["webhook_id"] == kept["id"]), "{shown:?}");
+        let again = format!("/webhook-deliveries/{}/redeliver", text(&delivery["id"]));
+        assert_eq!(house.host().act(&again).await.problem(404), "not_found");
+        assert_eq!(house.host().get(&path).await.problem(404), "not_found");
+        assert_eq!(house.host().delete(&path, "\"1\"").await.problem(404), "not_found");
+        assert_eq!(rows().await, (4, 2), "the delete does not wait for a log, however long");
+        assert_eq!(count(&house, "SELECT COUNT(*) FROM webhooks WHERE LENGTH(secret) = 0 AND url = ''").await, 1);
+        let purge_one = async |tx: &mut Tx| webhooks::purge_deleted(tx, 1).await;
+        house.app.store().write::<_, StoreError, _>(purge_one).await.unwrap();
+        assert_eq!(rows().await, (3, 2), "as much at once as others can wait for");
+        house.app.purge_step().await.unwrap();
+        assert_eq!(rows().await, (2, 1));
     }
 
     async fn webhooks_are_the_owners_and_admins_alone(database) {
