@@ -61,7 +61,10 @@ CREATE TABLE webhooks (
     -- Words with blanks between them; empty for every kind.
     kinds TEXT COLLATE "C" NOT NULL,
     active BOOLEAN NOT NULL,
+    -- The row of calls that all failed: since when, how many, and when the last one was.
     failing_since BIGINT,
+    failures BIGINT NOT NULL,
+    failed_at BIGINT,
     revision BIGINT NOT NULL,
     created_at BIGINT NOT NULL,
     updated_at BIGINT NOT NULL,

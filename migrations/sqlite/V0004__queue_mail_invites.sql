@@ -61,7 +61,10 @@ CREATE TABLE webhooks (
     -- Words with blanks between them; empty for every kind.
     kinds TEXT NOT NULL,
     active INTEGER NOT NULL CONSTRAINT webhooks_active_check CHECK (active IN (0, 1)),
+    -- The row of calls that all failed: since when, how many, and when the last one was.
     failing_since INTEGER,
+    failures INTEGER NOT NULL,
+    failed_at INTEGER,
     revision INTEGER NOT NULL,
     created_at INTEGER NOT NULL,
     updated_at INTEGER NOT NULL,

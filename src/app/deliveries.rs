@@ -112,8 +112,8 @@ impl App {
         Ok(delivery)
     }
 
-    /// Writes down how an attempt ended, and pauses a webhook whose receiver was silent for days.
-    pub(in crate::app) async fn note_attempt(&self, webhook: &Webhook, tried: &Delivery) -> Result<()> {
+    /// Writes down how an attempt ended, and pauses a webhook whose receiver has failed for days.
+    async fn note_attempt(&self, webhook: &Webhook, tried: &Delivery) -> Result<()> {
         let now = self.now();
         let (id, tried, event) = (webhook.id, tried.clone(), self.paused(webhook));
         self.core
@@ -121,11 +121,8 @@ impl App {
             .write(async move |tx: &mut Tx| {
                 webhooks::note_attempt(tx, &tried).await?;
                 let mut webhook = there(tx, id).await?;
-                let since = if tried.delivered { None } else { webhook.failing_since.or(Some(now)) };
-                if since != webhook.failing_since {
-                    webhooks::note_silence(tx, id, since).await?;
-                }
-                webhook.failing_since = since;
+                webhook.note_call(tried.delivered, now);
+                webhooks::note_failing(tx, id, webhook.failing).await?;
                 if webhook.active && webhook.is_given_up(now) {
                     let revision = webhook.revision;
                     webhook.active = false;

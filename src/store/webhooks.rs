@@ -6,7 +6,7 @@
 use crate::domain::id::{DeliveryId, WebhookId};
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::time::Timestamp;
-use crate::domain::webhook::{Delivery, EventKind, Telling, Webhook};
+use crate::domain::webhook::{Delivery, EventKind, Failing, Telling, Webhook};
 use crate::store::backend::{Conn, Tx};
 use crate::store::error::{ErrorKind, StoreError};
 use crate::store::list::{Select, Sort};
@@ -33,8 +33,8 @@ impl Sort for WebhookSort {
 /// # Errors
 /// The store's.
 pub async fn insert(tx: &mut Tx, webhook: &Webhook, secret: &[u8]) -> Result<(), StoreError> {
-    const SQL: &str = "INSERT INTO webhooks (id, url, secret, kinds, active, revision, created_at, updated_at, search) \
-        VALUES (?1, ?2, ?3, ?4, ?5, 1, ?6, ?6, '')";
+    const SQL: &str = "INSERT INTO webhooks (id, url, secret, kinds, active, failures, revision, created_at, updated_at, \
+        search) VALUES (?1, ?2, ?3, ?4, ?5, 0, 1, ?6, ?6, '')";
     let it = webhook;
     let params = params![it.id, it.url.as_str(), secret, words(&it.kinds), it.active, it.created_at];
     tx.execute(SQL, params).await.map(drop)
@@ -84,11 +84,10 @@ pub async fn update(
     expected: i64,
     now: Timestamp,
 ) -> Result<Webhook, StoreError> {
-    const SQL: &str = "UPDATE webhooks SET url = ?3, kinds = ?4, active = ?5, failing_since = ?6, updated_at = ?7, \
+    const SQL: &str = "UPDATE webhooks SET url = ?3, kinds = ?4, active = ?5, updated_at = ?6, \
         revision = revision + 1 WHERE id = ?1 AND revision = ?2 AND deleted_at IS NULL RETURNING *";
     let it = webhook;
-    let params =
-        params![it.id, expected, it.url.as_str(), words(&it.kinds), it.active, it.failing_since, now];
+    let params = params![it.id, expected, it.url.as_str(), words(&it.kinds), it.active, now];
     tx.find(SQL, params).await?.ok_or_else(|| StoreError::new(ErrorKind::Stale))
 }
 
@@ -120,12 +119,14 @@ pub async fn purge_deleted(tx: &mut Tx, limit: u32) -> Result<u64, StoreError> {
     Ok(deliveries + tx.execute(WEBHOOKS, &[]).await?)
 }
 
-/// Notes since when a receiver is silent, or that it is not. No change that a person made: the revision stays.
+/// Notes which calls have failed in a row. No change that a person made: the revision stays.
 ///
 /// # Errors
 /// The store's.
-pub async fn note_silence(tx: &mut Tx, id: WebhookId, since: Option<Timestamp>) -> Result<(), StoreError> {
-    tx.execute("UPDATE webhooks SET failing_since = ?2 WHERE id = ?1", params![id, since]).await.map(drop)
+pub async fn note_failing(tx: &mut Tx, id: WebhookId, failing: Option<Failing>) -> Result<(), StoreError> {
+    const SQL: &str = "UPDATE webhooks SET failing_since = ?2, failures = ?3, failed_at = ?4 WHERE id = ?1";
+    let (since, last_at) = (failing.map(|it| it.since), failing.map(|it| it.last_at));
+    tx.execute(SQL, params![id, since, failing.map_or(0, |it| it.calls), last_at]).await.map(drop)
 }
 
 /// Notes what is to be told, while there is a webhook that tells anything.
@@ -254,12 +255,19 @@ impl FromRow for Webhook {
             url: row.take("url")?,
             kinds,
             active: row.take::<bool>("active")? && knows_any,
-            failing_since: row.take("failing_since")?,
+            failing: failing(row)?,
             revision: row.take("revision")?,
             created_at: row.take("created_at")?,
             updated_at: row.take("updated_at")?,
         })
     }
+}
+
+fn failing(row: &mut Row) -> Result<Option<Failing>, StoreError> {
+    let calls = row.take("failures")?;
+    let (since, last_at): (Option<Timestamp>, Option<Timestamp>) =
+        (row.take("failing_since")?, row.take("failed_at")?);
+    Ok(since.zip(last_at).map(|(since, last_at)| Failing { since, calls, last_at }))
 }
 
 impl FromRow for Telling {

@@ -222,10 +222,16 @@ on_both! {
         receiver.say(503);
         house.user("ada", "member").await;
         house.work().await;
+        for hours in 1..96 {
+            clock.advance(Duration::from_secs(3600));
+            if hours % 12 == 0 {
+                house.user(&format!("user{hours}"), "member").await;
+            }
+            house.work().await;
+        }
         assert_eq!(house.host().get(&path).await.body["active"], true);
 
-        clock.advance(Duration::from_secs(4 * 86_400));
-        house.user("bob", "member").await;
+        clock.advance(Duration::from_secs(3600));
         house.work().await;
 
         let paused = house.host().get(&path).await.expect(StatusCode::OK);
@@ -245,6 +251,31 @@ on_both! {
         house.host().act(&format!("/webhook-deliveries/{}/redeliver", text(&again["id"]))).await.expect(StatusCode::ACCEPTED);
         house.work().await;
         assert_eq!(receiver.requests().len(), told + 1);
+    }
+
+    async fn tests_and_failures_now_and_then_pause_no_webhook(database) {
+        let receiver = Receiver::start();
+        let (house, clock) = house(database).await;
+        let made = hook(&house.host(), &receiver.url(), json!(["user.created"])).await;
+        let path = format!("/webhooks/{}", text(&made["id"]));
+        receiver.say(503);
+
+        for nth in 0..12 {
+            house.host().act(&format!("{path}/test")).await.expect(StatusCode::OK);
+            clock.advance(Duration::from_secs(12 * 3600));
+            assert_eq!(house.host().get(&path).await.body["failing_since"], Value::Null, "test {nth}");
+        }
+        for nth in 0..12 {
+            house.user(&format!("user{nth}"), "member").await;
+            house.work().await;
+            receiver.say(410);
+            clock.advance(Duration::from_secs(2 * 86_400));
+            house.work().await;
+            receiver.say(503);
+        }
+
+        let made = house.host().get(&path).await.expect(StatusCode::OK);
+        assert_eq!(made["active"], true, "{made}");
     }
 
     async fn a_redirect_is_not_followed_and_this_machine_is_not_called_unless_it_may_be(database) {
