@@ -4,6 +4,7 @@
 //! follows no redirect.
 
 use http::{Request, StatusCode};
+use tracing::warn;
 use zeroize::Zeroizing;
 
 use crate::app::App;
@@ -45,6 +46,20 @@ impl App {
                     Ok::<_, AppError>(())
                 })
                 .await?;
+        }
+        Ok(())
+    }
+
+    /// Warns while events wait that only a newer program knows. They are left to it: it may run beside this one, and what
+    /// was dropped here it could not tell any more.
+    pub(in crate::app) async fn warn_of_strange_events(&self) -> Result<()> {
+        let strange = self.core.store.read(async |on: &mut Conn| webhooks::count_strange(on).await).await?;
+        if strange > 0 {
+            warn!(
+                webhook.events = strange,
+                "{strange} events for webhooks are of kinds that this program does not know; they wait for the newer \
+                 program that wrote them"
+            );
         }
         Ok(())
     }

@@ -185,6 +185,8 @@ impl App {
                 Err(cause) => failure = failure.or(Some(cause)),
             }
         }
+        // Not removed, and looked at as seldom: a program that runs without its newer one has no reason to say so each second.
+        failure = failure.or(self.warn_of_strange_events().await.err());
         // Sources first: whole segments are then removed without them.
         let before = self.now().before(retention(settings.audit_source_days));
         match self.erase_audit_sources(before).await {

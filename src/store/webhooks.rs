@@ -139,13 +139,29 @@ pub async fn note(tx: &mut Tx, telling: &Telling) -> Result<(), StoreError> {
     tx.execute(SQL, params![telling.id.as_str(), telling.kind, telling.body.as_str()]).await.map(drop)
 }
 
-/// Whether anything is still to be told.
+/// Whether anything is still to be told, as far as this program knows of it.
 ///
 /// # Errors
 /// The store's.
 pub async fn any_noted(conn: &mut Conn) -> Result<bool, StoreError> {
-    let found: Option<String> = conn.find("SELECT id FROM webhook_events LIMIT 1", &[]).await?;
+    let sql = format!("SELECT id FROM webhook_events WHERE kind IN ({}) LIMIT 1", known_kinds());
+    let found: Option<String> = conn.find(&sql, &[]).await?;
     Ok(found.is_some())
+}
+
+/// How much is still to be told that only a newer program knows how to tell.
+///
+/// # Errors
+/// The store's.
+pub async fn count_strange(conn: &mut Conn) -> Result<u64, StoreError> {
+    let sql = format!("SELECT COUNT(*) FROM webhook_events WHERE kind NOT IN ({})", known_kinds());
+    conn.one(&sql, &[]).await
+}
+
+/// An event of a kind that only a newer program knows waits for that program, which may run beside this one.
+fn known_kinds() -> String {
+    let names: Vec<_> = EventKind::ALL.iter().map(|kind| format!("'{kind}'")).collect();
+    names.join(", ")
 }
 
 /// Takes what is to be told, the oldest first.
@@ -154,8 +170,9 @@ pub async fn any_noted(conn: &mut Conn) -> Result<bool, StoreError> {
 /// The store's.
 pub async fn take_noted(tx: &mut Tx, limit: u32) -> Result<Vec<Telling>, StoreError> {
     let sql = format!(
-        "DELETE FROM webhook_events WHERE id IN (SELECT id FROM webhook_events ORDER BY id LIMIT ?1{skip}) \
-         RETURNING id, kind, body",
+        "DELETE FROM webhook_events WHERE id IN (SELECT id FROM webhook_events WHERE kind IN ({known}) \
+         ORDER BY id LIMIT ?1{skip}) RETURNING id, kind, body",
+        known = known_kinds(),
         skip = tx.skip_locked(),
     );
     tx.query(&sql, params![limit]).await

@@ -13,6 +13,7 @@ use http::StatusCode;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
+use crate::api_devices::sql;
 use crate::api_house::{Client, House};
 use crate::databases::{TestDatabase, on_both};
 use crate::mail::set;
@@ -376,6 +377,20 @@ on_both! {
         assert_eq!(rows().await, (3, 2), "as much at once as others can wait for");
         house.app.purge_step().await.unwrap();
         assert_eq!(rows().await, (2, 1));
+    }
+
+    async fn an_event_of_a_newer_program_is_left_to_it_and_stops_no_other(database) {
+        let (house, _) = house(database).await;
+        hook(&house.host(), "https://example.org/hook", json!([])).await;
+        let strange = "INSERT INTO webhook_events (id, kind, body) VALUES ('0', 'moon.landed', '{}')";
+        sql(&house, strange).await;
+        house.user("ada", "member").await;
+
+        house.app.hand_out_step().await.unwrap();
+        house.app.purge_step().await.unwrap();
+
+        assert!(log(&house).await.iter().any(|it| it["kind"] == "user.created"));
+        assert_eq!(count(&house, "SELECT COUNT(*) FROM webhook_events").await, 1, "the newer program will tell it");
     }
 
     async fn webhooks_are_the_owners_and_admins_alone(database) {
