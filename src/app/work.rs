@@ -19,8 +19,7 @@ use crate::store::jobs;
 use crate::telemetry::chain::chain;
 use crate::telemetry::names;
 
-/// How long a job stays a worker's own without a renewal: the clocks of two workers may differ by most of it, and a killed
-/// worker's jobs wait no longer than this.
+/// How long a job stays a worker's own without a renewal: a killed worker's jobs wait no longer than this.
 const HELD_FOR: Duration = Duration::from_secs(90);
 
 /// How often a hold is renewed: two renewals may fail.
@@ -94,7 +93,7 @@ impl App {
         self.core
             .store
             .write(async move |tx: &mut Tx| {
-                Ok::<_, AppError>(jobs::take(tx, &worker, lane, free, now, now + HELD_FOR).await?)
+                Ok::<_, AppError>(jobs::take(tx, &worker, lane, free, now, HELD_FOR).await?)
             })
             .await
     }
@@ -126,10 +125,10 @@ impl App {
     }
 
     async fn hold(&self, job: &TakenJob) -> Result<bool> {
-        let (job, until) = (job.clone(), self.now() + HELD_FOR);
+        let job = job.clone();
         self.core
             .store
-            .write(async move |tx: &mut Tx| Ok::<_, AppError>(jobs::hold(tx, &job, until).await?))
+            .write(async move |tx: &mut Tx| Ok::<_, AppError>(jobs::hold(tx, &job, HELD_FOR).await?))
             .await
     }
 
