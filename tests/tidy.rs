@@ -17,6 +17,7 @@ mod source;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use crate::rules::{Table, header, migration_twins, open_matters};
 use crate::source::Source;
@@ -69,6 +70,26 @@ fn migrations_are_twins() {
 
     none(&migration_twins(&twins));
 }
+
+#[test]
+fn nothing_big_is_tracked() {
+    // A source tarball has no list of what is tracked; it was made from a checkout that had.
+    if !root().join(".git").exists() {
+        return;
+    }
+    let listed = Command::new("git").args(["ls-files", "-z"]).current_dir(root()).output().unwrap();
+    let paths = String::from_utf8(listed.stdout).unwrap();
+    let size = |path: &&str| fs::metadata(root().join(path)).map_or(0, |found| found.len());
+
+    let big = paths.split_terminator('\0').filter(|path| size(path) > BIGGEST_BYTES);
+    let complaints: Vec<_> = big.map(|path| format!("{path} is bigger than {BIGGEST_BYTES} bytes")).collect();
+
+    assert!(paths.contains("tests/tidy.rs"), "git lists nothing");
+    none(&complaints);
+}
+
+/// The golden OpenAPI document has half of it; a download or a build product has more.
+const BIGGEST_BYTES: u64 = 1_000_000;
 
 fn none(complaints: &[String]) {
     assert!(complaints.is_empty(), "{} complaints:\n{}", complaints.len(), complaints.join("\n"));

@@ -15,8 +15,8 @@ use crate::domain::id::RequestId;
 use crate::telemetry::names;
 
 /// Lets a caller in, or says why not.
-pub async fn admit(app: &App, origin: Origin) -> Result<(), Problem> {
-    if app.gate().await.admits(origin.address) {
+pub fn admit(app: &App, origin: Origin) -> Result<(), Problem> {
+    if app.gate().admits(origin.address) {
         return Ok(());
     }
     metrics::counter!(names::ADDRESS_REFUSED.name).increment(1);
@@ -39,7 +39,7 @@ async fn judged(
     next: Next,
 ) -> Response {
     let id = request.extensions().get::<RequestId>().copied();
-    match (admit(&app, find_origin(request.extensions())).await, id) {
+    match (admit(&app, find_origin(request.extensions())), id) {
         (Ok(()), _) => next.run(request).await,
         (Err(problem), Some(id)) => problem.render(id),
         (Err(problem), None) => problem.into_response(),

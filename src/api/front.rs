@@ -30,7 +30,7 @@ pub async fn guard(State(api): State<Api>, mut request: Request, next: Next) -> 
     let id = request.extensions().get().copied().unwrap_or_else(|| api.new_request_id());
     request.extensions_mut().insert(id);
     let answer = async {
-        match doors::admit(api.app(), api.origin(request.extensions())).await {
+        match doors::admit(api.app(), api.origin(request.extensions())) {
             Err(refused) => refused.into_response(),
             Ok(()) if request.method().is_safe() => next.run(request).await,
             Ok(()) => act(&api, next, request).await,

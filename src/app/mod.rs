@@ -50,6 +50,7 @@ pub mod jobs;
 pub mod links;
 pub mod login_limit;
 pub mod mail;
+pub mod master_key;
 pub mod me;
 pub mod mfa;
 pub mod networks;
@@ -89,6 +90,8 @@ pub(in crate::app) struct Core {
     clock: Arc<dyn Clock>,
     /// Seals secrets before they reach the store.
     keyring: Keyring,
+    /// What else there is to know of the master key.
+    keeping: master_key::Keeping,
     /// Seals the audit.
     sealing: audit_seal::Sealing,
     /// Hashes passwords, a few at a time.

@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 
 use crate::app::audit_seal::Sealing;
 use crate::app::login_limit::{LoginLimit, LoginRates};
+use crate::app::master_key::Keeping;
 use crate::app::policy::Policy;
 use crate::app::token_uses::TokenUses;
 use crate::app::{
@@ -20,9 +21,9 @@ use crate::domain::id::NodeId;
 use crate::domain::node::NewNode;
 use crate::runtime::clock::Clock;
 use crate::secrets::audit_key::AuditKey;
-use crate::secrets::canary::{CanaryError, canary, check_canary};
+use crate::secrets::canary::{CANARY_PLACE, CanaryError, canary, check_canary};
 use crate::secrets::jwt::{ACCESS_TTL, AccessTokens, SigningKey, SigningKeys};
-use crate::secrets::master_key::MasterKey;
+use crate::secrets::master_key::MasterKeys;
 use crate::secrets::password::PasswordWork;
 use crate::secrets::seal::{Keyring, Place, Sealed};
 use crate::store::backend::{Conn, Store, Tx};
@@ -36,8 +37,8 @@ pub struct Parts {
     pub store: Store,
     /// Time and ids.
     pub clock: Arc<dyn Clock>,
-    /// Seals every secret in the database.
-    pub master_key: MasterKey,
+    /// Seal every secret in the database.
+    pub master_keys: MasterKeys,
     /// Hashes passwords, a few at a time.
     pub passwords: PasswordWork,
     /// How often somebody may try to sign in.
@@ -53,7 +54,8 @@ pub struct Parts {
 pub enum OpenError {
     /// The database holds secrets of another key.
     #[error(
-        "the master key is not the one this database was sealed with; put the right key back, or restore both from one backup"
+        "the master key is not the one this database was sealed with; put the right key back (or name it in `keys.previous`, \
+         where this one is to follow it), or restore both from one backup"
     )]
     WrongKey {
         /// What the check said.
@@ -107,7 +109,9 @@ const ISSUER: &str = "caspervpn";
 impl App {
     /// Opens the use cases.
     pub async fn open(parts: Parts) -> Result<Self, OpenError> {
-        let keyring = Keyring::new(&parts.master_key);
+        let MasterKeys { current, previous, place } = &parts.master_keys;
+        let keyring = Keyring::new(current, previous);
+        let keeping = Keeping::new(place.clone(), parts.clock.now());
         prove_key(&parts, &keyring).await?;
         let signing = signing_key(&parts, &keyring).await?;
         let key = audit_key(&parts, &keyring).await?;
@@ -124,6 +128,7 @@ impl App {
             store: parts.store,
             clock: parts.clock,
             keyring,
+            keeping,
             sealing,
             passwords: parts.passwords,
             tokens,
@@ -164,6 +169,11 @@ async fn prove_key(parts: &Parts, keyring: &Keyring) -> Result<(), OpenError> {
     check_canary(keyring, &stored).map_err(|cause| OpenError::WrongKey { cause })
 }
 
+/// What a sealed value of the settings is bound to.
+pub(in crate::app) fn setting_place(key: &str) -> Place<'_> {
+    if key == CANARY { CANARY_PLACE } else { Place { table: "settings", column: "value", row: key } }
+}
+
 async fn signing_key(parts: &Parts, keyring: &Keyring) -> Result<SigningKey, OpenError> {
     const NAME: &str = "signing key";
     let fresh = SigningKey::generate().map_err(|e| OpenError::Make { name: NAME, cause: e.into() })?;
@@ -184,7 +194,7 @@ async fn stored_key(
     fresh: &[u8; 32],
 ) -> Result<Zeroizing<[u8; 32]>, OpenError> {
     let stored = |cause: Box<dyn std::error::Error + Send + Sync>| OpenError::Stored { name, cause };
-    let place = Place { table: "settings", column: "value", row };
+    let place = setting_place(row);
     let sealed = keyring.seal(place, fresh).map_err(|e| OpenError::Make { name, cause: e.into() })?;
     let sealed = find_or_put(parts, row, sealed).await?;
     let bytes = keyring.open(place, &sealed).map_err(|e| stored(e.into()))?;

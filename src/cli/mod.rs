@@ -18,6 +18,7 @@ mod identity_provider;
 mod invite;
 mod link;
 mod mail;
+mod master_key;
 mod network;
 mod node;
 mod node_network;
@@ -156,6 +157,9 @@ enum ApiVerb {
     /// The limits of sign-in: who must wait, and lifting it.
     #[command(subcommand, name = "ratelimit")]
     RateLimit(ratelimit::RateLimitVerb),
+    /// The master key, which seals every secret in the database.
+    #[command(subcommand)]
+    MasterKey(master_key::MasterKeyVerb),
     /// From where the panel and the API may be reached.
     #[command(subcommand)]
     Access(access::AccessVerb),
@@ -267,6 +271,7 @@ impl ApiVerb {
             Self::IdentityProvider(verb) => verb.run(on).await,
             Self::Audit(verb) => verb.run(on).await,
             Self::RateLimit(verb) => verb.run(on).await,
+            Self::MasterKey(verb) => verb.run(on).await,
             Self::Access(verb) => verb.run(on).await,
             Self::Settings(verb) => verb.run(on).await,
         }

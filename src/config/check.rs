@@ -106,8 +106,9 @@ fn secret_stores(settings: &Settings, faults: &mut Vec<Fault>) {
         MasterKeyPlace::At(place) => Some(place),
         MasterKeyPlace::Auto => None,
     };
-    for (key, place) in [("database.password", settings.database.password.as_ref()), ("keys.master", master)]
-    {
+    let previous = settings.keys.previous.iter().map(|place| ("keys.previous", Some(place)));
+    let single = [("database.password", settings.database.password.as_ref()), ("keys.master", master)];
+    for (key, place) in single.into_iter().chain(previous) {
         let in_vault = place.is_some_and(|place| matches!(place, SecretReference::Vault(..)));
         let can_ask = vault.address.is_some() && (vault.token.is_some() || vault.role_id.is_some());
         if in_vault && !can_ask {

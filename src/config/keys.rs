@@ -10,6 +10,9 @@ section! {
         /// directory, made at the first start. Or a secret reference: `env:NAME`, `file:/path`,
         /// `credential:name`, `vault:PATH#FIELD`, `aws-sm:NAME#FIELD`.
         pub master: MasterKeyPlace = MasterKeyPlace::Auto;
+        /// Keys that open and never seal: those before the master key, until everything is sealed anew, or the next one
+        /// while other processes do not have it yet.
+        pub previous: Vec<SecretReference> = Vec::new();
     }
 }
 

@@ -152,6 +152,11 @@ async fn run(
     // Every address is taken before the first request is answered: a busy port must not leave half a service.
     let listeners = open_listeners(settings, &mut passed)?;
     note_token_uses(tasks, &jobs, app);
+    let policy = app.clone();
+    jobs.start(Job::new("policy", POLICY_EVERY, move || {
+        let app = policy.clone();
+        async move { app.reload_policy().await }
+    }));
     if settings.server.has(Role::Worker) {
         start_jobs(&jobs, app);
     }
@@ -288,6 +293,11 @@ fn start_jobs(jobs: &Jobs, app: &App) {
         let app = sealing.clone();
         async move { app.seal_audit_step().await }
     }));
+    let resealing = app.clone();
+    jobs.start(Job::new("reseal", RESEAL_EVERY, move || {
+        let app = resealing.clone();
+        async move { app.reseal_step().await }
+    }));
     let counting = app.clone();
     jobs.start(Job::new("count-devices", COUNT_EVERY, move || count_devices(counting.clone())));
 }
@@ -296,6 +306,8 @@ const PURGE_EVERY: Duration = Duration::from_secs(600);
 
 /// The longest that a job waits which nothing else holds up. Looking costs one read of an index.
 const WORK_EVERY: Duration = Duration::from_secs(1);
+/// How soon after a new master key its work begins. Without one it costs nothing.
+const RESEAL_EVERY: Duration = Duration::from_secs(1);
 /// How long an event of the audit can stand unsealed.
 const SEAL_EVERY: Duration = Duration::from_secs(1);
 
@@ -314,6 +326,9 @@ fn note_token_uses(tasks: &Tasks, jobs: &Jobs, app: &App) {
         async move { app.token_use_step().await }
     }));
 }
+
+/// The longest that who may reach the API goes by a rule which another replica, or a new pool, has changed.
+const POLICY_EVERY: Duration = Duration::from_secs(10);
 
 /// As closely as the last use of an API token is known.
 const NOTE_USES_EVERY: Duration = Duration::from_secs(60);

@@ -21,7 +21,7 @@ use crate::domain::node::{InterfaceName, Port};
 use crate::domain::secret_reference::SecretReference;
 use crate::runtime::clock::{Clock, SystemClock};
 use crate::runtime::tasks::Tasks;
-use crate::secrets::master_key::{self, LoadError, MalformedKey, MasterKey};
+use crate::secrets::master_key::{self, KeyPlace, LoadError, MalformedKey, MasterKey, MasterKeys, rotation};
 use crate::secrets::password::PasswordWork;
 use crate::secrets::reference::Sources;
 use crate::secrets::secret_store::{FetchError, Places, fetch};
@@ -62,8 +62,14 @@ pub enum StartError {
         cause: Box<FetchError>,
     },
     /// A referenced key that is none.
-    #[error("what `keys.master` names is not a master key")]
-    Malformed(#[source] MalformedKey),
+    #[error("what `{key}` names is not a master key")]
+    Malformed {
+        /// The setting.
+        key: &'static str,
+        /// What is wrong with it.
+        #[source]
+        cause: MalformedKey,
+    },
     /// The use cases.
     #[error("cannot start on this database")]
     App(#[source] OpenError),
@@ -81,7 +87,7 @@ impl StartError {
             Self::App(cause) => cause.is_temporary(),
             Self::Thread(_) => true,
             Self::Secret { cause, .. } => cause.is_temporary(),
-            Self::Key(_) | Self::Malformed(_) => false,
+            Self::Key(_) | Self::Malformed { .. } => false,
         };
         if temporary { Exit::Unavailable } else { Exit::Refused }
     }
@@ -94,12 +100,12 @@ impl Services {
         let tasks = Tasks::current(clock.clone());
         let store = open_store(settings, &tasks).await?;
         let sealed = is_sealed(&store).await.map_err(StartError::FirstRead)?;
-        let master_key = load_master_key(settings, sealed).await?;
+        let master_keys = load_master_keys(settings, sealed).await?;
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
         let parts = Parts {
             store: store.clone(),
             clock,
-            master_key,
+            master_keys,
             passwords: PasswordWork::new(tasks.clone(), cores, HASH_QUEUE),
             login_rates: LoginRates {
                 per_address: settings.limits.login_per_address_per_minute,
@@ -181,37 +187,56 @@ async fn with_password(settings: &Settings, url: &str) -> Result<String, StartEr
     Ok(format!("{url}{joint}password={encoded}"))
 }
 
-/// Finds the master key. A new one is made only for a database that nothing was sealed in yet.
-async fn load_master_key(settings: &Settings, sealed: bool) -> Result<MasterKey, StartError> {
-    let reference = match &settings.keys.master {
-        MasterKeyPlace::At(reference) => reference,
-        MasterKeyPlace::Auto => return load_default_key(settings, sealed),
+/// Finds the master keys. A new one is made only for a database that nothing was sealed in yet.
+async fn load_master_keys(settings: &Settings, sealed: bool) -> Result<MasterKeys, StartError> {
+    let (current, place) = match &settings.keys.master {
+        MasterKeyPlace::At(reference) => {
+            let key = load_key_at(settings, "keys.master", reference).await?;
+            (key, KeyPlace::Elsewhere(format!("`keys.master`, {reference}")))
+        }
+        MasterKeyPlace::Auto => load_default_key(settings, sealed)?,
     };
+    let mut previous = Vec::new();
+    for reference in &settings.keys.previous {
+        previous.push(load_key_at(settings, "keys.previous", reference).await?);
+    }
+    if let KeyPlace::Own(path) = &place {
+        previous.extend(rotation::load_previous(path).map_err(StartError::Key)?);
+    }
+    Ok(MasterKeys { current, previous, place })
+}
+
+async fn load_key_at(
+    settings: &Settings,
+    key: &'static str,
+    reference: &SecretReference,
+) -> Result<MasterKey, StartError> {
     match reference {
         SecretReference::File(path) => master_key::load(path.as_path()).map_err(StartError::Key),
         SecretReference::Env(_)
         | SecretReference::Credential(_)
         | SecretReference::Vault(..)
         | SecretReference::AwsSm(..) => {
-            let text = read_secret(settings, "keys.master", reference).await?;
-            MasterKey::parse(text.trim()).map_err(StartError::Malformed)
+            let text = read_secret(settings, key, reference).await?;
+            MasterKey::parse(text.trim()).map_err(|cause| StartError::Malformed { key, cause })
         }
     }
 }
 
-/// Whether the master key is there and readable. None is made.
+/// Whether the master keys are there and readable. None is made.
 pub async fn check_master_key(settings: &Settings) -> Result<(), StartError> {
-    load_master_key(settings, true).await.map(drop)
+    load_master_keys(settings, true).await.map(drop)
 }
 
-fn load_default_key(settings: &Settings, sealed: bool) -> Result<MasterKey, StartError> {
+fn load_default_key(settings: &Settings, sealed: bool) -> Result<(MasterKey, KeyPlace), StartError> {
     let credential = settings.environment.credentials_directory().map(|dir| dir.join(CREDENTIAL));
     if let Some(path) = credential.filter(|path| path.exists()) {
-        return master_key::load_credential(&path).map_err(StartError::Key);
+        let key = master_key::load_credential(&path).map_err(StartError::Key)?;
+        return Ok((key, KeyPlace::Elsewhere(format!("the systemd credential {CREDENTIAL}"))));
     }
     let path = settings.server.data_dir.join(FILE);
     let key = if sealed { master_key::load(&path) } else { master_key::load_or_create(&path) };
-    key.map_err(StartError::Key)
+    Ok((key.map_err(StartError::Key)?, KeyPlace::Own(path)))
 }
 
 async fn read_secret(

@@ -317,6 +317,10 @@ access_table! {
     SettingsMailTest = "settings_mail_test":        All All None None None None;
     /// Read the state of the service.
     SystemGet = "system_get":                       All All All All All None;
+    /// See which master keys there are and how much each has sealed; never a key.
+    MasterKeyGet = "master_key_get":                All All None None All None;
+    /// Make another master key; only the host may.
+    MasterKeyRotate = "master_key_rotate":          None None None None None None;
     /// Make a new setup link; only the host may.
     SetupLinkCreate = "setup_link_create":          None None None None None None;
 }
@@ -362,6 +366,7 @@ pub const NEEDS_SESSION: &[Action] = &[
     Action::MeIdentityList,
     Action::MeIdentityCreate,
     Action::MeIdentityDelete,
+    Action::MasterKeyRotate,
     Action::SetupLinkCreate,
 ];
 
@@ -530,6 +535,7 @@ mod tests {
                 "me_update",
                 "me_export",
                 "me_delete",
+                "rotate",
             ]
             .iter()
             .any(|word| name.contains(word));

@@ -55,7 +55,8 @@ pub enum CanaryError {
 }
 
 const CANARY: &[u8] = b"caspervpn master key canary";
-const CANARY_PLACE: Place<'static> = Place { table: "settings", column: "master_key_canary", row: "" };
+/// What the canary is sealed for.
+pub const CANARY_PLACE: Place<'static> = Place { table: "settings", column: "master_key_canary", row: "" };
 
 #[cfg(test)]
 mod tests {
@@ -64,8 +65,8 @@ mod tests {
 
     #[test]
     fn canary_tells_the_right_key_from_a_wrong_one() {
-        let right = Keyring::new(&MasterKey::from_bytes([1; 32]));
-        let wrong = Keyring::new(&MasterKey::from_bytes([2; 32]));
+        let right = Keyring::new(&MasterKey::from_bytes([1; 32]), &[]);
+        let wrong = Keyring::new(&MasterKey::from_bytes([2; 32]), &[]);
         let stored = canary(&right).unwrap();
 
         assert_eq!(check_canary(&right, &stored), Ok(()));
@@ -77,7 +78,7 @@ mod tests {
 
     #[test]
     fn damaged_canary_is_not_taken_for_a_wrong_key() {
-        let ring = Keyring::new(&MasterKey::from_bytes([1; 32]));
+        let ring = Keyring::new(&MasterKey::from_bytes([1; 32]), &[]);
         let mut bytes = canary(&ring).unwrap().into_bytes();
         bytes[30] ^= 1;
 

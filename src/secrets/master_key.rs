@@ -1,7 +1,7 @@
 //! The master key: where it comes from.
 //!
-//! Invariants: a key file is never overwritten, and a new key is made only when the caller says that this is the
-//! first start. A key that replaced a lost one would make every sealed value of the database garbage in silence.
+//! Invariants: no key is lost by a file's being overwritten, and a new key is made only when the caller says that this is
+//! the first start, or asks for another one ([`rotation`]). A key that replaced a lost one would make every sealed value of the database garbage in silence.
 
 use std::fmt;
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -16,6 +16,8 @@ use zeroize::{Zeroize as _, ZeroizeOnDrop, Zeroizing};
 
 use crate::runtime::ownership::give_to_owner_of;
 use crate::secrets::random::{self, RandomError};
+
+pub mod rotation;
 
 /// 32 random bytes from which every key of this installation is derived.
 #[derive(ZeroizeOnDrop)]
@@ -68,6 +70,35 @@ impl MasterKey {
         prk.expand(&info, DerivedLength(out.len()))
             .and_then(|okm| okm.fill(out))
             .expect("within HKDF's limit");
+    }
+}
+
+/// The master keys that a process starts with.
+#[derive(Debug)]
+pub struct MasterKeys {
+    /// The key that seals.
+    pub current: MasterKey,
+    /// Keys that only open.
+    pub previous: Vec<MasterKey>,
+    /// Where the first one comes from.
+    pub place: KeyPlace,
+}
+
+/// Where a master key comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeyPlace {
+    /// A file of the service's own, in which it may put another key.
+    Own(PathBuf),
+    /// A place that others look after, in words.
+    Elsewhere(String),
+}
+
+impl fmt::Display for KeyPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Own(path) => path.display().fmt(f),
+            Self::Elsewhere(place) => f.write_str(place),
+        }
     }
 }
 
@@ -228,15 +259,30 @@ fn parse(path: &Path, text: &str) -> Result<MasterKey, LoadError> {
 }
 
 fn create(path: &Path, key: &MasterKey) -> io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = folder_of(path);
     DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    let mut draft = path.as_os_str().to_owned();
-    draft.push(format!(".{:016x}.new", u64::from_ne_bytes(*random::bytes().map_err(io::Error::other)?)));
-    let draft = PathBuf::from(draft);
-    let linked = write_synced(folder, &draft, key).and_then(|()| fs::hard_link(&draft, path));
+    let draft = write_draft(path, key)?;
+    let linked = fs::hard_link(&draft, path);
     let removed = fs::remove_file(&draft);
     linked.and(removed)?;
     File::open(folder)?.sync_all()
+}
+
+/// The folder of a file, which a bare name leaves out.
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Writes a key under a name of its own beside its place; leaves nothing where that fails.
+fn write_draft(path: &Path, key: &MasterKey) -> io::Result<PathBuf> {
+    let mut draft = path.as_os_str().to_owned();
+    draft.push(format!(".{:016x}.new", u64::from_ne_bytes(*random::bytes().map_err(io::Error::other)?)));
+    let draft = PathBuf::from(draft);
+    write_synced(folder_of(path), &draft, key).inspect_err(|_| {
+        // The first failure is the one to tell; what cannot be removed holds a key that seals nothing.
+        let _ = fs::remove_file(&draft);
+    })?;
+    Ok(draft)
 }
 
 fn write_synced(folder: &Path, path: &Path, key: &MasterKey) -> io::Result<()> {

@@ -8,6 +8,7 @@
 //! Invariant: the format never changes under version 1; a golden vector in the tests holds it.
 
 use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use aws_lc_rs::aead::{AES_256_GCM_SIV, Aad, LessSafeKey, Nonce, UnboundKey};
 use zeroize::{Zeroize as _, Zeroizing};
@@ -29,6 +30,13 @@ pub struct Place<'a> {
 /// The name of a master key, derived from the key itself. It is public: it tells nothing of the key.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct KeyId([u8; KEY_ID_BYTES]);
+
+impl KeyId {
+    /// The id as it stands in the bytes of each value the key sealed.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
 
 impl fmt::Display for KeyId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -86,32 +94,44 @@ impl fmt::Debug for Sealed {
 }
 
 /// The master keys of this installation: the current one seals, every one opens.
-pub struct Keyring {
-    current: SealingKey,
-    previous: Vec<SealingKey>,
+pub struct Keyring(RwLock<Arc<Keys>>);
+
+struct Keys {
+    current: Arc<SealingKey>,
+    previous: Vec<Arc<SealingKey>>,
 }
 
 impl Keyring {
-    /// A ring of one key.
-    pub fn new(current: &MasterKey) -> Self {
-        Self { current: SealingKey::derive(current), previous: Vec::new() }
-    }
-
-    /// Adds a retired key, which opens what it sealed until that is sealed anew.
-    #[must_use]
-    pub fn with_previous(mut self, key: &MasterKey) -> Self {
-        self.previous.push(SealingKey::derive(key));
-        self
+    /// A ring whose first key seals. The previous ones open what they sealed, until that is sealed anew.
+    pub fn new(current: &MasterKey, previous: &[MasterKey]) -> Self {
+        let current = Arc::new(SealingKey::derive(current));
+        let previous = previous.iter().map(|key| Arc::new(SealingKey::derive(key)));
+        let previous = previous.filter(|key| key.id != current.id).collect();
+        Self(RwLock::new(Arc::new(Keys { current, previous })))
     }
 
     /// The id of the key that seals.
     pub fn current_id(&self) -> KeyId {
-        self.current.id
+        self.keys().current.id
     }
 
-    /// Whether a value should be sealed anew, because a retired key sealed it.
-    pub fn needs_reseal(&self, sealed: &Sealed) -> bool {
-        sealed.key_id() != self.current.id
+    /// The ids of the keys that only open.
+    pub fn previous_ids(&self) -> Vec<KeyId> {
+        self.keys().previous.iter().map(|key| key.id).collect()
+    }
+
+    /// Seals with this key from now on. The one before opens what it sealed.
+    pub fn rotate(&self, next: &MasterKey) {
+        self.replace(|keys| {
+            let current = Arc::new(SealingKey::derive(next));
+            let previous = keys.previous.iter().chain([&keys.current]).filter(|key| key.id != current.id);
+            Keys { previous: previous.cloned().collect(), current }
+        });
+    }
+
+    /// Forgets the keys that only open. What they sealed is lost to this ring.
+    pub fn forget_previous(&self) {
+        self.replace(|keys| Keys { current: Arc::clone(&keys.current), previous: Vec::new() });
     }
 
     /// Seals a value for one place.
@@ -120,7 +140,7 @@ impl Keyring {
     /// [`SealError`], when the operating system gives no randomness or the value is past the cipher's limit.
     pub fn seal(&self, place: Place<'_>, plaintext: &[u8]) -> Result<Sealed, SealError> {
         let nonce = random::bytes::<NONCE_BYTES>()?;
-        self.current.seal(*nonce, place, plaintext)
+        self.keys().current.seal(*nonce, place, plaintext)
     }
 
     /// Opens a value sealed for this place.
@@ -128,18 +148,27 @@ impl Keyring {
     /// # Errors
     /// [`OpenError`]: a key this ring does not hold, or a value that was changed or moved.
     pub fn open(&self, place: Place<'_>, sealed: &Sealed) -> Result<Zeroizing<Vec<u8>>, OpenError> {
-        let id = sealed.key_id();
-        let key = std::iter::once(&self.current)
-            .chain(&self.previous)
+        let (keys, id) = (self.keys(), sealed.key_id());
+        let key = std::iter::once(&keys.current)
+            .chain(&keys.previous)
             .find(|key| key.id == id)
             .ok_or(OpenError::UnknownKey { key: id })?;
         key.open(place, sealed)
+    }
+
+    fn keys(&self) -> Arc<Keys> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn replace(&self, change: impl FnOnce(&Keys) -> Keys) {
+        let mut keys = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        *keys = Arc::new(change(&keys));
     }
 }
 
 impl fmt::Debug for Keyring {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Keyring({}, {} previous)", self.current.id, self.previous.len())
+        write!(f, "Keyring({}, {} previous)", self.current_id(), self.previous_ids().len())
     }
 }
 
@@ -289,26 +318,40 @@ mod tests {
     }
 
     #[test]
-    fn value_of_a_retired_key_opens_and_asks_to_be_resealed() {
-        let old = Keyring::new(&master(1)).seal(PLACE, b"secret").unwrap();
-        let ring = Keyring::new(&master(2)).with_previous(&master(1));
+    fn value_of_a_previous_key_opens_until_that_key_is_forgotten() {
+        let ring = Keyring::new(&master(1), &[]);
+        let old = ring.seal(PLACE, b"secret").unwrap();
 
+        ring.rotate(&master(2));
+
+        let new = ring.seal(PLACE, b"secret").unwrap();
         assert_eq!(ring.open(PLACE, &old).unwrap().as_slice(), b"secret");
-        assert!(ring.needs_reseal(&old));
-        assert!(!ring.needs_reseal(&ring.seal(PLACE, b"secret").unwrap()));
+        assert_eq!((old.key_id(), new.key_id()), (ring.previous_ids()[0], ring.current_id()));
+        ring.forget_previous();
+        assert_eq!(ring.open(PLACE, &old), Err(OpenError::UnknownKey { key: old.key_id() }));
+        assert_eq!(ring.open(PLACE, &new).unwrap().as_slice(), b"secret");
+    }
+
+    #[test]
+    fn a_key_given_twice_is_held_once() {
+        let ring = Keyring::new(&master(1), &[master(1), master(2)]);
+
+        assert_eq!(ring.previous_ids().len(), 1);
+        ring.rotate(&master(2));
+        assert_eq!(ring.previous_ids(), [Keyring::new(&master(1), &[]).current_id()]);
     }
 
     #[test]
     fn unknown_key_is_named() {
-        let sealed = Keyring::new(&master(1)).seal(PLACE, b"secret").unwrap();
-        let ring = Keyring::new(&master(2));
+        let sealed = Keyring::new(&master(1), &[]).seal(PLACE, b"secret").unwrap();
+        let ring = Keyring::new(&master(2), &[]);
 
         assert_eq!(ring.open(PLACE, &sealed), Err(OpenError::UnknownKey { key: sealed.key_id() }));
     }
 
     #[test]
     fn value_of_another_place_does_not_open() {
-        let ring = Keyring::new(&master(1));
+        let ring = Keyring::new(&master(1), &[]);
         let sealed = ring.seal(PLACE, b"secret").unwrap();
 
         for place in [
@@ -323,7 +366,7 @@ mod tests {
 
     #[test]
     fn newer_version_is_named() {
-        let mut bytes = Keyring::new(&master(1)).seal(PLACE, b"secret").unwrap().into_bytes();
+        let mut bytes = Keyring::new(&master(1), &[]).seal(PLACE, b"secret").unwrap().into_bytes();
         bytes[0] = 2;
 
         assert_eq!(Sealed::parse(bytes), Err(OpenError::UnknownVersion { version: 2 }));
@@ -331,7 +374,7 @@ mod tests {
 
     #[test]
     fn debug_shows_no_key_and_no_plaintext() {
-        let ring = Keyring::new(&master(1));
+        let ring = Keyring::new(&master(1), &[]);
 
         assert_eq!(format!("{ring:?}"), format!("Keyring({}, 0 previous)", ring.current_id()));
     }
@@ -339,7 +382,7 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_sealed_opens(text in proptest::collection::vec(any::<u8>(), 0..600), row in ".{0,40}") {
-            let ring = Keyring::new(&master(3));
+            let ring = Keyring::new(&master(3), &[]);
             let place = Place { row: &row, ..PLACE };
 
             let stored = ring.seal(place, &text).unwrap().into_bytes();
@@ -351,7 +394,7 @@ mod tests {
 
         #[test]
         fn any_flipped_bit_is_noticed(text in proptest::collection::vec(any::<u8>(), 0..64), at in any::<prop::sample::Index>(), bit in 0..8) {
-            let ring = Keyring::new(&master(3));
+            let ring = Keyring::new(&master(3), &[]);
             let mut bytes = ring.seal(PLACE, &text).unwrap().into_bytes();
             let at = at.index(bytes.len());
 
@@ -362,14 +405,14 @@ mod tests {
 
         #[test]
         fn garbage_never_opens_or_panics(bytes in proptest::collection::vec(any::<u8>(), 0..80)) {
-            let ring = Keyring::new(&master(3));
+            let ring = Keyring::new(&master(3), &[]);
 
             prop_assert!(Sealed::parse(bytes).and_then(|sealed| ring.open(PLACE, &sealed)).is_err());
         }
 
         #[test]
         fn every_cut_is_an_error(size in 0_usize..57) {
-            let ring = Keyring::new(&master(3));
+            let ring = Keyring::new(&master(3), &[]);
             let mut bytes = ring.seal(PLACE, &[5; 20]).unwrap().into_bytes();
 
             bytes.truncate(size.min(bytes.len() - 1));

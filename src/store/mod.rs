@@ -29,6 +29,7 @@ pub mod open;
 pub mod outbox;
 pub mod passkeys;
 pub mod peers;
+pub mod sealed;
 pub mod sequences;
 pub mod sessions;
 pub mod settings;

@@ -12,10 +12,11 @@ use caspervpn::app::{App, Facts};
 use caspervpn::domain::job::Lane;
 use caspervpn::runtime::clock::{Clock, SystemClock};
 use caspervpn::runtime::tasks::Tasks;
-use caspervpn::secrets::master_key::MasterKey;
+use caspervpn::secrets::master_key::{KeyPlace, MasterKey, MasterKeys};
 use caspervpn::secrets::password::PasswordWork;
 use caspervpn::store::backend::{Conn, Store};
 use caspervpn::store::error::StoreError;
+use caspervpn::store::open::Database;
 use caspervpn::store::value::Bind;
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt;
@@ -34,7 +35,7 @@ pub(crate) struct House {
     pub(crate) app: App,
     key: [u8; MasterKey::BYTES],
     clock: Arc<dyn Clock>,
-    _database: TestDatabase,
+    database: TestDatabase,
 }
 
 /// An answer.
@@ -81,10 +82,8 @@ impl House {
         })
         .await
         .unwrap();
-        let router = caspervpn::api::router(app.clone(), &tasks, |extensions| {
-            extensions.get::<Origin>().copied().unwrap_or_default()
-        });
-        Self { router, app, key, clock, _database: database }
+        let router = routes(&app, &tasks);
+        Self { router, app, key, clock, database }
     }
 
     /// An API with an owner, `owner`, and the network `office`.
@@ -109,6 +108,26 @@ impl House {
         self.app.hand_out_step().await.unwrap();
         let lanes = Lane::ALL.map(|lane| self.app.work_step(lane, stop));
         futures_util::future::try_join_all(lanes).await.unwrap();
+    }
+
+    /// The same database as a process with other master keys has it.
+    pub(crate) async fn rekeyed(self, keys: MasterKeys) -> Self {
+        let store = self.app.store().clone();
+        let tasks = Tasks::current(Arc::clone(&self.clock));
+        let app =
+            App::open(Parts { master_keys: keys, ..parts(store, &self.clock, self.key) }).await.unwrap();
+        let router = routes(&app, &tasks);
+        Self { router, app, ..self }
+    }
+
+    /// Whether its database is SQLite.
+    pub(crate) fn is_on_sqlite(&self) -> bool {
+        matches!(self.database.settings.database, Database::Sqlite { .. })
+    }
+
+    /// The master key that the house was opened with at first.
+    pub(crate) fn master_key(&self) -> MasterKey {
+        MasterKey::from_bytes(self.key)
     }
 
     /// The machine's administrator.
@@ -153,16 +172,27 @@ impl House {
     }
 }
 
+fn routes(app: &App, tasks: &Tasks) -> Router {
+    caspervpn::api::router(app.clone(), tasks, |extensions| {
+        extensions.get::<Origin>().copied().unwrap_or_default()
+    })
+}
+
 fn parts(store: Store, clock: &Arc<dyn Clock>, key: [u8; MasterKey::BYTES]) -> Parts {
     Parts {
         store,
         clock: Arc::clone(clock),
-        master_key: MasterKey::from_bytes(key),
+        master_keys: master_keys(MasterKey::from_bytes(key)),
         passwords: PasswordWork::new(Tasks::current(Arc::clone(clock)), 2, 64),
         login_rates: LoginRates { per_address: 60, per_account: 60 },
         host_ranges: Arc::new(|| vec!["192.168.0.0/16".parse().unwrap()]),
         facts: Facts { database: "sqlite", local_node: true, first_listen_port: 51820 },
     }
+}
+
+/// A key that nobody has to keep.
+pub(crate) fn master_keys(current: MasterKey) -> MasterKeys {
+    MasterKeys { current, previous: Vec::new(), place: KeyPlace::Elsewhere("the test".to_owned()) }
 }
 
 /// The use cases of the same database once more, as another process has them.

@@ -22,7 +22,7 @@ use caspervpn::store::backend::{Conn, Tx};
 use caspervpn::store::{sessions, users};
 use tokio::task::JoinHandle;
 
-use crate::api_house::PASSWORD;
+use crate::api_house::{PASSWORD, master_keys};
 use crate::databases::{TestDatabase, on_both, tasks};
 use crate::store_fixtures::{NOW, page};
 
@@ -44,7 +44,7 @@ impl World {
         let parts = Parts {
             store: database.open().await,
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
-            master_key: MasterKey::generate().unwrap(),
+            master_keys: master_keys(MasterKey::generate().unwrap()),
             passwords: PasswordWork::new(tasks(), 1, 64),
             login_rates: LoginRates { per_address: 60, per_account: 60 },
             host_ranges: Arc::new(Vec::new),

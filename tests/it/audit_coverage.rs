@@ -53,6 +53,8 @@ const DONE_ELSEWHERE: &[&str] = &[
     "sign_in_finish",
     // api_cookies::
     "session_cookie",
+    // master_key::
+    "master_key_rotate",
     // mfa::
     "me_totp_create",
     "me_totp_confirm",

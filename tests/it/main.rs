@@ -35,6 +35,7 @@ mod invites;
 mod lifecycle;
 mod mail;
 mod mail_server;
+mod master_key;
 mod mfa;
 mod namespaces;
 mod netlink;

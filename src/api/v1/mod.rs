@@ -12,6 +12,7 @@ pub mod devices;
 pub mod identity_providers;
 pub mod invites;
 pub mod mail;
+pub mod master_key;
 pub mod me;
 pub mod me_export;
 pub mod me_identities;
@@ -59,6 +60,7 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .merge(mail::routes())
         .merge(webhooks::routes())
         .merge(system::routes())
+        .merge(master_key::routes())
         .merge(setup::routes())
         .merge(openapi::routes())
 }

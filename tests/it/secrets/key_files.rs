@@ -129,8 +129,8 @@ fn credential_of_systemd_is_read_whatever_its_mode() {
 
     let read = master_key::load_credential(&path).unwrap();
 
-    let stored = canary(&Keyring::new(&key)).unwrap();
-    assert_eq!(check_canary(&Keyring::new(&read), &stored), Ok(()));
+    let stored = canary(&Keyring::new(&key, &[])).unwrap();
+    assert_eq!(check_canary(&Keyring::new(&read, &[]), &stored), Ok(()));
 }
 
 #[test]
