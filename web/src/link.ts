@@ -66,5 +66,5 @@ function refuse(problem: Problem): void {
     return
   }
   if (problem.requestId) lines.push(`Request ${problem.requestId}`)
-  showNotice(problem.title, lines)
+  showNotice(problem.heading, lines)
 }

@@ -3,7 +3,7 @@
 import { withPrivateKey } from './lib/conf.ts'
 import { configView } from './lib/config-view.ts'
 import { byId, element, forgetFragment, tokenFromFragment } from './lib/dom.ts'
-import { pointerOf, revealByButton, showFaults, showNotice } from './lib/form.ts'
+import { CORRECT, pointerOf, revealByButton, showFaults, showNotice } from './lib/form.ts'
 import { makeKeyPair, type KeyPair } from './lib/keys.ts'
 import { fieldOf, readProblem, type Problem } from './lib/problem.ts'
 import { check, hostWarning, passwordCount, suggestions, toRequest, type Fields } from './lib/setup.ts'
@@ -94,16 +94,16 @@ function showProblem(problem: Problem): void {
   const unplaced: string[] = []
   for (const [pointer, detail] of problem.fields) {
     const field = fieldOf(pointer, pointers)
-    if (field) placed.set(field, asSentence(field, detail))
+    if (field) placed.set(field, detail)
     else unplaced.push(`${pointer}: ${detail}`)
   }
-  const lines = placed.size > 0 ? ['Correct what is marked below.', ...unplaced] : [problem.detail]
+  const [heading, lines] = placed.size > 0 ? [CORRECT, unplaced] : [problem.heading, [problem.detail]]
   const refused = problem.status === 401 || problem.status === 403 || problem.status === 410
   if (refused && !problem.detail.includes('setup-link')) {
     lines.push('A new link is printed on the server by: caspervpn setup-link')
   }
   if (problem.requestId) lines.push(`Request ${problem.requestId}`)
-  showNotice(problem.title, lines)
+  showNotice(heading, lines)
   showFaults(inputs, placed)
 }
 
@@ -116,11 +116,4 @@ function warnAboutHost(): void {
   const warning = byId('endpoint-warning', HTMLParagraphElement)
   warning.textContent = hostWarning(byId('endpoint-host', HTMLInputElement).value)
   warning.hidden = warning.textContent === ''
-}
-
-/** The server says what is wrong with a value, as in “is in use”; a person reads it with the field's name. */
-function asSentence(pointer: string, detail: string): string {
-  const input = inputs.find((candidate) => pointerOf(candidate) === pointer)
-  const label = input?.labels?.[0]?.textContent ?? ''
-  return /^[a-z]/.test(detail) ? `${label} ${detail}` : detail
 }

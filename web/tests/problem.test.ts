@@ -16,7 +16,7 @@ test('the faults of a problem are found by field', async () => {
 
   const problem = await readProblem(Response.json(body, { status: 422 }))
 
-  expect(problem).toMatchObject({ status: 422, title: body.title, requestId: '0199' })
+  expect(problem).toMatchObject({ status: 422, heading: 'That did not work.', detail: '2 faults', requestId: '0199' })
   expect(problem.fields.get('/owner/password')).toBe('is too short.')
   expect(fieldOf('/network/dns/1', ['/network/name', '/network/dns'])).toBe('/network/dns')
   expect(fieldOf('/network/dnsx', ['/network/dns'])).toBeUndefined()
@@ -25,6 +25,6 @@ test('the faults of a problem are found by field', async () => {
 test('an answer that is no problem document still says something', async () => {
   const problem = await readProblem(new Response('<html>bad gateway', { status: 502 }))
 
-  expect(problem.title).toBe('The server answered 502')
+  expect(problem.heading).toBe('The server answered 502.')
   expect(problem.fields.size).toBe(0)
 })

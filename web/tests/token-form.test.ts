@@ -53,7 +53,7 @@ test('an invite leaves out a name that was not given, and marks a login that is 
   await vi.waitFor(() => expect(shown('#notice')).toBe(true))
 
   expect(JSON.parse(String(server.mock.calls[0]?.[1].body))).toEqual({ token: 'cvi_token', login: 'ada', password: 'correct horse battery' })
-  expect(document.querySelector('#login-error')?.textContent).toContain('another user')
+  expect(document.querySelector('#login-error')?.textContent).toBe('Another user has this login')
   expect(document.querySelector('form')).not.toBeNull()
 })
 

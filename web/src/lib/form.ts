@@ -2,6 +2,9 @@
 
 import { byId, element } from './dom.ts'
 
+/** The heading over a form with faults beside its fields. */
+export const CORRECT = 'Correct what is marked below.'
+
 /** The place of an input's value in the request, as a JSON pointer. */
 export function pointerOf(input: HTMLInputElement): string {
   return input.dataset['pointer'] ?? ''
@@ -17,7 +20,7 @@ export function showFaults(inputs: HTMLInputElement[], faults: Map<string, strin
     input.removeAttribute('aria-invalid')
     input.removeAttribute('aria-describedby')
     if (!fault) continue
-    const line = element('p', fault, 'error')
+    const line = element('p', asSentence(input, fault), 'error')
     line.id = `${input.id}-error`
     field?.append(line)
     input.setAttribute('aria-invalid', 'true')
@@ -26,6 +29,14 @@ export function showFaults(inputs: HTMLInputElement[], faults: Map<string, strin
     first ??= input
   }
   first?.focus()
+}
+
+/** The server says what is wrong with a value, as in “is in use”; a person reads it with the field's name. */
+function asSentence(input: HTMLInputElement, fault: string): string {
+  const label = input.labels?.[0]?.textContent ?? ''
+  const says = /^(is|are|has|may|must|does|cannot|needs|takes)\b/.test(fault)
+  const text = says && label ? `${label} ${fault}` : fault
+  return text.charAt(0).toUpperCase() + text.slice(1)
 }
 
 /** Lets the page's button show and hide what is typed into a password's input. */

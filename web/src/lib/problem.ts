@@ -2,7 +2,7 @@
 
 export interface Problem {
   status: number
-  title: string
+  heading: string
   detail: string
   requestId: string
   fields: Map<string, string>
@@ -12,10 +12,12 @@ export interface Problem {
 export async function readProblem(response: Response): Promise<Problem> {
   const body: unknown = await response.json().catch(() => undefined)
   const record = isRecord(body) ? body : {}
+  const detail = text(record['detail'])
   return {
     status: response.status,
-    title: text(record['title']) || `The server answered ${response.status}`,
-    detail: text(record['detail']),
+    // The document's own title is the name of its status, which says nothing to the person who fills in a form.
+    heading: detail ? 'That did not work.' : `The server answered ${response.status}.`,
+    detail,
     requestId: text(record['request_id']) || (response.headers.get('x-request-id') ?? ''),
     fields: fields(record['errors']),
   }

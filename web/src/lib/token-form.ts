@@ -1,7 +1,7 @@
 // A form behind a one-time link: sends the link's token with what was filled in, and shows what became of it.
 
 import { byId, forgetFragment, tokenFromFragment } from './dom.ts'
-import { pointerOf, revealByButton, showFaults, showNotice } from './form.ts'
+import { CORRECT, pointerOf, revealByButton, showFaults, showNotice } from './form.ts'
 import { fieldOf, readProblem, type Problem } from './problem.ts'
 
 /** Makes the page's form spend its link at this path of the API. */
@@ -58,7 +58,7 @@ export function spendByForm(path: string, done: string): void {
       if (field) placed.set(field, detail)
     }
     if (placed.size > 0) {
-      showNotice(problem.title, ['Correct what is marked below.'])
+      showNotice(CORRECT, [])
       showFaults(inputs, placed)
       return
     }
@@ -69,7 +69,7 @@ export function spendByForm(path: string, done: string): void {
     }
     const lines = [problem.detail]
     if (problem.requestId) lines.push(`Request ${problem.requestId}`)
-    showNotice(problem.title, lines)
+    showNotice(problem.heading, lines)
   }
 }
 
