@@ -18,8 +18,8 @@ CREATE TABLE jobs (
     finished_at BIGINT,
     CONSTRAINT jobs_pkey PRIMARY KEY (id)
 );
-CREATE INDEX jobs_due_idx ON jobs (state, run_at, id);
-CREATE INDEX jobs_kind_idx ON jobs (kind, state);
+-- By kind: who looks for letters does not walk past every webhook that waits.
+CREATE INDEX jobs_due_idx ON jobs (state, kind, run_at, id);
 CREATE INDEX jobs_finished_idx ON jobs (finished_at, id);
 
 ALTER TABLE users ADD COLUMN email TEXT COLLATE "C";
@@ -61,10 +61,15 @@ CREATE TABLE webhooks (
     -- Words with blanks between them; empty for every kind.
     kinds TEXT COLLATE "C" NOT NULL,
     active BOOLEAN NOT NULL,
+    -- The row of calls that all failed: since when, how many, and when the last one was.
     failing_since BIGINT,
+    failures BIGINT NOT NULL,
+    failed_at BIGINT,
     revision BIGINT NOT NULL,
     created_at BIGINT NOT NULL,
     updated_at BIGINT NOT NULL,
+    -- From then on it is nowhere to be seen, and its log is removed little by little.
+    deleted_at BIGINT,
     search TEXT COLLATE "C" NOT NULL,
     CONSTRAINT webhooks_pkey PRIMARY KEY (id)
 );

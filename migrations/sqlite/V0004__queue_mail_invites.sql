@@ -18,8 +18,8 @@ CREATE TABLE jobs (
     finished_at INTEGER,
     CONSTRAINT jobs_pkey PRIMARY KEY (id)
 ) STRICT;
-CREATE INDEX jobs_due_idx ON jobs (state, run_at, id);
-CREATE INDEX jobs_kind_idx ON jobs (kind, state);
+-- By kind: who looks for letters does not walk past every webhook that waits.
+CREATE INDEX jobs_due_idx ON jobs (state, kind, run_at, id);
 CREATE INDEX jobs_finished_idx ON jobs (finished_at, id);
 
 ALTER TABLE users ADD COLUMN email TEXT;
@@ -61,10 +61,15 @@ CREATE TABLE webhooks (
     -- Words with blanks between them; empty for every kind.
     kinds TEXT NOT NULL,
     active INTEGER NOT NULL CONSTRAINT webhooks_active_check CHECK (active IN (0, 1)),
+    -- The row of calls that all failed: since when, how many, and when the last one was.
     failing_since INTEGER,
+    failures INTEGER NOT NULL,
+    failed_at INTEGER,
     revision INTEGER NOT NULL,
     created_at INTEGER NOT NULL,
     updated_at INTEGER NOT NULL,
+    -- From then on it is nowhere to be seen, and its log is removed little by little.
+    deleted_at INTEGER,
     search TEXT NOT NULL,
     CONSTRAINT webhooks_pkey PRIMARY KEY (id)
 ) STRICT;

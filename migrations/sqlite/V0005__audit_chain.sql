@@ -28,7 +28,7 @@ CREATE TABLE audit_segments (
     CONSTRAINT audit_segments_pkey PRIMARY KEY (number)
 ) STRICT;
 CREATE INDEX audit_segments_sources_idx ON audit_segments (number) WHERE sources_erased_at IS NULL;
-CREATE INDEX audit_segments_kept_idx ON audit_segments (number) WHERE pruned_at IS NULL;
+CREATE INDEX audit_segments_kept_idx ON audit_segments (newest_at, number) WHERE pruned_at IS NULL;
 
 -- Who does what only one process may do, until when by the database's clock. The token grows with each new holder.
 CREATE TABLE leases (

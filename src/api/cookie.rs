@@ -19,9 +19,9 @@ use crate::secrets::token::CookieToken;
 pub const CSRF_TOKEN: HeaderName = HeaderName::from_static("x-csrf-token");
 
 /// RFC 6265bis §4.1.3.2: a browser takes this name only with `Secure`, `Path=/` and no `Domain`.
-const NAME: &str = "__Host-caspervpn";
+pub const NAME: &str = "__Host-caspervpn";
 /// Over HTTP on this machine no browser would take the other.
-const LOCAL_NAME: &str = "caspervpn-local";
+pub const LOCAL_NAME: &str = "caspervpn-local";
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 

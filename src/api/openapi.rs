@@ -14,7 +14,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::api::problem::{FieldFault, MEDIA_TYPE, ProblemView};
-use crate::api::{Api, idempotency, v1};
+use crate::api::{Api, cookie, idempotency, v1};
 use crate::domain::access;
 
 /// The route of the document.
@@ -44,7 +44,7 @@ pub fn document() -> Value {
         "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" },
     });
     document["tags"] = TAGS.iter().map(|(name, text)| json!({ "name": name, "description": text })).collect();
-    document["security"] = json!([{ "bearer": [] }]);
+    document["security"] = json!([{ "bearer": [] }, { "cookie": [] }]);
     let paths = std::mem::take(&mut document["paths"]);
     document["paths"] = operations(paths);
     let components = &mut document["components"];
@@ -217,6 +217,9 @@ fn complete_operation(method: &str, operation: &mut Value) {
     let is_public = access::PUBLIC.contains(&name.as_str());
     if is_public {
         operation["security"] = if name == "setup_run" { json!([{ "setup": [] }]) } else { json!([]) };
+    } else if method != "get" {
+        // Another page can make a browser send the cookie, and not the header.
+        operation["security"] = json!([{ "bearer": [] }, { "cookie": [], "csrf": [] }]);
     }
     for status in statuses(method, &name, is_public, operation) {
         if let Some((_, word, ..)) = PROBLEMS.iter().find(|(known, ..)| *known == status) {
@@ -310,6 +313,16 @@ fn security_schemes() -> Value {
         "bearer": {
             "type": "http", "scheme": "bearer", "bearerFormat": "JWT",
             "description": "The access token of `POST /api/v1/sessions`, or an API token: `cvpn_…`, of `POST /api/v1/api-tokens`.",
+        },
+        "cookie": {
+            "type": "apiKey", "in": "cookie", "name": cookie::NAME,
+            "description": format!("The cookie of a browser's session, of `POST /api/v1/sessions/cookie`. Over HTTP on this machine \
+                alone it is `{}`. Not together with an `Authorization` header.", cookie::LOCAL_NAME),
+        },
+        "csrf": {
+            "type": "apiKey", "in": "header", "name": "X-CSRF-Token",
+            "description": "The `csrf_token` that came with the cookie, and that `GET /api/v1/me` repeats: beside the cookie in every \
+                request that changes something, which must come from a page of the same origin.",
         },
         "setup": {
             "type": "apiKey", "in": "header", "name": "Authorization",

@@ -19,6 +19,10 @@ const BATCHES: u32 = 200;
 
 impl App {
     /// Removes the events of segments whose newest event happened before a time, oldest first; says how many.
+    ///
+    /// Each segment is judged by itself. A pruned one keeps its record, so the chain verifies whichever segments are pruned,
+    /// and one that a wrong clock dated into the future keeps back nothing but itself. That one stays until its date: to judge
+    /// it by its neighbours would let a clock that was set back remove what is young.
     pub(in crate::app) async fn prune_audit(&self, before: Timestamp) -> Result<u64> {
         let mut sum = 0;
         for _ in 0..BATCHES {
@@ -28,14 +32,14 @@ impl App {
                 .store
                 .write(async move |tx: &mut Tx| {
                     let mut pruned = 0;
-                    for stored in audit_segments::oldest_kept(tx, SEGMENTS_AT_ONCE).await? {
-                        let it = &stored.segment;
-                        // The chain is cut off only at its old end, so a younger segment ends it.
-                        if it.newest_at >= before.as_millis() || pruned >= EVENTS_AT_ONCE {
+                    for stored in
+                        audit_segments::kept_before(tx, before.as_millis(), SEGMENTS_AT_ONCE).await?
+                    {
+                        if pruned >= EVENTS_AT_ONCE {
                             break;
                         }
                         let seal = key.seal_pruned(&stored.digest, now);
-                        pruned += audit_segments::prune(tx, it.number, now, &seal).await?;
+                        pruned += audit_segments::prune(tx, stored.segment.number, now, &seal).await?;
                     }
                     Ok::<_, AppError>(pruned)
                 })

@@ -4,6 +4,7 @@
 //! follows no redirect.
 
 use http::{Request, StatusCode};
+use tracing::warn;
 use zeroize::Zeroizing;
 
 use crate::app::App;
@@ -25,7 +26,7 @@ const ROUNDS: u32 = 20;
 
 impl App {
     /// Finds out who is told of what happened, and queues a delivery for each.
-    pub(in crate::app) async fn hand_out(&self) -> Result<()> {
+    pub async fn hand_out_step(&self) -> Result<()> {
         for _ in 0..ROUNDS {
             let noted = self.core.store.read(async |on: &mut Conn| webhooks::any_noted(on).await).await?;
             if !noted {
@@ -45,6 +46,20 @@ impl App {
                     Ok::<_, AppError>(())
                 })
                 .await?;
+        }
+        Ok(())
+    }
+
+    /// Warns while events wait that only a newer program knows. They are left to it: it may run beside this one, and what
+    /// was dropped here it could not tell any more.
+    pub(in crate::app) async fn warn_of_strange_events(&self) -> Result<()> {
+        let strange = self.core.store.read(async |on: &mut Conn| webhooks::count_strange(on).await).await?;
+        if strange > 0 {
+            warn!(
+                webhook.events = strange,
+                "{strange} events for webhooks are of kinds that this program does not know; they wait for the newer \
+                 program that wrote them"
+            );
         }
         Ok(())
     }
@@ -112,8 +127,8 @@ impl App {
         Ok(delivery)
     }
 
-    /// Writes down how an attempt ended, and pauses a webhook whose receiver was silent for days.
-    pub(in crate::app) async fn note_attempt(&self, webhook: &Webhook, tried: &Delivery) -> Result<()> {
+    /// Writes down how an attempt ended, and pauses a webhook whose receiver has failed for days.
+    async fn note_attempt(&self, webhook: &Webhook, tried: &Delivery) -> Result<()> {
         let now = self.now();
         let (id, tried, event) = (webhook.id, tried.clone(), self.paused(webhook));
         self.core
@@ -121,11 +136,8 @@ impl App {
             .write(async move |tx: &mut Tx| {
                 webhooks::note_attempt(tx, &tried).await?;
                 let mut webhook = there(tx, id).await?;
-                let since = if tried.delivered { None } else { webhook.failing_since.or(Some(now)) };
-                if since != webhook.failing_since {
-                    webhooks::note_silence(tx, id, since).await?;
-                }
-                webhook.failing_since = since;
+                webhook.note_call(tried.delivered, now);
+                webhooks::note_failing(tx, id, webhook.failing).await?;
                 if webhook.active && webhook.is_given_up(now) {
                     let revision = webhook.revision;
                     webhook.active = false;

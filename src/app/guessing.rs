@@ -8,7 +8,8 @@ use tracing::warn;
 use crate::app::App;
 use crate::app::ctx::Ctx;
 use crate::app::error::{AppError, Result};
-use crate::app::login_limit::{Account, Finding};
+use crate::app::login_limit::{Account, Finding, RetryAfter};
+use crate::app::sessions::too_many;
 use crate::domain::access::Actor;
 use crate::domain::audit::{AuditEvent, Outcome};
 use crate::domain::id::UserId;
@@ -42,6 +43,9 @@ pub struct Notice {
 /// The operation's name in the audit.
 const ACTION: &str = "login_alert";
 
+/// Attempts that are refused before they are looked at. No alert: an office that signs in together comes to it too.
+const LIMITED: &str = "session_limited";
+
 impl App {
     /// Takes note of a wrong password or second factor.
     pub(in crate::app) async fn wrong_password(&self, ctx: &Ctx, wrong: Wrong<'_>) -> Result<()> {
@@ -61,6 +65,24 @@ impl App {
         let refused = self.event(ctx, wrong.action, ("user", target));
         let about = wrong.user.map(|user| (user, letter(ctx, wrong.tried)));
         self.refused_with(ctx, refused, found, about).await
+    }
+
+    /// Lets an attempt go on, or refuses it.
+    pub(in crate::app) async fn admit(&self, ctx: &Ctx, checked: Result<(), RetryAfter>) -> Result<()> {
+        let Err(wait) = checked else { return Ok(()) };
+        self.note_refusal(ctx, wait).await?;
+        Err(too_many(wait))
+    }
+
+    /// Writes down that attempts are being refused: once for each lock. A row for each attempt would let a guesser fill the
+    /// disk; the metric counts them all.
+    pub(in crate::app) async fn note_refusal(&self, ctx: &Ctx, wait: RetryAfter) -> Result<()> {
+        let Some(refusal) = wait.told() else { return Ok(()) };
+        let target = refusal.user.map(|user| user.to_string()).unwrap_or_default();
+        let event = self.event(ctx, LIMITED, ("user", target)).made(json!({ "layer": refusal.layer }));
+        let event = AuditEvent { outcome: Outcome::Refused, ..event };
+        let write = async move |tx: &mut Tx| Ok::<_, AppError>(audit::insert(tx, &event).await?);
+        self.core.store.write(write).await
     }
 
     /// Writes down what was refused, with what it has shown. Where it locked somebody's account, that user is told by the

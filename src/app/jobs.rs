@@ -55,6 +55,7 @@ enum Old {
     Invites,
     Jobs,
     WebhookDeliveries,
+    DeletedWebhooks,
     Outbox,
     DailyUsage,
     Devices,
@@ -63,7 +64,7 @@ enum Old {
 }
 
 impl Old {
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 14] = [
         Self::IdempotencyKeys,
         Self::Challenges,
         Self::Links,
@@ -72,6 +73,7 @@ impl Old {
         Self::Invites,
         Self::Jobs,
         Self::WebhookDeliveries,
+        Self::DeletedWebhooks,
         Self::Outbox,
         Self::DailyUsage,
         Self::Devices,
@@ -90,6 +92,7 @@ impl Old {
             Self::Invites => "invites",
             Self::Jobs => "jobs",
             Self::WebhookDeliveries => "webhook_deliveries",
+            Self::DeletedWebhooks => "deleted_webhooks",
             Self::Outbox => "outbox",
             Self::DailyUsage => "usage_daily",
             Self::Devices => "devices",
@@ -101,7 +104,7 @@ impl Old {
     const fn kept(self, settings: &Settings) -> Duration {
         match self {
             Self::IdempotencyKeys => KEPT,
-            Self::Challenges => Duration::ZERO,
+            Self::Challenges | Self::DeletedWebhooks => Duration::ZERO,
             Self::Links | Self::Sessions => ENDED_KEPT,
             Self::ApiTokens => EXPIRED_TOKENS_KEPT,
             Self::Invites => INVITES_KEPT,
@@ -123,6 +126,7 @@ impl Old {
             | Self::Invites
             | Self::Jobs
             | Self::WebhookDeliveries
+            | Self::DeletedWebhooks
             | Self::Outbox
             | Self::DailyUsage
             | Self::Networks
@@ -141,6 +145,7 @@ impl Old {
             Self::Invites => invites::purge(tx, before, limit).await,
             Self::Jobs => jobs::purge(tx, before, limit).await,
             Self::WebhookDeliveries => webhooks::purge(tx, before, limit).await,
+            Self::DeletedWebhooks => webhooks::purge_deleted(tx, limit).await,
             Self::Outbox => outbox::purge(tx, before, limit).await,
             Self::DailyUsage => usage::purge_daily(tx, before, limit).await,
             Self::Devices => devices::purge(tx, before, limit).await,
@@ -180,6 +185,8 @@ impl App {
                 Err(cause) => failure = failure.or(Some(cause)),
             }
         }
+        // Not removed, and looked at as seldom: a program that runs without its newer one has no reason to say so each second.
+        failure = failure.or(self.warn_of_strange_events().await.err());
         // Sources first: whole segments are then removed without them.
         let before = self.now().before(retention(settings.audit_source_days));
         match self.erase_audit_sources(before).await {

@@ -34,7 +34,7 @@ pub use crate::app::login_limit::holding::{Finding, Held, Holding};
 use crate::app::login_limit::keys::login_bit;
 use crate::app::login_limit::known::Known;
 use crate::app::login_limit::rules::{ACCOUNT, ADDRESS, SECOND_FACTOR};
-use crate::app::login_limit::table::{Key, Rule, Table, UNKNOWN};
+use crate::app::login_limit::table::{Entry, Key, Rule, Table, UNKNOWN};
 use crate::domain::id::UserId;
 use crate::domain::time::Timestamp;
 use crate::secrets::random::{self, RandomError};
@@ -123,13 +123,14 @@ impl LoginLimit {
         let mut addresses = lock(&self.addresses);
         let mut from = key.map(|key| addresses.entry(key, now));
         // An address that must wait does not get to fill the table of accounts.
-        if let Some(from) = &from {
+        if let Some(from) = &mut from {
             self.admits_from(from, slowed, now)?;
         }
         let (rule, table) = self.of(account);
         let mut accounts = lock(table);
         let to = accounts.entry(self.account_key(account), now);
-        to.admits(rule, now).map_err(counted(account.layer()))?;
+        let user = to.user();
+        to.admits(rule, now).map_err(|wait| refused(wait, account.layer(), user, to, now))?;
         if let Some(from) = &mut from {
             self.charge_from(from, slowed, now);
         }
@@ -221,21 +222,46 @@ impl Account<'_> {
 /// How long to wait before another attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("too many attempts to sign in; try again in {} s", self.seconds())]
-pub struct RetryAfter(Duration);
+pub struct RetryAfter {
+    wait: Duration,
+    told: Option<Refusal>,
+}
+
+/// What the audit is told of a refusal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refusal {
+    /// Which limit refused, as the metrics have it.
+    pub layer: &'static str,
+    /// The account, where it was refused for its own failures and is one that exists.
+    pub user: Option<UserId>,
+}
 
 impl RetryAfter {
+    const fn new(wait: Duration) -> Self {
+        Self { wait, told: None }
+    }
+
+    /// What is to be told, where this is the first refusal of a lock.
+    pub const fn told(&self) -> Option<Refusal> {
+        self.told
+    }
+
     /// The value of the `Retry-After` header: whole seconds, rounded up, at least one.
     pub fn seconds(self) -> u64 {
-        self.0.as_millis().div_ceil(1000).max(1).try_into().unwrap_or(u64::MAX)
+        self.wait.as_millis().div_ceil(1000).max(1).try_into().unwrap_or(u64::MAX)
     }
 }
 
-/// Counts a refusal by what refused.
-fn counted(layer: &'static str) -> impl Fn(RetryAfter) -> RetryAfter {
-    move |wait| {
-        metrics::counter!(names::LOGIN_REFUSED.name, "layer" => layer).increment(1);
-        wait
-    }
+/// Counts a refusal by what refused, and says once for each lock that it is to be told.
+fn refused(
+    wait: RetryAfter,
+    layer: &'static str,
+    user: Option<UserId>,
+    by: &mut Entry,
+    now: Timestamp,
+) -> RetryAfter {
+    metrics::counter!(names::LOGIN_REFUSED.name, "layer" => layer).increment(1);
+    RetryAfter { told: by.tells_refusal(now).then_some(Refusal { layer, user }), ..wait }
 }
 
 /// A panic of another holder leaves counters, not broken data.

@@ -21,7 +21,7 @@ use crate::domain::name::DisplayName;
 use crate::domain::settings::Settings;
 use crate::domain::time::Timestamp;
 use crate::domain::user::User;
-use crate::notify::smtp::{self, Account, SendError};
+use crate::notify::smtp::{self, Account, SENT_WITHIN, SendError, TRIED_WITHIN};
 use crate::secrets::seal::{Place, Sealed};
 use crate::store::backend::{Conn, Tx};
 use crate::store::{audit, jobs, settings, users};
@@ -84,7 +84,8 @@ impl Mail<'_> {
         let letter = Letter { to, name, language, template: Template::Test, void_at: None };
         let id = app.core.clock.new_id().to_string();
         let account = Account { server, password: app.mail_password(server).await? };
-        smtp::send(account, &letter, &id, app.now()).await.map_err(|error| failed(&error))
+        let sent = smtp::send(account, &letter, &id, app.now(), TRIED_WITHIN).await;
+        sent.map_err(|error| failed(&error))
     }
 }
 
@@ -170,7 +171,7 @@ impl App {
             return Ok(Attempted::Failed("mail was turned off".to_owned()));
         };
         let account = Account { server, password: self.mail_password(server).await? };
-        Ok(match smtp::send(account, &letter, &job.id.to_string(), now).await {
+        Ok(match smtp::send(account, &letter, &job.id.to_string(), now, SENT_WITHIN).await {
             Ok(_) => Attempted::Done,
             Err(error) if error.is_temporary() => Attempted::Again(error.brief()),
             Err(error) => Attempted::Failed(error.brief()),

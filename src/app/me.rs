@@ -10,7 +10,7 @@ use crate::app::error::{AppError, Result};
 use crate::app::guessing::Wrong;
 use crate::app::login_limit::Account;
 use crate::app::passwords::names;
-use crate::app::sessions::{too_many, work_error};
+use crate::app::sessions::work_error;
 use crate::app::users::{UserItem, facts, forget_resets, live};
 use crate::app::{App, Patch, Revision, expect_revision, noun};
 use crate::domain::access::{Action, Actor};
@@ -185,7 +185,7 @@ impl Me<'_> {
         let now = app.now();
         let hash = PasswordHash::parse(hash).map_err(AppError::broken("reading a stored password hash"))?;
         let limit = &app.core.login_limit;
-        limit.check(ctx.address, Account::Own(id), now).map_err(too_many)?;
+        app.admit(ctx, limit.check(ctx.address, Account::Own(id), now)).await?;
         match app.core.passwords.verify(&current, Some(&hash)).await.map_err(work_error)? {
             Verdict::Right { .. } => {
                 limit.record_success(ctx.address, Account::Own(id), now);

@@ -14,7 +14,7 @@ use crate::app::error::{AppError, Result};
 use crate::app::links::OneTimeLink;
 use crate::app::login_limit::Account;
 use crate::app::passwords::names;
-use crate::app::sessions::{is_able, too_many};
+use crate::app::sessions::is_able;
 use crate::app::users::{Users, live, require_rank};
 use crate::domain::access::Action;
 use crate::domain::id::{LinkId, RequestId, UserId};
@@ -103,7 +103,7 @@ impl PasswordResets<'_> {
     pub async fn request(&self, ctx: &Ctx, name: &str) -> Result<()> {
         let app = self.0;
         let now = app.now();
-        app.core.login_limit.check(ctx.address, Account::Forgotten(name), now).map_err(too_many)?;
+        app.admit(ctx, app.core.login_limit.check(ctx.address, Account::Forgotten(name), now)).await?;
         // Looked at by a read, before the one writer is asked: a few at once may still pass the bound together.
         let count = async |on: &mut Conn| jobs::count_pending(on, JobKind::PasswordReset, MOST_WAITING).await;
         if app.core.store.read(count).await? >= MOST_WAITING {

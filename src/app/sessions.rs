@@ -85,7 +85,7 @@ impl Sessions<'_> {
         let app = self.0;
         let now = app.now();
         let (limit, tried) = (&app.core.login_limit, LimitedAccount::Login(login));
-        limit.check(ctx.address, tried, now).map_err(too_many)?;
+        app.admit(ctx, limit.check(ctx.address, tried, now)).await?;
         let account = self.account(login).await?;
         if let (Some(needs_rehash), Some(account)) =
             (self.judge_password(password, account.as_ref()).await?, &account)

@@ -26,7 +26,7 @@ use crate::app::App;
 use crate::app::ctx::Ctx;
 use crate::app::error::{AppError, Result};
 use crate::app::identity_providers::Asked;
-use crate::app::sessions::{SignIn as SignedIn, is_able, too_many};
+use crate::app::sessions::{SignIn as SignedIn, is_able};
 use crate::app::sign_in::passage::Stop;
 use crate::directory::oidc::{Attempt, OidcError, Proven};
 use crate::domain::access::{Action, Actor, Means};
@@ -104,7 +104,7 @@ impl SignIn<'_> {
     pub async fn begin(&self, ctx: &Ctx, id: IdentityProviderId) -> Result<Begun> {
         let now = self.0.now();
         // There is no login yet, so only the address is counted.
-        self.0.core.login_limit.check_address(ctx.address, now).map_err(too_many)?;
+        self.0.admit(ctx, self.0.core.login_limit.check_address(ctx.address, now)).await?;
         self.send(id, None).await
     }
 
@@ -134,7 +134,8 @@ impl SignIn<'_> {
             debug!(provider.id = %id, "a browser came back from provider {id} without an attempt of its own");
             return Ok(Arrived::Stray);
         };
-        if limit.check_address(ctx.address, now).is_err() {
+        if let Err(wait) = limit.check_address(ctx.address, now) {
+            app.note_refusal(ctx, wait).await?;
             return Ok(Arrived::Refused(Refusal::TooMany));
         }
         match self.judge(ctx, id, own, returned).await {

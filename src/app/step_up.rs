@@ -10,7 +10,7 @@ use crate::app::guessing::Wrong;
 use crate::app::login_limit::Account;
 use crate::app::me::require_session;
 use crate::app::second_factor::{self, Proven};
-use crate::app::sessions::{Question, too_many};
+use crate::app::sessions::Question;
 use crate::directory::passkey::Shown;
 use crate::domain::access::Action;
 use crate::domain::id::{ChallengeId, SessionId, UserId};
@@ -35,7 +35,7 @@ impl StepUp<'_> {
             .read(async move |on: &mut Conn| Ok::<_, AppError>(users::get_credentials(on, id).await?))
             .await?;
         if account.user.has_mfa {
-            self.limited(ctx, id)?;
+            self.limited(ctx, id).await?;
             let proven = app.judge_code(id, proof).await?;
             return self.finish(ctx, (id, session), Action::MeStepUp, proven, None, "/proof").await;
         }
@@ -76,16 +76,17 @@ impl StepUp<'_> {
         let id = ctx.user(ACTION)?;
         let session = session(ctx)?;
         let asked = self.0.own_question(ChallengeKind::StepUp, (id, session), token).await?;
-        self.limited(ctx, id)?;
+        self.limited(ctx, id).await?;
         self.0.take_question(asked.id).await?;
         let judged = self.0.judge_passkey(ctx, &asked, shown).await?;
         let proven = judged.map(|(_, proven)| proven);
         self.finish(ctx, (id, session), ACTION, proven, Some(asked.id), "/credential").await
     }
 
-    fn limited(&self, ctx: &Ctx, id: UserId) -> Result<()> {
+    async fn limited(&self, ctx: &Ctx, id: UserId) -> Result<()> {
         let now = self.0.now();
-        self.0.core.login_limit.check(ctx.address, Account::SecondFactor(id), now).map_err(too_many)
+        let checked = self.0.core.login_limit.check(ctx.address, Account::SecondFactor(id), now);
+        self.0.admit(ctx, checked).await
     }
 
     async fn finish(

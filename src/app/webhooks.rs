@@ -88,7 +88,7 @@ impl Webhooks<'_> {
             url: request.url,
             kinds: request.kinds,
             active: request.active,
-            failing_since: None,
+            failing: None,
             revision: 1,
             created_at: now,
             updated_at: now,
@@ -124,7 +124,7 @@ impl Webhooks<'_> {
         })
     }
 
-    /// Changes a webhook. Turning it on forgets how long its receiver was silent.
+    /// Changes a webhook. Turning it on forgets how long its receiver has failed.
     pub async fn update(
         &self,
         ctx: &Ctx,
@@ -142,6 +142,9 @@ impl Webhooks<'_> {
             .write(async move |tx: &mut Tx| {
                 let before = there(tx, id).await?;
                 expect_revision("webhook", before.revision, revision)?;
+                if request.active == Some(true) {
+                    webhooks::note_failing(tx, id, None).await?;
+                }
                 let after = webhooks::update(tx, &changed(&before, &request), revision, now).await?;
                 audit::insert(tx, &event.changed(facts(&before), facts(&after))).await?;
                 Ok::<_, AppError>(after)
@@ -155,20 +158,22 @@ impl Webhooks<'_> {
     pub async fn delete(&self, ctx: &Ctx, id: WebhookId, revision: Revision) -> Result<()> {
         ctx.require(Action::WebhookDelete)?;
         let app = self.0;
+        let now = app.now();
         let event = app.event(ctx, Action::WebhookDelete.as_str(), ("webhook", id.to_string()));
         app.core
             .store
             .write(async move |tx: &mut Tx| {
                 let before = there(tx, id).await?;
                 expect_revision("webhook", before.revision, revision)?;
-                webhooks::delete(tx, id).await?;
+                webhooks::delete(tx, id, now).await?;
                 audit::insert(tx, &event.removed(facts(&before))).await?;
                 Ok::<_, AppError>(())
             })
             .await
     }
 
-    /// Sends a test event at once, also where the webhook is not active, and says what came of it.
+    /// Sends a test event at once, also where the webhook is not active, and says what came of it. What somebody tries out
+    /// says nothing of how the receiver does, so it never counts towards pausing the webhook.
     pub async fn test(&self, ctx: &Ctx, id: WebhookId) -> Result<Delivery> {
         ctx.require(Action::WebhookTest)?;
         let app = self.0;
@@ -189,7 +194,9 @@ impl Webhooks<'_> {
             })
             .await?;
         let tried = app.call(&webhook, delivery).await?;
-        app.note_attempt(&webhook, &tried).await?;
+        let noted = tried.clone();
+        let note = async move |tx: &mut Tx| Ok::<_, AppError>(webhooks::note_attempt(tx, &noted).await?);
+        app.core.store.write(note).await?;
         Ok(tried)
     }
 
@@ -299,7 +306,6 @@ fn changed(before: &Webhook, request: &UpdateWebhook) -> Webhook {
     }
     if let Some(active) = request.active {
         after.active = active;
-        after.failing_since = if active { None } else { before.failing_since };
     }
     after
 }

@@ -5,46 +5,73 @@
 
 use std::time::Duration;
 
-use futures_util::future::join_all;
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, warn};
 
 use crate::app::App;
 use crate::app::error::{AppError, Result};
-use crate::domain::job::{Attempted, JobKind, TakenJob};
+use crate::domain::job::{Attempted, JobKind, Lane, TakenJob};
 use crate::runtime::clock::random;
 use crate::store::backend::{Conn, Tx};
 use crate::store::jobs;
 use crate::telemetry::chain::chain;
 use crate::telemetry::names;
 
-/// How long a job stays a worker's own without a renewal: the clocks of two workers may differ by most of it, and a killed
-/// worker's jobs wait no longer than this.
+/// How long a job stays a worker's own without a renewal: a killed worker's jobs wait no longer than this.
 const HELD_FOR: Duration = Duration::from_secs(90);
 
 /// How often a hold is renewed: two renewals may fail.
 const RENEWED_EVERY: Duration = Duration::from_secs(30);
 
-/// Jobs that one step works on at once.
-const AT_ONCE: u32 = 8;
+/// How long a step begins jobs: then it ends with those under way, so that the time of its last success tells that all is
+/// well also while there is always something due.
+const BEGINS_FOR: Duration = Duration::from_secs(60);
 
-/// Rounds of one step. A stop waits for the step, so it must end; what is left waits for the next one, a second later.
-const ROUNDS: u32 = 16;
+/// How soon a job that falls due takes a place beside those under way.
+const LOOKS_EVERY: Duration = Duration::from_secs(1);
+
+/// What jobs under way get once the service stops. The lanes stop one after the other, and all of them within the quarter of
+/// a minute that connections leave. What takes longer is done again by whoever comes next, when the hold has run out.
+const STOPS_WITHIN: Duration = Duration::from_secs(5);
 
 impl App {
-    /// Does the jobs that are due, those among them that what just happened makes.
-    pub async fn work_step(&self) -> Result<()> {
-        // Letters go out also while what webhooks are told of cannot be read.
-        let handed = self.hand_out().await;
+    /// Does the jobs of a lane that are due, those among them that fall due meanwhile. Each has a place of its own, which
+    /// the next one takes. A stop begins none; those that were not begun stay where they are, in the database.
+    pub async fn work_step(&self, lane: Lane, stop: &CancellationToken) -> Result<()> {
+        let began = self.core.clock.instant();
         let worker = self.core.clock.new_id().to_string();
-        for _ in 0..ROUNDS {
-            let taken = self.take_jobs(&worker).await?;
-            if taken.is_empty() {
-                break;
+        let mut under_way = FuturesUnordered::new();
+        let mut failure = None;
+        let mut stopped = std::pin::pin!(async {
+            stop.cancelled().await;
+            tokio::time::sleep(STOPS_WITHIN).await;
+        });
+        loop {
+            let is_over = self.core.clock.instant().saturating_duration_since(began) >= BEGINS_FOR;
+            let free = lane.at_once().saturating_sub(under_way.len());
+            if free > 0 && failure.is_none() && !is_over && !stop.is_cancelled() {
+                match self.take_jobs(lane, &worker, free).await {
+                    Ok(taken) => under_way.extend(taken.into_iter().map(|job| self.work(job))),
+                    Err(cause) => failure = Some(cause),
+                }
             }
-            let ends = join_all(taken.iter().map(|job| self.work(job))).await;
-            ends.into_iter().collect::<Result<()>>()?;
+            tokio::select! {
+                ended = under_way.next() => match ended {
+                    None => break,
+                    Some(Ok(())) => {}
+                    Some(Err(cause)) => failure = failure.or(Some(cause)),
+                },
+                () = tokio::time::sleep(LOOKS_EVERY) => {}
+                () = &mut stopped => {
+                    let left = under_way.len();
+                    warn!(jobs.left = left, "stopped without the end of {left} jobs, which are done again");
+                    break;
+                }
+            }
         }
-        handed
+        failure.map_or(Ok(()), Err)
     }
 
     /// How many jobs wait, and how many were given up lately.
@@ -52,12 +79,12 @@ impl App {
         self.core.store.read(async |on: &mut Conn| Ok::<_, AppError>(jobs::count(on).await?)).await
     }
 
-    async fn take_jobs(&self, worker: &str) -> Result<Vec<TakenJob>> {
+    async fn take_jobs(&self, lane: Lane, worker: &str, free: usize) -> Result<Vec<TakenJob>> {
         let now = self.now();
         let due = self
             .core
             .store
-            .read(async move |on: &mut Conn| Ok::<_, AppError>(jobs::any_due(on, now).await?))
+            .read(async move |on: &mut Conn| Ok::<_, AppError>(jobs::any_due(on, lane, now).await?))
             .await?;
         if !due {
             return Ok(Vec::new());
@@ -66,14 +93,14 @@ impl App {
         self.core
             .store
             .write(async move |tx: &mut Tx| {
-                Ok::<_, AppError>(jobs::take(tx, &worker, AT_ONCE, now, now + HELD_FOR).await?)
+                Ok::<_, AppError>(jobs::take(tx, &worker, lane, free, now, HELD_FOR).await?)
             })
             .await
     }
 
-    async fn work(&self, job: &TakenJob) -> Result<()> {
-        match self.attempt_held(job).await {
-            Some(ended) => self.settle(job, ended).await,
+    async fn work(&self, job: TakenJob) -> Result<()> {
+        match self.attempt_held(&job).await {
+            Some(ended) => self.settle(&job, ended).await,
             None => {
                 warn!(job.id = %job.id, job.kind = job.kind.as_str(), "job {} was taken by another worker", job.id);
                 Ok(())
@@ -98,10 +125,10 @@ impl App {
     }
 
     async fn hold(&self, job: &TakenJob) -> Result<bool> {
-        let (job, until) = (job.clone(), self.now() + HELD_FOR);
+        let job = job.clone();
         self.core
             .store
-            .write(async move |tx: &mut Tx| Ok::<_, AppError>(jobs::hold(tx, &job, until).await?))
+            .write(async move |tx: &mut Tx| Ok::<_, AppError>(jobs::hold(tx, &job, HELD_FOR).await?))
             .await
     }
 

@@ -25,6 +25,7 @@ use crate::daemon::routes::Site;
 use crate::daemon::services::{Services, StartError};
 use crate::daemon::signals::Signals;
 use crate::domain::id::NodeId;
+use crate::domain::job::Lane;
 use crate::edge::listener::{ListenError, Listener, PassedSockets};
 use crate::edge::live_limits::LiveLimits;
 use crate::edge::server::Server;
@@ -273,11 +274,18 @@ fn start_jobs(jobs: &Jobs, app: &App) {
         let app = purging.clone();
         async move { app.purge_step().await }
     }));
-    let working = app.clone();
-    jobs.start(Job::new("queue", WORK_EVERY, move || {
-        let app = working.clone();
-        async move { app.work_step().await }
+    let telling = app.clone();
+    jobs.start(Job::new("hand-out-events", WORK_EVERY, move || {
+        let app = telling.clone();
+        async move { app.hand_out_step().await }
     }));
+    for (name, lane) in [("queue-letters", Lane::Letters), ("queue-webhooks", Lane::Webhooks)] {
+        let working = app.clone();
+        jobs.start(Job::stoppable(name, WORK_EVERY, move |stop| {
+            let app = working.clone();
+            async move { app.work_step(lane, &stop).await }
+        }));
+    }
     let waiting = app.clone();
     jobs.start(Job::new("count-queue", COUNT_EVERY, move || count_queue(waiting.clone())));
     let sealing = app.clone();

@@ -34,6 +34,15 @@ impl JobKind {
         Self::ALL.into_iter().find(|kind| kind.as_str() == name)
     }
 
+    /// Which jobs it waits with.
+    pub const fn lane(self) -> Lane {
+        match self {
+            // A reset is a letter in the making.
+            Self::Mail | Self::PasswordReset => Lane::Letters,
+            Self::Webhook => Lane::Webhooks,
+        }
+    }
+
     /// How often it is tried before it is given up. A mail server that is down for an afternoon is nothing unusual.
     pub const fn max_attempts(self) -> u32 {
         match self {
@@ -41,6 +50,34 @@ impl JobKind {
             Self::PasswordReset => 5,
             // The waits between them add up to a day.
             Self::Webhook => 20,
+        }
+    }
+}
+
+/// Jobs that wait for one another, and for none of another lane: somebody else's receiver must not hold up letters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lane {
+    /// What ends in a letter.
+    Letters,
+    /// Calls of webhooks.
+    Webhooks,
+}
+
+impl Lane {
+    /// Every lane.
+    pub const ALL: [Self; 2] = [Self::Letters, Self::Webhooks];
+
+    /// The kinds of its jobs.
+    pub fn kinds(self) -> impl Iterator<Item = JobKind> {
+        JobKind::ALL.into_iter().filter(move |kind| kind.lane() == self)
+    }
+
+    /// Jobs that one process works on at once.
+    pub const fn at_once(self) -> usize {
+        match self {
+            // A mail server takes few connections from one sender.
+            Self::Letters => 4,
+            Self::Webhooks => 8,
         }
     }
 }

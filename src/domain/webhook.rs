@@ -177,8 +177,8 @@ pub struct Webhook {
     pub kinds: Vec<EventKind>,
     /// Whether it tells anything at all.
     pub active: bool,
-    /// Since when nothing has arrived.
-    pub failing_since: Option<Timestamp>,
+    /// The calls since one arrived, where all of them failed.
+    pub failing: Option<Failing>,
     /// Counts the changes: the row's ETag.
     pub revision: i64,
     /// When it was made.
@@ -187,8 +187,26 @@ pub struct Webhook {
     pub updated_at: Timestamp,
 }
 
-/// How long a receiver may be silent before its webhook is paused: a long weekend.
+/// Calls in a row that failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Failing {
+    /// When the first one did.
+    pub since: Timestamp,
+    /// How many.
+    pub calls: u32,
+    /// When the last one did.
+    pub last_at: Timestamp,
+}
+
+/// How long a receiver may fail before its webhook is paused: a long weekend.
 const SILENCE: Duration = Duration::from_secs(4 * 86_400);
+
+/// Calls that must have failed by then: the first tries of a single event are not enough.
+const MOST_FAILURES: u32 = 10;
+
+/// A failure that comes later than this after the one before begins a new row: of the time between nothing is known. While
+/// a delivery is retried, its tries are at most two hours apart.
+const APART: Duration = Duration::from_secs(86_400);
 
 impl Webhook {
     /// Whether it tells of this.
@@ -196,9 +214,18 @@ impl Webhook {
         self.active && (self.kinds.is_empty() || self.kinds.contains(&kind))
     }
 
-    /// Whether its receiver has been silent for too long.
+    /// Takes note of how a call ended.
+    pub fn note_call(&mut self, delivered: bool, now: Timestamp) {
+        self.failing = match self.failing.filter(|it| now.since(it.last_at) < APART) {
+            _ if delivered => None,
+            Some(it) => Some(Failing { calls: it.calls.saturating_add(1), last_at: now, ..it }),
+            None => Some(Failing { since: now, calls: 1, last_at: now }),
+        };
+    }
+
+    /// Whether its receiver has failed for too long.
     pub fn is_given_up(&self, now: Timestamp) -> bool {
-        self.failing_since.is_some_and(|since| now.since(since) >= SILENCE)
+        self.failing.is_some_and(|it| it.calls >= MOST_FAILURES && now.since(it.since) >= SILENCE)
     }
 }
 
@@ -263,10 +290,10 @@ pub struct Delivery {
 
 #[cfg(test)]
 mod tests {
-    use super::{EventKind, Telling, WebhookUrl};
+    use super::{EventKind, Telling, Webhook, WebhookUrl};
     use crate::domain::access::{Action, Actor};
     use crate::domain::audit::{AuditEvent, Outcome};
-    use crate::domain::id::AuditEventId;
+    use crate::domain::id::{AuditEventId, WebhookId};
     use crate::domain::time::Timestamp;
     use serde_json::json;
     use uuid::Uuid;
@@ -306,6 +333,49 @@ mod tests {
             "{body}"
         );
         assert!(!body.contains("192.0.2.7") && !body.contains("ada@example.org"));
+    }
+
+    /// A webhook after failures at these hours.
+    fn failed_at(hours: impl IntoIterator<Item = i64>) -> (Webhook, Timestamp) {
+        let mut now = Timestamp::from_millis(0);
+        let mut webhook = Webhook {
+            id: WebhookId::new(Uuid::nil()),
+            url: "https://example.org/".parse().unwrap(),
+            kinds: Vec::new(),
+            active: true,
+            failing: None,
+            revision: 1,
+            created_at: now,
+            updated_at: now,
+        };
+        for hour in hours {
+            now = Timestamp::from_millis(hour * 3_600_000);
+            webhook.note_call(false, now);
+        }
+        (webhook, now)
+    }
+
+    #[test]
+    fn a_receiver_is_given_up_after_days_of_nothing_but_failures() {
+        let given_up = |hours: Vec<i64>| {
+            let (webhook, now) = failed_at(hours);
+            webhook.is_given_up(now)
+        };
+
+        assert!(given_up((0..=96).step_by(2).collect()));
+        assert!(!given_up((0..=95).step_by(1).collect()), "a long weekend is not over");
+        assert!(!given_up((0..=96).step_by(16).collect()), "seven calls are too few to tell");
+        assert!(!given_up(vec![0, 0, 1, 2, 4, 6, 8, 10, 12, 96]), "nobody knows how it was in between");
+    }
+
+    #[test]
+    fn a_call_that_arrives_makes_good_what_failed_before() {
+        let (mut webhook, _) = failed_at((0..=95).step_by(1));
+
+        webhook.note_call(true, Timestamp::from_millis(95 * 3_600_000));
+        webhook.note_call(false, Timestamp::from_millis(97 * 3_600_000));
+
+        assert_eq!(webhook.failing.map(|it| it.calls), Some(1));
     }
 
     #[test]

@@ -36,7 +36,10 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(15);
 /// Longest wait for a whole conversation: a dozen answers, and a server that greets late to keep senders of junk away.
 pub const SENT_WITHIN: Duration = Duration::from_secs(60);
 
-/// Sends a letter; gives the server's own words. `id` makes a letter that is sent twice one letter to its reader.
+/// The same while somebody waits for it, who is told within the time that a request has.
+pub const TRIED_WITHIN: Duration = Duration::from_secs(20);
+
+/// Sends a letter in this time; gives the server's own words. `id` makes a letter that is sent twice one letter to its reader.
 ///
 /// # Errors
 /// [`SendError`], which says whether a later attempt may go better.
@@ -45,11 +48,12 @@ pub async fn send(
     letter: &Letter,
     id: &str,
     now: Timestamp,
+    within: Duration,
 ) -> Result<String, SendError> {
     let message = message(account.server, letter, id, now)?;
     let transport = transport(account)?;
-    let sent = tokio::time::timeout(SENT_WITHIN, transport.send(message)).await;
-    let response = sent.map_err(|_| SendError::Slow)?.map_err(SendError::of)?;
+    let sent = tokio::time::timeout(within, transport.send(message)).await;
+    let response = sent.map_err(|_| SendError::Slow { within })?.map_err(SendError::of)?;
     Ok(words(&response))
 }
 
@@ -148,8 +152,11 @@ pub enum SendError {
     #[error("the letter cannot be written as mail")]
     Unsendable(#[source] Box<dyn Error + Send + Sync>),
     /// The server took too long.
-    #[error("the mail server did not answer within {} s", SENT_WITHIN.as_secs())]
-    Slow,
+    #[error("the mail server did not take the letter within {} s", within.as_secs())]
+    Slow {
+        /// What it had.
+        within: Duration,
+    },
     /// The server says no, for good.
     #[error("the mail server refused the letter: {words}")]
     Refused {
@@ -195,7 +202,7 @@ impl SendError {
     /// Whether a later attempt may go better. A refusal of the letter for good does not change by itself.
     pub fn is_temporary(&self) -> bool {
         match self {
-            Self::Slow | Self::PutOff { .. } | Self::Unreachable { .. } => true,
+            Self::Slow { .. } | Self::PutOff { .. } | Self::Unreachable { .. } => true,
             Self::Certificate | Self::Unsendable(_) | Self::Refused { .. } => false,
         }
     }
@@ -205,10 +212,48 @@ impl SendError {
         match self {
             Self::Certificate => "the certificate in the settings is not one".to_owned(),
             Self::Unsendable(_) => "the letter cannot be written as mail".to_owned(),
-            Self::Slow => "the mail server did not answer in time".to_owned(),
+            Self::Slow { .. } => "the mail server did not answer in time".to_owned(),
             Self::Refused { code, .. } => format!("the mail server refused the letter ({code})"),
             Self::PutOff { code, .. } => format!("the mail server put the letter off ({code})"),
             Self::Unreachable { .. } => "the mail server cannot be spoken to".to_owned(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Account, SendError, send};
+    use crate::domain::language::Language;
+    use crate::domain::mail::{Letter, MailSecurity, MailServer, Template};
+    use crate::domain::time::Timestamp;
+    use std::net::TcpListener;
+    use std::time::Duration;
+
+    #[tokio::test]
+    async fn a_server_that_says_nothing_is_given_up_when_the_callers_time_is_over() {
+        let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+        let server = MailServer {
+            host: "127.0.0.1".parse().unwrap(),
+            port: silent.local_addr().unwrap().port(),
+            security: MailSecurity::Plain,
+            username: None,
+            ca_certificate: None,
+            from: "vpn@example.org".parse().unwrap(),
+        };
+        let letter = Letter {
+            to: "ada@example.org".parse().unwrap(),
+            name: None,
+            language: Language::default(),
+            template: Template::Test,
+            void_at: None,
+        };
+        let account = Account { server: &server, password: None };
+        let within = Duration::from_millis(30);
+
+        let sending = send(account, &letter, "id", Timestamp::from_millis(0), within);
+        let sent = tokio::time::timeout(Duration::from_secs(10), sending).await.expect("it ends in time");
+
+        let Err(error @ SendError::Slow { .. }) = sent else { panic!("{sent:?}") };
+        assert!(error.is_temporary());
     }
 }

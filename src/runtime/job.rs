@@ -1,6 +1,6 @@
 //! Periodic work: a listed step, run every so often, with the time of its last success.
 //!
-//! Invariant: a step is never cut short by a stop, and two runs of one job never overlap.
+//! Invariant: a step is never cut short by a stop, though it may watch for one and end early, and two runs of one job never overlap.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -30,7 +30,8 @@ pub struct Job {
     step: Step,
 }
 
-type Step = Box<dyn Fn() -> Pin<Box<dyn Future<Output = Result<(), String>> + Send>> + Send + Sync>;
+type Step =
+    Box<dyn Fn(CancellationToken) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send>> + Send + Sync>;
 
 impl Job {
     /// A job whose `step` runs at once and then `every` so often.
@@ -39,8 +40,17 @@ impl Job {
         F: Fn() -> Fut + Send + Sync + 'static,
         Fut: Future<Output: Outcome> + Send + 'static,
     {
-        let step: Step = Box::new(move || {
-            let run = step();
+        Self::stoppable(name, every, move |_stop| step())
+    }
+
+    /// The same for a step that may take long: it watches the token, and ends soon after it is cancelled.
+    pub fn stoppable<F, Fut>(name: &'static str, every: Duration, step: F) -> Self
+    where
+        F: Fn(CancellationToken) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output: Outcome> + Send + 'static,
+    {
+        let step: Step = Box::new(move |stop| {
+            let run = step(stop);
             Box::pin(async move { run.await.outcome().map_err(|cause| cause.to_string()) })
         });
         Self { name, every, step }
@@ -140,13 +150,13 @@ async fn work(job: Arc<Job>, running: Arc<Running>, clock: Arc<dyn Clock>, stop:
             () = running.wake.notified() => ticks.reset(),
             _ = ticks.tick() => {}
         }
-        run_once(&job, &running, clock.as_ref()).await;
+        run_once(&job, &running, clock.as_ref(), stop.clone()).await;
     }
 }
 
-async fn run_once(job: &Job, running: &Running, clock: &dyn Clock) {
+async fn run_once(job: &Job, running: &Running, clock: &dyn Clock, stop: CancellationToken) {
     let began = Instant::now();
-    let step = async { (job.step)().await };
+    let step = async { (job.step)(stop).await };
     let result = AssertUnwindSafe(step).catch_unwind().await.unwrap_or_else(|payload| {
         metrics::counter!(names::TASK_PANICS.name, "task" => format!("job.{}", job.name)).increment(1);
         Err(format!("panic: {}", crate::runtime::tasks::panic_message(&*payload)))

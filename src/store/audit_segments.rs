@@ -168,13 +168,18 @@ pub async fn find_digest(conn: &mut Conn, digest: &Digest) -> Result<Option<i64>
     conn.find("SELECT number FROM audit_segments WHERE digest = ?1", params![&digest[..]]).await
 }
 
-/// The oldest segments whose events are still there.
+/// Segments all of whose events happened before a time and are still there, oldest first.
 ///
 /// # Errors
 /// The store's.
-pub async fn oldest_kept(conn: &mut Conn, limit: u32) -> Result<Vec<StoredSegment>, StoreError> {
-    const SQL: &str = "SELECT * FROM audit_segments WHERE pruned_at IS NULL ORDER BY number LIMIT ?1";
-    conn.query(SQL, params![limit]).await
+pub async fn kept_before(
+    conn: &mut Conn,
+    before_ms: i64,
+    limit: u32,
+) -> Result<Vec<StoredSegment>, StoreError> {
+    const SQL: &str = "SELECT * FROM audit_segments WHERE pruned_at IS NULL AND newest_at < ?1 \
+        ORDER BY newest_at, number LIMIT ?2";
+    conn.query(SQL, params![before_ms, limit]).await
 }
 
 /// Removes a segment's events and keeps its digests; says how many events that were.

@@ -1,10 +1,13 @@
 //! The durable queue of jobs. (The database's own work in memory is in `job.rs` and `queue.rs`.)
 //!
 //! Invariant: a job is enqueued in the transaction of the act that wants it, and only the worker that holds its newest
-//! attempt ends it. A job may be done twice, when a worker dies between its work and its word, and is never lost.
+//! attempt ends it. A job may be done twice, when a worker dies between its work and its word, and is never lost. Holds go
+//! by the database's clock, so no worker's own clock ends another one's.
+
+use std::time::Duration;
 
 use crate::domain::id::JobId;
-use crate::domain::job::{JobKind, NewJob, TakenJob};
+use crate::domain::job::{JobKind, Lane, NewJob, TakenJob};
 use crate::domain::time::Timestamp;
 use crate::store::backend::{Conn, Tx};
 use crate::store::error::StoreError;
@@ -26,54 +29,63 @@ pub async fn enqueue(tx: &mut Tx, new: &NewJob, now: Timestamp) -> Result<(), St
     tx.execute(SQL, params).await.map(drop)
 }
 
-/// Whether a job is due. Costs a read, so that an idle queue costs no writing.
+/// Whether a job of a lane is due. Costs a read, so that an idle queue costs no writing.
 ///
 /// # Errors
 /// The store's.
-pub async fn any_due(conn: &mut Conn, now: Timestamp) -> Result<bool, StoreError> {
+pub async fn any_due(conn: &mut Conn, lane: Lane, now: Timestamp) -> Result<bool, StoreError> {
+    let clock = conn.database_now_ms().await?;
     let sql = format!(
-        "SELECT id FROM jobs WHERE state = ?1 AND run_at <= ?2 AND (locked_until IS NULL OR locked_until <= ?2) \
+        "SELECT id FROM jobs WHERE state = ?1 AND run_at <= ?2 AND (locked_until IS NULL OR locked_until <= ?3) \
          AND {known} LIMIT 1",
-        known = known_kinds(),
+        known = kinds_of(lane),
     );
-    let found: Option<String> = conn.find(&sql, params![PENDING, now]).await?;
+    let found: Option<String> = conn.find(&sql, params![PENDING, now, clock]).await?;
     Ok(found.is_some())
 }
 
 /// A job of a kind that only a newer program knows waits for that program.
-fn known_kinds() -> String {
-    let names: Vec<_> = JobKind::ALL.iter().map(|kind| format!("'{}'", kind.as_str())).collect();
+fn kinds_of(lane: Lane) -> String {
+    let names: Vec<_> = lane.kinds().map(|kind| format!("'{}'", kind.as_str())).collect();
     format!("kind IN ({})", names.join(", "))
 }
 
-/// Takes due jobs for a worker, the longest due first. Nobody else takes them before `until`.
+/// Takes due jobs of a lane for a worker, the longest due first. Nobody else takes them for as long as they are held.
 ///
 /// # Errors
 /// The store's.
 pub async fn take(
     tx: &mut Tx,
     worker: &str,
-    limit: u32,
+    lane: Lane,
+    limit: usize,
     now: Timestamp,
-    until: Timestamp,
+    held_for: Duration,
 ) -> Result<Vec<TakenJob>, StoreError> {
+    let clock = tx.database_now_ms().await?;
     let sql = format!(
         "UPDATE jobs SET attempts = attempts + 1, locked_by = ?1, locked_until = ?2 WHERE id IN \
-         (SELECT id FROM jobs WHERE state = ?3 AND run_at <= ?4 AND (locked_until IS NULL OR locked_until <= ?4) \
-         AND {known} ORDER BY run_at, id LIMIT ?5{skip}) RETURNING id, kind, payload, attempts, max_attempts",
-        known = known_kinds(),
+         (SELECT id FROM jobs WHERE state = ?3 AND run_at <= ?4 AND (locked_until IS NULL OR locked_until <= ?5) \
+         AND {known} ORDER BY run_at, id LIMIT ?6{skip}) RETURNING id, kind, payload, attempts, max_attempts",
+        known = kinds_of(lane),
         skip = tx.skip_locked(),
     );
-    tx.query(&sql, params![worker, until, PENDING, now, limit]).await
+    let limit = u32::try_from(limit).unwrap_or(u32::MAX);
+    tx.query(&sql, params![worker, held_until(clock, held_for), PENDING, now, clock, limit]).await
 }
 
 /// Keeps a job for longer; false when another worker has taken it.
 ///
 /// # Errors
 /// The store's.
-pub async fn hold(tx: &mut Tx, job: &TakenJob, until: Timestamp) -> Result<bool, StoreError> {
+pub async fn hold(tx: &mut Tx, job: &TakenJob, held_for: Duration) -> Result<bool, StoreError> {
     const SQL: &str = "UPDATE jobs SET locked_until = ?3 WHERE id = ?1 AND attempts = ?2 AND state = ?4";
+    let until = held_until(tx.database_now_ms().await?, held_for);
     Ok(tx.execute(SQL, params![job.id, job.attempt, until, PENDING]).await? > 0)
+}
+
+fn held_until(clock_ms: i64, held_for: Duration) -> i64 {
+    clock_ms.saturating_add(i64::try_from(held_for.as_millis()).unwrap_or(i64::MAX))
 }
 
 /// Ends a job well; false when another worker has taken it.

@@ -6,11 +6,14 @@
 use crate::domain::id::{DeliveryId, WebhookId};
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::time::Timestamp;
-use crate::domain::webhook::{Delivery, EventKind, Telling, Webhook};
+use crate::domain::webhook::{Delivery, EventKind, Failing, Telling, Webhook};
 use crate::store::backend::{Conn, Tx};
 use crate::store::error::{ErrorKind, StoreError};
 use crate::store::list::{Select, Sort};
 use crate::store::value::{Bind, Column, FromRow, Kind, Row, Unfit, Value, params};
+
+/// Deliveries of webhooks that are there.
+const OF_LIVE: &str = "webhook_id IN (SELECT id FROM webhooks WHERE deleted_at IS NULL)";
 
 /// Lists of webhooks and deliveries go by when they were made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,8 +33,8 @@ impl Sort for WebhookSort {
 /// # Errors
 /// The store's.
 pub async fn insert(tx: &mut Tx, webhook: &Webhook, secret: &[u8]) -> Result<(), StoreError> {
-    const SQL: &str = "INSERT INTO webhooks (id, url, secret, kinds, active, revision, created_at, updated_at, search) \
-        VALUES (?1, ?2, ?3, ?4, ?5, 1, ?6, ?6, '')";
+    const SQL: &str = "INSERT INTO webhooks (id, url, secret, kinds, active, failures, revision, created_at, updated_at, \
+        search) VALUES (?1, ?2, ?3, ?4, ?5, 0, 1, ?6, ?6, '')";
     let it = webhook;
     let params = params![it.id, it.url.as_str(), secret, words(&it.kinds), it.active, it.created_at];
     tx.execute(SQL, params).await.map(drop)
@@ -42,7 +45,7 @@ pub async fn insert(tx: &mut Tx, webhook: &Webhook, secret: &[u8]) -> Result<(),
 /// # Errors
 /// The store's.
 pub async fn find(conn: &mut Conn, id: WebhookId) -> Result<Option<Webhook>, StoreError> {
-    conn.find("SELECT * FROM webhooks WHERE id = ?1", params![id]).await
+    conn.find("SELECT * FROM webhooks WHERE id = ?1 AND deleted_at IS NULL", params![id]).await
 }
 
 /// A webhook's sealed secret.
@@ -50,7 +53,7 @@ pub async fn find(conn: &mut Conn, id: WebhookId) -> Result<Option<Webhook>, Sto
 /// # Errors
 /// `NotFound`.
 pub async fn secret(conn: &mut Conn, id: WebhookId) -> Result<Vec<u8>, StoreError> {
-    conn.one("SELECT secret FROM webhooks WHERE id = ?1", params![id]).await
+    conn.one("SELECT secret FROM webhooks WHERE id = ?1 AND deleted_at IS NULL", params![id]).await
 }
 
 /// How many there are.
@@ -58,7 +61,7 @@ pub async fn secret(conn: &mut Conn, id: WebhookId) -> Result<Vec<u8>, StoreErro
 /// # Errors
 /// The store's.
 pub async fn count(conn: &mut Conn) -> Result<u64, StoreError> {
-    conn.one("SELECT COUNT(*) FROM webhooks", &[]).await
+    conn.one("SELECT COUNT(*) FROM webhooks WHERE deleted_at IS NULL", &[]).await
 }
 
 /// A page of webhooks.
@@ -66,7 +69,9 @@ pub async fn count(conn: &mut Conn) -> Result<u64, StoreError> {
 /// # Errors
 /// `BadCursor`.
 pub async fn list(conn: &mut Conn, page: &PageRequest<WebhookSort>) -> Result<Page<Webhook>, StoreError> {
-    Select::from("webhooks").page(conn, page).await
+    let mut select = Select::from("webhooks");
+    select.and_plain("deleted_at IS NULL");
+    select.page(conn, page).await
 }
 
 /// Writes a webhook's fields if the row still has the expected revision.
@@ -79,29 +84,49 @@ pub async fn update(
     expected: i64,
     now: Timestamp,
 ) -> Result<Webhook, StoreError> {
-    const SQL: &str = "UPDATE webhooks SET url = ?3, kinds = ?4, active = ?5, failing_since = ?6, updated_at = ?7, \
-        revision = revision + 1 WHERE id = ?1 AND revision = ?2 RETURNING *";
+    const SQL: &str = "UPDATE webhooks SET url = ?3, kinds = ?4, active = ?5, updated_at = ?6, \
+        revision = revision + 1 WHERE id = ?1 AND revision = ?2 AND deleted_at IS NULL RETURNING *";
     let it = webhook;
-    let params =
-        params![it.id, expected, it.url.as_str(), words(&it.kinds), it.active, it.failing_since, now];
+    let params = params![it.id, expected, it.url.as_str(), words(&it.kinds), it.active, now];
     tx.find(SQL, params).await?.ok_or_else(|| StoreError::new(ErrorKind::Stale))
 }
 
-/// Removes a webhook with its deliveries.
+/// Deletes a webhook: neither it nor its log is there any more for whoever asks. Its log may be long, so the rows go
+/// later, by [`purge_deleted`]; what is secret goes now.
 ///
 /// # Errors
 /// The store's.
-pub async fn delete(tx: &mut Tx, id: WebhookId) -> Result<(), StoreError> {
-    tx.execute("DELETE FROM webhook_deliveries WHERE webhook_id = ?1", params![id]).await?;
-    tx.execute("DELETE FROM webhooks WHERE id = ?1", params![id]).await.map(drop)
+pub async fn delete(tx: &mut Tx, id: WebhookId, now: Timestamp) -> Result<(), StoreError> {
+    const SQL: &str = "UPDATE webhooks SET deleted_at = ?2, active = FALSE, url = '', secret = ?3 \
+        WHERE id = ?1 AND deleted_at IS NULL";
+    let nothing: &[u8] = &[];
+    tx.execute(SQL, params![id, now, nothing]).await.map(drop)
 }
 
-/// Notes since when a receiver is silent, or that it is not. No change that a person made: the revision stays.
+/// Removes what deleted webhooks left, at most `limit` deliveries and then the webhooks without any; says how many.
 ///
 /// # Errors
 /// The store's.
-pub async fn note_silence(tx: &mut Tx, id: WebhookId, since: Option<Timestamp>) -> Result<(), StoreError> {
-    tx.execute("UPDATE webhooks SET failing_since = ?2 WHERE id = ?1", params![id, since]).await.map(drop)
+pub async fn purge_deleted(tx: &mut Tx, limit: u32) -> Result<u64, StoreError> {
+    const LOG: &str = "DELETE FROM webhook_deliveries WHERE id IN (SELECT id FROM webhook_deliveries \
+        WHERE webhook_id IN (SELECT id FROM webhooks WHERE deleted_at IS NOT NULL) LIMIT ?1)";
+    const WEBHOOKS: &str = "DELETE FROM webhooks WHERE deleted_at IS NOT NULL \
+        AND NOT EXISTS (SELECT 1 FROM webhook_deliveries WHERE webhook_id = webhooks.id)";
+    let deliveries = tx.execute(LOG, params![limit]).await?;
+    if deliveries >= u64::from(limit) {
+        return Ok(deliveries);
+    }
+    Ok(deliveries + tx.execute(WEBHOOKS, &[]).await?)
+}
+
+/// Notes which calls have failed in a row. No change that a person made: the revision stays.
+///
+/// # Errors
+/// The store's.
+pub async fn note_failing(tx: &mut Tx, id: WebhookId, failing: Option<Failing>) -> Result<(), StoreError> {
+    const SQL: &str = "UPDATE webhooks SET failing_since = ?2, failures = ?3, failed_at = ?4 WHERE id = ?1";
+    let (since, last_at) = (failing.map(|it| it.since), failing.map(|it| it.last_at));
+    tx.execute(SQL, params![id, since, failing.map_or(0, |it| it.calls), last_at]).await.map(drop)
 }
 
 /// Notes what is to be told, while there is a webhook that tells anything.
@@ -114,13 +139,29 @@ pub async fn note(tx: &mut Tx, telling: &Telling) -> Result<(), StoreError> {
     tx.execute(SQL, params![telling.id.as_str(), telling.kind, telling.body.as_str()]).await.map(drop)
 }
 
-/// Whether anything is still to be told.
+/// Whether anything is still to be told, as far as this program knows of it.
 ///
 /// # Errors
 /// The store's.
 pub async fn any_noted(conn: &mut Conn) -> Result<bool, StoreError> {
-    let found: Option<String> = conn.find("SELECT id FROM webhook_events LIMIT 1", &[]).await?;
+    let sql = format!("SELECT id FROM webhook_events WHERE kind IN ({}) LIMIT 1", known_kinds());
+    let found: Option<String> = conn.find(&sql, &[]).await?;
     Ok(found.is_some())
+}
+
+/// How much is still to be told that only a newer program knows how to tell.
+///
+/// # Errors
+/// The store's.
+pub async fn count_strange(conn: &mut Conn) -> Result<u64, StoreError> {
+    let sql = format!("SELECT COUNT(*) FROM webhook_events WHERE kind NOT IN ({})", known_kinds());
+    conn.one(&sql, &[]).await
+}
+
+/// An event of a kind that only a newer program knows waits for that program, which may run beside this one.
+fn known_kinds() -> String {
+    let names: Vec<_> = EventKind::ALL.iter().map(|kind| format!("'{kind}'")).collect();
+    names.join(", ")
 }
 
 /// Takes what is to be told, the oldest first.
@@ -129,8 +170,9 @@ pub async fn any_noted(conn: &mut Conn) -> Result<bool, StoreError> {
 /// The store's.
 pub async fn take_noted(tx: &mut Tx, limit: u32) -> Result<Vec<Telling>, StoreError> {
     let sql = format!(
-        "DELETE FROM webhook_events WHERE id IN (SELECT id FROM webhook_events ORDER BY id LIMIT ?1{skip}) \
-         RETURNING id, kind, body",
+        "DELETE FROM webhook_events WHERE id IN (SELECT id FROM webhook_events WHERE kind IN ({known}) \
+         ORDER BY id LIMIT ?1{skip}) RETURNING id, kind, body",
+        known = known_kinds(),
         skip = tx.skip_locked(),
     );
     tx.query(&sql, params![limit]).await
@@ -161,7 +203,7 @@ pub async fn insert_delivery(tx: &mut Tx, delivery: &Delivery) -> Result<(), Sto
 /// # Errors
 /// The store's.
 pub async fn find_delivery(conn: &mut Conn, id: DeliveryId) -> Result<Option<Delivery>, StoreError> {
-    conn.find("SELECT * FROM webhook_deliveries WHERE id = ?1", params![id]).await
+    conn.find(&format!("SELECT * FROM webhook_deliveries WHERE id = ?1 AND {OF_LIVE}"), params![id]).await
 }
 
 /// A page of deliveries, of one webhook where one is given.
@@ -174,6 +216,7 @@ pub async fn deliveries(
     page: &PageRequest<WebhookSort>,
 ) -> Result<Page<Delivery>, StoreError> {
     let mut select = Select::from("webhook_deliveries");
+    select.and_plain(OF_LIVE);
     select.and_if("webhook_id = {}", webhook);
     select.page(conn, page).await
 }
@@ -229,12 +272,19 @@ impl FromRow for Webhook {
             url: row.take("url")?,
             kinds,
             active: row.take::<bool>("active")? && knows_any,
-            failing_since: row.take("failing_since")?,
+            failing: failing(row)?,
             revision: row.take("revision")?,
             created_at: row.take("created_at")?,
             updated_at: row.take("updated_at")?,
         })
     }
+}
+
+fn failing(row: &mut Row) -> Result<Option<Failing>, StoreError> {
+    let calls = row.take("failures")?;
+    let (since, last_at): (Option<Timestamp>, Option<Timestamp>) =
+        (row.take("failing_since")?, row.take("failed_at")?);
+    Ok(since.zip(last_at).map(|(since, last_at)| Failing { since, calls, last_at }))
 }
 
 impl FromRow for Telling {

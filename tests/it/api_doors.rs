@@ -95,6 +95,43 @@ on_both! {
         }
     }
 
+    async fn refused_attempts_leave_one_event_for_each_lock_of_an_account_and_of_an_address(database) {
+        let clock = Arc::new(TestClock::at(NOW));
+        let house = House::at(database, Arc::clone(&clock) as Arc<dyn Clock>).await;
+        let ada = house.user("ada", "member").await;
+        let told = async || {
+            let page = house.host().get("/audit?action=session_limited&sort=at").await.expect(StatusCode::OK);
+            page["items"].as_array().unwrap().clone()
+        };
+        let refused = async |from: &str, login: &str| guess(&house.nobody().from(Some(from)), login, "wrong").await == 429;
+
+        // One account, from everywhere.
+        let mut refusals = 0;
+        for n in 0..40 {
+            refusals += u32::from(refused(&format!("203.0.113.{n}"), "ada").await);
+        }
+        let of_account = told().await;
+        assert!(refusals >= 30, "{refusals}");
+        assert_eq!(of_account.len(), 1, "{of_account:?}");
+        assert_eq!((&of_account[0]["target_id"], &of_account[0]["outcome"]), (&json!(ada), &json!("refused")));
+        assert_eq!(of_account[0]["after"], json!({ "layer": "account" }));
+
+        // One address, at accounts that there are not.
+        for n in 0..40 {
+            refused("198.51.100.7", &format!("nobody{n}")).await;
+        }
+        let of_address: Vec<_> = told().await.into_iter().filter(|it| it["after"]["layer"] != "account").collect();
+        assert_eq!(of_address.len(), 1, "{of_address:?}");
+        assert_eq!((&of_address[0]["source"], &of_address[0]["target_id"]), (&json!("198.51.100.7"), &json!("")));
+
+        // Locked anew later, it is told anew.
+        clock.advance(Duration::from_secs(3600));
+        for _ in 0..40 {
+            refused("198.51.100.7", "nobody").await;
+        }
+        assert!(told().await.iter().any(|it| it["at"] == clock.now().to_string()), "{:?}", told().await);
+    }
+
     async fn one_password_over_many_accounts_from_many_addresses_raises_one_alarm(database) {
         let house = House::new(database).await;
 

@@ -9,6 +9,7 @@ use caspervpn::api::caller::Origin;
 use caspervpn::app::login_limit::LoginRates;
 use caspervpn::app::open::Parts;
 use caspervpn::app::{App, Facts};
+use caspervpn::domain::job::Lane;
 use caspervpn::runtime::clock::{Clock, SystemClock};
 use caspervpn::runtime::tasks::Tasks;
 use caspervpn::secrets::master_key::{KeyPlace, MasterKey, MasterKeys};
@@ -20,6 +21,7 @@ use caspervpn::store::value::Bind;
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use crate::databases::TestDatabase;
@@ -94,6 +96,18 @@ impl House {
         let house = Self::empty_at(database, clock).await;
         house.host().post("/setup", setup_request()).await.expect(StatusCode::CREATED);
         house
+    }
+
+    /// Does what is due: tells webhooks' events, sends letters, calls receivers.
+    pub(crate) async fn work(&self) {
+        self.work_until(&CancellationToken::new()).await;
+    }
+
+    /// The same until a stop.
+    pub(crate) async fn work_until(&self, stop: &CancellationToken) {
+        self.app.hand_out_step().await.unwrap();
+        let lanes = Lane::ALL.map(|lane| self.app.work_step(lane, stop));
+        futures_util::future::try_join_all(lanes).await.unwrap();
     }
 
     /// The same database as a process with other master keys has it.

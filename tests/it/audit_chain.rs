@@ -334,6 +334,35 @@ on_both! {
         drop(owner);
     }
 
+    async fn a_segment_dated_into_the_future_keeps_no_other_from_being_removed(database) {
+        let clock = Arc::new(TestClock::at(Timestamp::from_millis(1_800_000_000_000)));
+        let house = House::at(database, clock.clone()).await;
+        let owner = house.owner().await;
+        let tag = owner.get("/settings").await.tag().to_owned();
+        owner.patch("/settings", &tag, json!({ "audit_retention_days": 30 })).await.expect(StatusCode::OK);
+        house.app.seal_audit_step().await.unwrap();
+        let strange = clock.new_id();
+        insert(&house, vec![event(strange, clock.now() + 365 * DAY, 1)]).await;
+        house.app.seal_audit_step().await.unwrap();
+        insert(&house, vec![event(clock.new_id(), clock.now(), 2)]).await;
+        house.app.seal_audit_step().await.unwrap();
+        let head = verify(&house).await.head.unwrap().digest;
+        clock.advance(31 * DAY);
+
+        house.app.purge_step().await.unwrap();
+
+        let left: Vec<String> = house.app.store().read::<_, StoreError, _>(async |on: &mut Conn| {
+            on.query("SELECT id FROM audit_events ORDER BY id", &[]).await
+        }).await.unwrap();
+        assert_eq!(left, [strange.to_string()]);
+        let found = house.app.audit().verify(&Ctx::system(), 0, Some(head)).await.unwrap();
+        assert_eq!((found.fault, found.segments, found.pruned_segments), (None, 3, 2));
+        clock.advance(366 * DAY);
+        house.app.purge_step().await.unwrap();
+        let found = house.app.audit().verify(&Ctx::system(), 0, Some(head)).await.unwrap();
+        assert_eq!((found.fault, found.segments, found.pruned_segments), (None, 3, 3));
+    }
+
     async fn an_export_has_every_event_once_in_order_and_only_what_was_asked_for(database) {
         let house = House::new(database).await;
         write_events(&house, 450).await;

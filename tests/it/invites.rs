@@ -159,7 +159,7 @@ async fn smtp_an_invite_is_mailed_in_its_language_and_its_link_makes_the_account
     let made =
         invite(&house.host(), json!({ "role": "member", "email": "ada@example.org", "language": "zh" }))
             .await;
-    house.app.work_step().await.unwrap();
+    house.work().await;
 
     assert_eq!(made["mailed"], true);
     let letter = server.letter(1);

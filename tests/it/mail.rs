@@ -143,14 +143,14 @@ async fn smtp_a_letter_that_was_put_off_is_sent_later_and_one_that_was_refused_i
 
     server.say(Some("451 4.7.1 come back later"));
     house.host().post("/invites", invite.clone()).await.expect(StatusCode::CREATED);
-    house.app.work_step().await.unwrap();
+    house.work().await;
     assert_eq!((server.count(), house.app.count_jobs().await.unwrap()), (0, (1, 0)));
     server.say(None);
-    house.app.work_step().await.unwrap();
+    house.work().await;
     assert_eq!(server.count(), 0, "it waits its time");
     clock.advance(Duration::from_secs(31));
-    house.app.work_step().await.unwrap();
-    house.app.work_step().await.unwrap();
+    house.work().await;
+    house.work().await;
     assert_eq!((server.count(), house.app.count_jobs().await.unwrap()), (1, (0, 0)));
     let at = server.letter(1)["date"].as_str().unwrap().to_owned();
     assert!(
@@ -160,7 +160,7 @@ async fn smtp_a_letter_that_was_put_off_is_sent_later_and_one_that_was_refused_i
 
     server.say(Some("550 5.1.1 nobody of that name"));
     house.host().post("/invites", invite).await.expect(StatusCode::CREATED);
-    house.app.work_step().await.unwrap();
+    house.work().await;
 
     assert_eq!((server.count(), house.app.count_jobs().await.unwrap()), (1, (0, 1)));
 }
@@ -178,14 +178,14 @@ async fn smtp_a_server_that_is_away_gets_its_letters_when_it_is_back_unless_they
         .await
         .expect(StatusCode::CREATED);
     house.nobody().post("/password-resets", json!({ "login": "ada" })).await.expect(StatusCode::ACCEPTED);
-    house.app.work_step().await.unwrap();
-    house.app.work_step().await.unwrap();
+    house.work().await;
+    house.work().await;
     assert_eq!(house.app.count_jobs().await.unwrap(), (2, 0), "both letters wait");
 
     let back = MailServer::start("plain");
     set(&host, back.settings()).await.expect(StatusCode::OK);
     clock.advance(Duration::from_secs(3600));
-    house.app.work_step().await.unwrap();
+    house.work().await;
 
     assert_eq!(back.letter(1)["rcpt_tos"], json!(["bob@example.org"]));
     assert_eq!(back.count(), 1, "a link of half an hour is not sent after an hour");
@@ -239,7 +239,7 @@ async fn smtp_users_are_written_to_when_a_factor_changes_or_somebody_guesses_at_
     let tag = host.get(&path).await.tag().to_owned();
     host.patch(&path, &tag, json!({ "email": "mia@example.org" })).await.expect(StatusCode::OK);
     let written = async || {
-        world.house.app.work_step().await.unwrap();
+        world.house.work().await;
         (1..=server.count()).map(|nth| server.letter(nth)["headers"]["subject"].clone()).collect::<Vec<_>>()
     };
     let wait = |answer: &crate::api_house::Answer| {

@@ -134,7 +134,7 @@ async fn assert_nothing_was_lost(world: &World, before: &Before) {
     let config = mia.act(&format!("{}/reveal", before.device)).await.expect(StatusCode::OK);
     let text = config["conf"].as_str().unwrap();
     assert!(text.contains("PrivateKey = ") && text.contains("PresharedKey = "), "{text}");
-    world.house.app.work_step().await.unwrap();
+    world.house.work().await;
     assert_eq!(world.house.app.count_jobs().await.unwrap().1, 0, "the job that was waiting could be read");
 }
 

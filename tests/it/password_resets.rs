@@ -129,7 +129,7 @@ on_both! {
             assert_eq!((answer.status, &answer.body), (StatusCode::ACCEPTED, &Value::Null));
         }
         assert_eq!(known.headers.len(), unknown.headers.len());
-        house.app.work_step().await.unwrap();
+        house.work().await;
         assert_eq!(house.app.count_jobs().await.unwrap(), (0, 0), "nothing is left to do, and nothing was given up");
         let mut limited = 0;
         for _ in 0..80 {
@@ -157,7 +157,7 @@ on_both! {
         }
         assert_eq!(rows(&house).await, 200, "what is sent away leaves nothing");
         while house.app.count_jobs().await.unwrap().0 > 0 {
-            house.app.work_step().await.unwrap();
+            house.work().await;
         }
         assert_eq!(rows(&house).await, 0, "an answered question leaves nothing either");
         ask("ada").await.expect(StatusCode::ACCEPTED);
@@ -175,8 +175,8 @@ async fn smtp_whoever_forgot_a_password_is_mailed_a_link_that_sets_a_new_one() {
         let body = json!({ "login": login });
         house.nobody().post("/password-resets", body).await.expect(StatusCode::ACCEPTED);
         // The question is a job, and the letter is another one.
-        house.app.work_step().await.unwrap();
-        house.app.work_step().await.unwrap();
+        house.work().await;
+        house.work().await;
     };
 
     ask("bob").await;
@@ -208,8 +208,8 @@ async fn house_of_ada(server: &MailServer) -> (House, Arc<TestClock>, String) {
 /// Asks for a letter to `ada`, and sees that all is done that comes of it.
 async fn ask_for_ada(house: &House) {
     house.nobody().post("/password-resets", json!({ "login": "ada" })).await.expect(StatusCode::ACCEPTED);
-    house.app.work_step().await.unwrap();
-    house.app.work_step().await.unwrap();
+    house.work().await;
+    house.work().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

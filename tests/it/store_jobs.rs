@@ -1,9 +1,10 @@
 //! The queue of jobs, on both databases: taken once, taken again from the dead, ended by the living.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use caspervpn::domain::id::JobId;
-use caspervpn::domain::job::{JobKind, NewJob, TakenJob};
+use caspervpn::domain::job::{JobKind, Lane, NewJob, TakenJob};
 use caspervpn::domain::time::Timestamp;
 use caspervpn::store::backend::{Conn, Store, Tx};
 use caspervpn::store::error::StoreError;
@@ -12,7 +13,8 @@ use caspervpn::store::jobs;
 use crate::databases::on_all;
 use crate::store_fixtures::{NOW, id, later};
 
-const HELD_MS: i64 = 90_000;
+/// Far more than a test takes: holds go by the database's clock, which runs.
+const HELD: Duration = Duration::from_secs(3600);
 
 fn job(run_at: Timestamp) -> NewJob {
     NewJob { id: JobId::new(id()), kind: JobKind::Mail, payload: b"sealed".to_vec(), run_at }
@@ -22,9 +24,18 @@ async fn put(store: &Store, job: NewJob) {
     store.write(async move |tx: &mut Tx| jobs::enqueue(tx, &job, NOW).await).await.unwrap();
 }
 
-async fn take(store: &Store, worker: &'static str, limit: u32, now: Timestamp) -> Vec<TakenJob> {
-    let until = Timestamp::from_millis(now.as_millis() + HELD_MS);
-    store.write(async move |tx: &mut Tx| jobs::take(tx, worker, limit, now, until).await).await.unwrap()
+async fn take(store: &Store, worker: &'static str, limit: usize, now: Timestamp) -> Vec<TakenJob> {
+    store
+        .write(async move |tx: &mut Tx| jobs::take(tx, worker, Lane::Letters, limit, now, HELD).await)
+        .await
+        .unwrap()
+}
+
+/// As if the database's clock had gone on by half of a hold.
+async fn half_a_hold_passes(store: &Store) {
+    let passes =
+        async |tx: &mut Tx| tx.execute("UPDATE jobs SET locked_until = locked_until - 1800000", &[]).await;
+    store.write::<_, StoreError, _>(passes).await.unwrap();
 }
 
 async fn finish(store: &Store, job: &TakenJob, now: Timestamp) -> bool {
@@ -80,28 +91,44 @@ on_all! {
         put(&store, job(NOW)).await;
         let dead = take(&store, "dead", 8, NOW).await.remove(0);
 
-        assert!(take(&store, "next", 8, later(HELD_MS - 1)).await.is_empty(), "it may still live");
-        let next = take(&store, "next", 8, later(HELD_MS)).await.remove(0);
+        half_a_hold_passes(&store).await;
+        assert!(take(&store, "next", 8, NOW).await.is_empty(), "it may still live");
+        half_a_hold_passes(&store).await;
+        let next = take(&store, "next", 8, NOW).await.remove(0);
 
         assert_eq!((next.id, next.attempt), (dead.id, 2));
-        assert!(!finish(&store, &dead, later(HELD_MS + 1)).await);
+        assert!(!finish(&store, &dead, later(1)).await);
         let late = dead.clone();
-        let held = store.write(async move |tx: &mut Tx| jobs::hold(tx, &late, later(9_999_999)).await).await.unwrap();
+        let held = store.write(async move |tx: &mut Tx| jobs::hold(tx, &late, HELD).await).await.unwrap();
         assert!(!held, "a hold that was lost is not renewed");
-        assert!(finish(&store, &next, later(HELD_MS + 2)).await);
+        assert!(finish(&store, &next, later(2)).await);
     }
 
     async fn a_renewed_hold_keeps_others_away(database) {
         let store = database.open().await;
         put(&store, job(NOW)).await;
         let mine = take(&store, "slow", 8, NOW).await.remove(0);
+        half_a_hold_passes(&store).await;
         let held = mine.clone();
-        let until = later(2 * HELD_MS);
 
-        assert!(store.write(async move |tx: &mut Tx| jobs::hold(tx, &held, until).await).await.unwrap());
+        assert!(store.write(async move |tx: &mut Tx| jobs::hold(tx, &held, HELD).await).await.unwrap());
 
-        assert!(take(&store, "next", 8, later(HELD_MS + 1)).await.is_empty());
-        assert!(finish(&store, &mine, later(HELD_MS + 2)).await);
+        half_a_hold_passes(&store).await;
+        assert!(take(&store, "next", 8, NOW).await.is_empty());
+        assert!(finish(&store, &mine, later(1)).await);
+    }
+
+    async fn a_worker_whose_clock_is_ahead_takes_no_job_from_another(database) {
+        let store = database.open().await;
+        put(&store, job(NOW)).await;
+        let mine = take(&store, "right", 8, NOW).await.remove(0);
+
+        let days_ahead = Timestamp::from_millis(i64::MAX / 2);
+        assert!(take(&store, "ahead", 8, days_ahead).await.is_empty());
+        let due = async move |conn: &mut Conn| jobs::any_due(conn, Lane::Letters, days_ahead).await;
+        assert!(!store.read(due).await.unwrap());
+
+        assert!(finish(&store, &mine, later(1)).await);
     }
 
     async fn a_failed_attempt_waits_and_a_given_up_job_stays_away_until_it_is_purged(database) {
@@ -131,13 +158,27 @@ on_all! {
             })
             .await;
         assert!(undone.is_err());
-        assert!(!store.read(async |conn: &mut Conn| jobs::any_due(conn, NOW).await).await.unwrap());
+        assert!(!store.read(async |conn: &mut Conn| jobs::any_due(conn, Lane::Letters, NOW).await).await.unwrap());
 
         let twice = job(NOW);
         put(&store, twice.clone()).await;
         put(&store, twice).await;
 
         assert_eq!(take(&store, "ann", 8, NOW).await.len(), 1, "one id is one job");
+    }
+
+    async fn a_lane_is_taken_from_by_itself(database) {
+        let store = database.open().await;
+        put(&store, NewJob { kind: JobKind::Webhook, ..job(NOW) }).await;
+        put(&store, NewJob { kind: JobKind::PasswordReset, ..job(later(1)) }).await;
+        put(&store, job(later(2))).await;
+
+        let letters = take(&store, "ann", 8, later(3)).await;
+
+        let kinds: BTreeSet<_> = letters.iter().map(|job| job.kind).collect();
+        assert_eq!(kinds, BTreeSet::from([JobKind::Mail, JobKind::PasswordReset]));
+        let due = async |lane| store.read(async move |conn: &mut Conn| jobs::any_due(conn, lane, later(3)).await).await.unwrap();
+        assert_eq!((due(Lane::Letters).await, due(Lane::Webhooks).await), (false, true));
     }
 
     async fn a_job_of_a_newer_program_is_left_to_it_and_holds_up_nobody(database) {

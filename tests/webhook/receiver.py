@@ -1,10 +1,14 @@
-"""A receiver of webhooks for the tests: writes each request as JSON, and answers with the status in DIRECTORY/say, or 204."""
+"""A receiver of webhooks for the tests: writes each request as JSON, and answers with the status in DIRECTORY/say, or 204.
+
+While DIRECTORY/say is "hang" it does not answer.
+"""
 
 import http.server
 import json
 import pathlib
 import sys
 import threading
+import time
 
 directory = pathlib.Path(sys.argv[1])
 port = int(sys.argv[2]) if len(sys.argv) > 2 else 0
@@ -21,6 +25,8 @@ class Receiver(http.server.BaseHTTPRequestHandler):
         at.with_suffix(".part").write_text(json.dumps(request))
         at.with_suffix(".part").rename(at)
         say = directory / "say"
+        while say.exists() and say.read_text() == "hang":
+            time.sleep(0.02)
         status = int(say.read_text()) if say.exists() else 204
         self.send_response(status)
         if 300 <= status < 400:

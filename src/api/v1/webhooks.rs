@@ -50,9 +50,9 @@ pub struct WebhookView {
     url: WebhookUrl,
     /// What it tells of; everything where it is empty.
     kinds: Vec<EventKind>,
-    /// Whether it tells anything. It is paused when its receiver was silent for four days.
+    /// Whether it tells anything. It is paused when every call has failed for four days, ten of them at least.
     active: bool,
-    /// Since when nothing has arrived; null while things do.
+    /// Since when every call has failed; null while they arrive. Tests do not count.
     failing_since: Option<Timestamp>,
     /// Counts the changes: the ETag.
     #[schema(minimum = 0, example = 3)]
@@ -75,7 +75,7 @@ impl From<WebhookItem> for WebhookView {
             url: webhook.url,
             kinds: webhook.kinds,
             active: webhook.active,
-            failing_since: webhook.failing_since,
+            failing_since: webhook.failing.map(|it| it.since),
             revision: webhook.revision,
             created_at: webhook.created_at,
             updated_at: webhook.updated_at,

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use crate::app::login_limit::alarm::WITHIN_MS;
 use crate::app::login_limit::rules::{MOST_ACCOUNTS, MOST_ACCOUNTS_WHERE_KNOWN, SLOWED, STUFFING_WEIGHT};
 use crate::app::login_limit::table::{Entry, Key};
-use crate::app::login_limit::{Finding, LoginLimit, RetryAfter, counted, lock};
+use crate::app::login_limit::{Finding, LoginLimit, RetryAfter, lock, refused};
 use crate::domain::time::Timestamp;
 use crate::telemetry::names;
 
@@ -47,10 +47,15 @@ impl LoginLimit {
         lock(&self.addresses).entry(key, now).refund(&self.address, now);
     }
 
-    pub(super) fn admits_from(&self, from: &Entry, slowed: bool, now: Timestamp) -> Result<(), RetryAfter> {
-        from.admits(&self.address, now).map_err(counted("address"))?;
+    pub(super) fn admits_from(
+        &self,
+        from: &mut Entry,
+        slowed: bool,
+        now: Timestamp,
+    ) -> Result<(), RetryAfter> {
+        from.admits(&self.address, now).map_err(|wait| refused(wait, "address", None, from, now))?;
         if slowed {
-            from.admits_slowly(&SLOWED, now).map_err(counted("alarm"))?;
+            from.admits_slowly(&SLOWED, now).map_err(|wait| refused(wait, "alarm", None, from, now))?;
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::app::login_limit::table::{Entry, UNKNOWN};
+use crate::app::login_limit::table::Entry;
 use crate::domain::id::UserId;
 use crate::domain::time::Timestamp;
 
@@ -65,8 +65,7 @@ pub(super) fn held_address(entry: &Entry, now: Timestamp) -> Held {
 
 /// An account as it is told.
 pub(super) fn held_account(entry: &Entry, now: Timestamp) -> Held {
-    let user = (entry.subject != UNKNOWN).then(|| UserId::new(uuid::Uuid::from_bytes(entry.subject)));
-    Held { address: None, user, failures: entry.failures, until: until(entry, now) }
+    Held { address: None, user: entry.user(), failures: entry.failures, until: until(entry, now) }
 }
 
 fn until(entry: &Entry, now: Timestamp) -> Option<Timestamp> {

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use crate::app::login_limit::RetryAfter;
+use crate::domain::id::UserId;
 use crate::domain::time::Timestamp;
 
 /// What one kind of key may do.
@@ -46,6 +47,9 @@ impl Rule {
 
 /// No wait of an alarm is longer; a clock that was set back must not make one.
 const SLOWED_AT_MOST_MS: i64 = 10 * 60_000;
+
+/// A refusal is told again no sooner than this, or the many short waits of a guesser would each be.
+const TOLD_AGAIN_MS: i64 = 10 * 60_000;
 
 /// 4096 sets of eight remember 32,768 keys in under 2.5 MiB, taken as they are used.
 pub(super) const SETS: usize = 4096;
@@ -144,6 +148,8 @@ pub(super) struct Entry {
     seen: u64,
     pub(super) subject: Subject,
     pub(super) failures: u32,
+    /// Until when no further refusal is told, in seconds: it fills a gap.
+    told_until_s: u32,
 }
 
 impl Entry {
@@ -157,7 +163,24 @@ impl Entry {
             seen: 0,
             subject: key.subject,
             failures: 0,
+            told_until_s: 0,
         }
+    }
+
+    /// The account it stands for, where that is known and it is one.
+    pub(super) fn user(&self) -> Option<UserId> {
+        (self.subject != UNKNOWN).then(|| UserId::new(uuid::Uuid::from_bytes(self.subject)))
+    }
+
+    /// Whether this refusal is told: the first one of a lock is.
+    pub(super) fn tells_refusal(&mut self, now: Timestamp) -> bool {
+        let now_ms = now.as_millis();
+        if now_ms < i64::from(self.told_until_s) * 1000 {
+            return false;
+        }
+        let until_ms = self.barred_until_ms.max(now_ms + TOLD_AGAIN_MS);
+        self.told_until_s = u32::try_from(until_ms / 1000).unwrap_or(u32::MAX);
+        true
     }
 
     /// Admits and charges an attempt from an address that nobody signed in from lately, during an alarm.
@@ -194,7 +217,7 @@ impl Entry {
         let spent = self.spent_until_ms - (rule.burst - 1) * rule.period_ms;
         let wait_ms = spent.max(self.barred_until_ms) - now.as_millis();
         match u64::try_from(wait_ms) {
-            Ok(1..) => Err(RetryAfter(Duration::from_millis(wait_ms.unsigned_abs()))),
+            Ok(1..) => Err(RetryAfter::new(Duration::from_millis(wait_ms.unsigned_abs()))),
             Ok(0) | Err(_) => Ok(()),
         }
     }
@@ -224,6 +247,9 @@ impl Entry {
         }
         if self.spent_until_ms > now_ms + rule.burst * rule.period_ms {
             self.spent_until_ms = now_ms;
+        }
+        if i64::from(self.told_until_s) * 1000 > now_ms + rule.longest_wait_ms.max(TOLD_AGAIN_MS) {
+            self.told_until_s = 0;
         }
         let impossible = self.barred_until_ms > now_ms + rule.longest_wait_ms;
         if impossible || now_ms >= self.barred_until_ms + rule.forget_ms {

@@ -195,8 +195,8 @@ fn a_million_keys_stay_within_fixed_memory_and_do_not_wash_out_the_one_under_att
 
 #[test]
 fn retry_after_is_whole_seconds_and_never_zero() {
-    assert_eq!(RetryAfter(Duration::from_millis(1)).seconds(), 1);
-    assert_eq!(RetryAfter(Duration::from_millis(1001)).seconds(), 2);
+    assert_eq!(RetryAfter::new(Duration::from_millis(1)).seconds(), 1);
+    assert_eq!(RetryAfter::new(Duration::from_millis(1001)).seconds(), 2);
 }
 
 #[test]

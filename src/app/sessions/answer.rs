@@ -14,7 +14,7 @@ use crate::app::guessing::Wrong;
 use crate::app::login_limit::Account;
 use crate::app::second_factor::Proven;
 use crate::app::sessions::begin::{Answered, Question, WRONG_ANSWER};
-use crate::app::sessions::{Sessions, Tokens, too_many};
+use crate::app::sessions::{Sessions, Tokens};
 use crate::directory::passkey::Shown;
 use crate::domain::id::{ChallengeId, UserId};
 use crate::domain::mfa::{CHALLENGE_FOR, Challenge, ChallengeKind, Method};
@@ -59,7 +59,7 @@ impl Sessions<'_> {
         let app = self.0;
         let now = app.now();
         // Everybody may ask, so the asker carries the question, sealed, and no row is made of it.
-        app.core.login_limit.check_address(ctx.address, now).map_err(too_many)?;
+        app.admit(ctx, app.core.login_limit.check_address(ctx.address, now)).await?;
         let party = app.relying_party().await?;
         let passkey = party.begin_sign_in().map_err(AppError::broken("asking for a passkey"))?;
         let carried = Carried {
@@ -132,9 +132,9 @@ impl Sessions<'_> {
     async fn try_once(&self, ctx: &Ctx, asked: &Challenge) -> Result<()> {
         let (limit, now, id) = (&self.0.core.login_limit, self.0.now(), asked.id);
         let Some(user) = asked.user else {
-            return limit.check_address(ctx.address, now).map_err(too_many);
+            return self.0.admit(ctx, limit.check_address(ctx.address, now)).await;
         };
-        limit.check(ctx.address, Account::SecondFactor(user), now).map_err(too_many)?;
+        self.0.admit(ctx, limit.check(ctx.address, Account::SecondFactor(user), now)).await?;
         let take = async move |tx: &mut Tx| Ok::<_, AppError>(challenges::take_try(tx, id, now).await?);
         if self.0.core.store.write(take).await? { Ok(()) } else { Err(WRONG_ANSWER) }
     }
