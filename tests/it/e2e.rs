@@ -91,6 +91,53 @@ fn e2e_passkeys_are_made_and_used_by_a_real_browser_once_each() {
     assert!(!service.log().contains("\"level\":\"ERROR\""), "{}", service.log());
 }
 
+#[test]
+fn e2e_a_cookie_is_out_of_reach_of_scripts_and_of_pages_of_others() {
+    needs_browser();
+    let directory = tempfile::tempdir().unwrap();
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let launch = Launch::quiet(&directory.path().join("data")).with(&format!("listen.api=127.0.0.1:{port}"));
+    let service = launch.serve();
+    service.post("/api/v1/setup", Some(setup_request()));
+    let (certificate, key) = (directory.path().join("cert.pem"), directory.path().join("key.pem"));
+    let made = Command::new("openssl")
+        .args([
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+            "-nodes",
+            "-subj",
+            "/CN=vpn.casper.test",
+            "-out",
+        ])
+        .args([&certificate, Path::new("-keyout"), &key])
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+
+    let paths = [certificate.to_str().unwrap(), key.to_str().unwrap()];
+    let found = drive("cookies.mjs", &[&port.to_string(), "owner", PASSWORD, paths[0], paths[1]]);
+
+    let cookie = json!({
+        "status": 201, "name": "__Host-caspervpn", "domain": "vpn.casper.test", "path": "/", "httpOnly": true,
+        "secure": true, "sameSite": "Strict", "lasts": false, "scripts_see": "",
+    });
+    assert_eq!(found["cookie"], cookie);
+    let own = json!({ "reads": 200, "proof_again": true, "changes_without_proof": 403, "changes": 200 });
+    assert_eq!(found["own_page"], own);
+    let no_cookie =
+        json!({ "read": "refused by the browser", "blindly": 401, "form": 401, "cookie_went": false });
+    assert_eq!(found["stranger"], no_cookie);
+    let no_proof =
+        json!({ "read": "refused by the browser", "blindly": 403, "form": 403, "cookie_went": true });
+    assert_eq!(found["neighbour"], no_proof, "the browser sends it, and the service asks for the proof");
+    assert_eq!(found["signed_out"], json!({ "status": 204, "cookies": 0, "reads": 401 }));
+    assert!(!service.log().contains("\"level\":\"ERROR\""), "{}", service.log());
+}
+
 /// Ends the test where there is no browser, or nothing to drive it. `make test` leaves the test out there.
 fn needs_browser() {
     let driver = root().join("web/node_modules/playwright-core");
