@@ -44,7 +44,7 @@ const browser = await chromium.launch({
 })
 try {
   const context = await browser.newContext({ ignoreHTTPSErrors: true })
-  let page = await context.newPage()
+  const page = await context.newPage()
   await page.goto(`${ours}/`)
   const call = (method, path, headers, body) => page.evaluate(async ([method, path, headers, body]) => {
     if (body) headers['content-type'] = 'application/json'
@@ -84,25 +84,13 @@ try {
     const blind = other.waitForResponse(act)
     await other.evaluate((url) => { fetch(url, { method: 'POST', mode: 'no-cors', credentials: 'include' }) }, act)
     const blindly = (await blind).status()
-    const [form] = await Promise.all([
-      other.waitForResponse(act),
-      other.evaluate((url) => {
-        const form = document.createElement('form')
-        Object.assign(form, { method: 'post', action: url })
-        document.body.append(form)
-        form.submit()
-      }, act),
-    ])
-    const outcome = { read, blindly, form: form.status(), cookie_went: cookieWent }
+    const outcome = { read, blindly, cookie_went: cookieWent }
     await other.close()
     return outcome
   }
-  await page.close()
   found.stranger = await attack(theirs)
   found.neighbour = await attack(neighbour)
 
-  page = await context.newPage()
-  await page.goto(`${ours}/`)
   const out = await call('DELETE', `/sessions/${given.body.session_id}`, proof)
   found.signed_out = { status: out.status, cookies: (await context.cookies()).length, reads: (await call('GET', '/me')).status }
 
