@@ -203,6 +203,10 @@ def measure_memory():
         server.stop()
         server = Server(data)
         time.sleep(10)
+        # Another process of the same file would share its pages and halve what this one seems to take.
+        others = [pid for pid in run("pgrep", "-x", "caspervpn").split() if int(pid) != server.pid]
+        if others:
+            raise SystemExit(f"other caspervpn processes run: {others}; end them first")
         fresh = server.pss_mib()
         figure("PSS fresh, all roles, tunnel up", f"{fresh:.1f} MiB", "25 MiB", fresh <= 25)
         token, owner = server.token(), server.owner()
@@ -464,6 +468,7 @@ def device_is_served(server, directory, number):
                     "AllowedIPs = 10.64.0.0/12\nEndpoint = 192.0.2.1:51820\n")
     with wireguard_go(name, file):
         run("ip", "-n", CLIENT, "link", "set", name, "mtu", "1420", "up")
+        run("ip", "-n", CLIENT, "route", "add", "10.64.0.0/12", "dev", name)
         public = run("wg", "pubkey", input=private).strip()
         device = server.create(f"served{number}", public_key=public, preshared_key=False)
         answered = time.perf_counter()
