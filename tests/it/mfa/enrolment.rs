@@ -1,5 +1,6 @@
 //! Who has which factors: enrolling, giving up, being made to have one, and losing all.
 
+use caspervpn::domain::access;
 use http::StatusCode;
 use serde_json::{Value, json};
 
@@ -17,7 +18,7 @@ pub(super) async fn ask_everything(client: &Client) -> Vec<(String, Answer)> {
     for (path, item) in document["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap() {
             let name = operation["operationId"].as_str().unwrap();
-            if operation.get("security").is_some() {
+            if access::PUBLIC.contains(&name) {
                 continue;
             }
             let body = example(&document, operation);
