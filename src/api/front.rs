@@ -13,8 +13,8 @@ use tracing::Instrument;
 
 use crate::api::problem::Problem;
 use crate::api::{Api, doors};
+use crate::app::mail::TRIED_WITHIN;
 use crate::domain::id::RequestId;
-use crate::notify::smtp::TRIED_WITHIN;
 
 /// Longest time for an answer. The slowest honest one, a password among a full queue of others, takes a third.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);

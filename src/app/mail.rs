@@ -3,6 +3,7 @@
 //! Invariant: no letter, name or address is logged; the sealed job is the only place where a letter waits.
 
 use std::fmt;
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -21,7 +22,7 @@ use crate::domain::name::DisplayName;
 use crate::domain::settings::Settings;
 use crate::domain::time::Timestamp;
 use crate::domain::user::User;
-use crate::notify::smtp::{self, Account, SENT_WITHIN, SendError, TRIED_WITHIN};
+use crate::notify::smtp::{self, Account, SENT_WITHIN, SendError};
 use crate::secrets::seal::{Place, Sealed};
 use crate::store::backend::{Conn, Tx};
 use crate::store::{audit, jobs, settings, users};
@@ -48,6 +49,9 @@ pub(in crate::app) struct Reader {
 /// The key of the sealed password.
 const PASSWORD: &str = "sealed.smtp_password";
 const PASSWORD_PLACE: Place<'static> = Place { table: "settings", column: "value", row: PASSWORD };
+
+/// Longest wait for the test of a mail server: somebody waits for it, and is told within the time that a request has.
+pub const TRIED_WITHIN: Duration = Duration::from_secs(20);
 
 impl Mail<'_> {
     /// Sends a test letter at once and gives the server's words; to the asker where nobody else is named.

@@ -17,8 +17,8 @@ use crate::app::error::{AppError, Result};
 use crate::app::open::setting_place;
 use crate::domain::access::Action;
 use crate::domain::time::Timestamp;
-use crate::secrets::master_key::KeyPlace;
 use crate::secrets::master_key::rotation::{self, Rotation};
+use crate::secrets::master_key::{KeyPlace, LoadError};
 use crate::secrets::seal::{KeyId, Place, Sealed};
 use crate::store::backend::{Conn, Tx};
 use crate::store::sealed::{self, SealedColumn};
@@ -113,7 +113,7 @@ impl MasterKeyAct<'_> {
                  help; wait until `caspervpn master-key show` names no previous key",
             ));
         }
-        let rotation = rotation::prepare(path).map_err(AppError::broken("making a master key"))?;
+        let rotation = rotation::prepare(path).map_err(not_written)?;
         // Before the key changes: one that changes and is not in the audit would be worse than the reverse.
         let event = app.event(ctx, ACTION.as_str(), ("master_key", ring.current_id().to_string()));
         app.core
@@ -121,7 +121,7 @@ impl MasterKeyAct<'_> {
             .write(async move |tx: &mut Tx| Ok::<_, AppError>(audit::insert(tx, &event).await?))
             .await?;
         let old = ring.current_id();
-        let next = Rotation::commit(rotation).map_err(AppError::broken("putting the master key in place"))?;
+        let next = Rotation::commit(rotation).map_err(not_written)?;
         ring.rotate(&next);
         app.core.keeping.look(Looks::from(app.now()));
         info!(key.old = %old, key.new = %ring.current_id(), "the master key was rotated");
@@ -255,9 +255,8 @@ impl App {
                 let mut resealed = 0;
                 for key in sealed::settings_keys(tx).await? {
                     let Some(found) = settings::find::<String>(tx, &key).await? else { continue };
-                    let old = STANDARD
-                        .decode(&found.value)
-                        .map_err(AppError::broken("reading a sealed setting"))?;
+                    // What is no base64 has nothing of a sealed value, and is told as that.
+                    let old = STANDARD.decode(&found.value).unwrap_or_default();
                     if let Some(new) = app.resealed(setting_place(&key), old)? {
                         let text = STANDARD.encode(new.as_bytes());
                         settings::set(tx, &key, &text, found.revision, app.now()).await?;
@@ -308,4 +307,15 @@ impl App {
             })
             .await
     }
+}
+
+/// The host alone asks for another key, so it is told what the host's files say.
+fn not_written(cause: LoadError) -> AppError {
+    let why = chain(&cause);
+    AppError::conflict(
+        "master_key_not_written",
+        format!(
+            "the master key stays as it is: {why}; make its folder writable and give it room, and try again"
+        ),
+    )
 }

@@ -152,11 +152,7 @@ async fn run(
     // Every address is taken before the first request is answered: a busy port must not leave half a service.
     let listeners = open_listeners(settings, &mut passed)?;
     note_token_uses(tasks, &jobs, app);
-    let policy = app.clone();
-    jobs.start(Job::new("policy", POLICY_EVERY, move || {
-        let app = policy.clone();
-        async move { app.reload_policy().await }
-    }));
+    follow_policy(&jobs, app);
     if settings.server.has(Role::Worker) {
         start_jobs(&jobs, app);
     }
@@ -324,6 +320,15 @@ fn note_token_uses(tasks: &Tasks, jobs: &Jobs, app: &App) {
     jobs.start(Job::new("token-uses", NOTE_USES_EVERY, move || {
         let app = app.clone();
         async move { app.token_use_step().await }
+    }));
+}
+
+/// In every process, whatever its roles: each judges its own requests.
+fn follow_policy(jobs: &Jobs, app: &App) {
+    let app = app.clone();
+    jobs.start(Job::new("policy", POLICY_EVERY, move || {
+        let app = app.clone();
+        async move { app.reload_policy().await }
     }));
 }
 

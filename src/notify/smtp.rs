@@ -36,9 +36,6 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(15);
 /// Longest wait for a whole conversation: a dozen answers, and a server that greets late to keep senders of junk away.
 pub const SENT_WITHIN: Duration = Duration::from_secs(60);
 
-/// The same while somebody waits for it, who is told within the time that a request has.
-pub const TRIED_WITHIN: Duration = Duration::from_secs(20);
-
 /// Sends a letter in this time; gives the server's own words. `id` makes a letter that is sent twice one letter to its reader.
 ///
 /// # Errors

@@ -1,6 +1,6 @@
 //! What people do in a browser, in a real one on the real binary's page: the first run, and passkeys.
 
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -14,9 +14,7 @@ use crate::service::Launch;
 fn e2e_the_setup_page_makes_a_configuration_that_only_the_browser_knows_whole() {
     needs_browser();
     let directory = tempfile::tempdir().unwrap();
-    // Free now; a browser cannot open a unix socket.
-    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let launch = Launch::quiet(&directory.path().join("data")).with(&format!("listen.api={address}"));
+    let (launch, address) = reachable(&directory);
     let service = launch.serve();
     let link = launch.ask(&["setup-link"])["url"].as_str().unwrap().to_owned();
     let pictures = pictures();
@@ -56,8 +54,8 @@ fn e2e_the_setup_page_makes_a_configuration_that_only_the_browser_knows_whole() 
 fn e2e_passkeys_are_made_and_used_by_a_real_browser_once_each() {
     needs_browser();
     let directory = tempfile::tempdir().unwrap();
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let launch = Launch::quiet(&directory.path().join("data")).with(&format!("listen.api=127.0.0.1:{port}"));
+    let (launch, address) = reachable(&directory);
+    let port = address.port();
     let service = launch.serve();
     service.post("/api/v1/setup", Some(setup_request()));
     for login in ["ada", "bob"] {
@@ -95,8 +93,8 @@ fn e2e_passkeys_are_made_and_used_by_a_real_browser_once_each() {
 fn e2e_a_cookie_is_out_of_reach_of_scripts_and_of_pages_of_others() {
     needs_browser();
     let directory = tempfile::tempdir().unwrap();
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let launch = Launch::quiet(&directory.path().join("data")).with(&format!("listen.api=127.0.0.1:{port}"));
+    let (launch, address) = reachable(&directory);
+    let port = address.port();
     let service = launch.serve();
     service.post("/api/v1/setup", Some(setup_request()));
     let (certificate, key) = (directory.path().join("cert.pem"), directory.path().join("key.pem"));
@@ -134,6 +132,12 @@ fn e2e_a_cookie_is_out_of_reach_of_scripts_and_of_pages_of_others() {
     assert_eq!(found["neighbour"], no_proof, "the browser sends it, and the service asks for the proof");
     assert_eq!(found["signed_out"], json!({ "status": 204, "cookies": 0, "reads": 401 }));
     assert!(!service.log().contains("\"level\":\"ERROR\""), "{}", service.log());
+}
+
+/// A service at an address that is free now: a browser cannot open a unix socket.
+fn reachable(directory: &tempfile::TempDir) -> (Launch, SocketAddr) {
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    (Launch::quiet(&directory.path().join("data")).with(&format!("listen.api={address}")), address)
 }
 
 /// Ends the test where there is no browser, or nothing to drive it. `make test` leaves the test out there.

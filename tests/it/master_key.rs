@@ -243,7 +243,10 @@ async fn a_key_that_others_look_after_or_that_cannot_be_written_is_not_changed()
     let house = world.house.rekeyed(own(&path, first, Vec::new())).await;
     let before = keys(&house).await;
 
-    rotate(&house).await.problem(500);
+    let refused = rotate(&house).await;
+
+    assert!(refused.body["detail"].as_str().unwrap().contains(path.to_str().unwrap()), "{}", refused.body);
+    assert_eq!(refused.problem(409), "master_key_not_written");
 
     assert_eq!(
         (keys(&house).await, id(&caspervpn::secrets::master_key::load(&path).unwrap())),
