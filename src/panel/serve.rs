@@ -8,8 +8,9 @@ use http::{HeaderMap, Method, StatusCode};
 
 use crate::panel::assets::{Asset, Variant};
 use crate::panel::byte_range::Wanted;
+use crate::panel::coding::Coding;
 use crate::panel::conditions::{self, Verdict};
-use crate::panel::{coding::Coding, reply};
+use crate::panel::reply;
 
 /// The answer to a GET or a HEAD. `keep` says how long caches may keep the file.
 pub(super) fn serve(asset: &Asset, keep: &'static str, method: &Method, headers: &HeaderMap) -> Response {
