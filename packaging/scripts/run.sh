@@ -26,6 +26,9 @@ chmod 0700 var
 # A short name for the verbs of the program that runs here.
 ln -sfn "$binary" var/caspervpn
 export CASPERVPN_SERVER__DATA_DIR="${CASPERVPN_SERVER__DATA_DIR:-$ROOT/var}"
+# Ports 80 and 443 may be somebody else's here; listen.api needs no certificate on this machine.
+export CASPERVPN_LISTEN__HTTPS="${CASPERVPN_LISTEN__HTTPS:-off}"
+export CASPERVPN_LISTEN__HTTP="${CASPERVPN_LISTEN__HTTP:-off}"
 if [[ $(id -u) -ne 0 ]]; then
 	note "not root: devices can be managed but no packet is carried; the log and /readyz say what to do"
 fi

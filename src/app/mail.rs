@@ -87,7 +87,8 @@ impl Mail<'_> {
         };
         let letter = Letter { to, name, language, template: Template::Test, void_at: None };
         let id = app.core.clock.new_id().to_string();
-        let account = Account { server, password: app.mail_password(server).await? };
+        let password = app.mail_password(server).await?;
+        let account = Account { server, password, allowed: &settings.outgoing_allowed };
         let sent = smtp::send(account, &letter, &id, app.now(), TRIED_WITHIN).await;
         sent.map_err(|error| failed(&error))
     }
@@ -174,7 +175,8 @@ impl App {
         let Some(server) = &settings.smtp else {
             return Ok(Attempted::Failed("mail was turned off".to_owned()));
         };
-        let account = Account { server, password: self.mail_password(server).await? };
+        let password = self.mail_password(server).await?;
+        let account = Account { server, password, allowed: &settings.outgoing_allowed };
         Ok(match smtp::send(account, &letter, &job.id.to_string(), now, SENT_WITHIN).await {
             Ok(_) => Attempted::Done,
             Err(error) if error.is_temporary() => Attempted::Again(error.brief()),
@@ -252,9 +254,10 @@ impl fmt::Debug for MailPassword {
 pub(in crate::app) fn check(settings: &Settings) -> Result<()> {
     use crate::domain::mail::MailServerFault;
     let Some(server) = &settings.smtp else { return Ok(()) };
-    server.check(settings.panel_url.as_ref()).map_err(|fault| match fault {
+    server.check(settings.panel_url.as_ref(), &settings.outgoing_allowed).map_err(|fault| match fault {
         MailServerFault::PlainAfar => AppError::invalid("/smtp/security", fault),
         MailServerFault::NoPanelUrl => AppError::invalid("/panel_url", fault),
+        MailServerFault::Target(_) => AppError::invalid("/smtp/host", fault),
     })?;
     match &server.ca_certificate {
         Some(pem) => {

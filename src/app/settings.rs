@@ -88,7 +88,8 @@ impl SettingsAct<'_> {
                 let before = settings::service(tx).await?.value;
                 let after = changed(&before, &request);
                 keep_the_caller(tx, &before, &after, address).await?;
-                if request.panel_url.is_some() || request.smtp.is_some() {
+                if request.panel_url.is_some() || request.smtp.is_some() || request.outgoing_allowed.is_some()
+                {
                     mail::check(&after)?;
                     keeper.keep_mail_password(tx, &before, &after, request.smtp_password.as_ref()).await?;
                 }

@@ -1,7 +1,7 @@
 //! How a person gets to the server's pages, from where it really listens.
 
 use crate::cli::failure::note;
-use crate::config::address::Address;
+use crate::config::address::{Address, PageAddress};
 use crate::domain::name::Host;
 
 /// The way to the pages.
@@ -14,24 +14,29 @@ pub(super) struct Reach {
 }
 
 /// The way to a listener's pages.
-pub(super) fn reach(address: &Address) -> Reach {
+pub(super) fn reach(page: &PageAddress) -> Reach {
+    let PageAddress { address, over_tls } = page;
+    let scheme = if *over_tls { "https" } else { "http" };
     match address {
+        Address::Tcp(at) if *over_tls && at.port() == 443 && at.ip().is_unspecified() => {
+            Reach { base: "https://THIS-HOST".to_owned(), hint: Some(WRITE_THE_HOST.to_owned()) }
+        }
         Address::Tcp(at) if at.ip().is_unspecified() => Reach {
-            base: format!("http://THIS-HOST:{}", at.port()),
-            hint: Some("write this host's name or address for THIS-HOST".to_owned()),
+            base: format!("{scheme}://THIS-HOST:{}", at.port()),
+            hint: Some(WRITE_THE_HOST.to_owned()),
         },
         Address::Tcp(at) if at.ip().is_loopback() => Reach {
-            base: format!("http://{at}"),
+            base: format!("{scheme}://{at}"),
             hint: Some(format!(
                 "to open it on another machine, first run there: ssh -L {}:{at} THIS-HOST",
                 at.port()
             )),
         },
-        Address::Tcp(at) => Reach { base: format!("http://{at}"), hint: None },
+        Address::Tcp(at) => Reach { base: format!("{scheme}://{at}"), hint: None },
         Address::Unix(path) => {
             let path = path.display();
             Reach {
-                base: format!("http://127.0.0.1:{FORWARDED}"),
+                base: format!("{scheme}://127.0.0.1:{FORWARDED}"),
                 hint: Some(format!(
                     "the server listens on a unix socket; to open it in a browser, first run there: \
                      ssh -L {FORWARDED}:{path} THIS-HOST (or try: curl --unix-socket {path} http://localhost/livez)"
@@ -39,7 +44,7 @@ pub(super) fn reach(address: &Address) -> Reach {
             }
         }
         Address::Systemd(name) => Reach {
-            base: "http://THIS-HOST".to_owned(),
+            base: format!("{scheme}://THIS-HOST"),
             hint: Some(format!("systemd's socket unit says where {name} listens: systemctl list-sockets")),
         },
     }
@@ -54,16 +59,18 @@ pub(super) fn note_endpoint(host: Option<&str>) {
     }
 }
 
+const WRITE_THE_HOST: &str = "write this host's name or address for THIS-HOST";
+
 /// The port that a forwarded socket gets on the machine of the browser.
 const FORWARDED: u16 = 8080;
 
 #[cfg(test)]
 mod tests {
     use super::reach;
-    use crate::config::address::Address;
+    use crate::config::address::PageAddress;
 
     fn way(text: &str) -> (String, String) {
-        let way = reach(&Address::parse(text).unwrap());
+        let way = reach(&PageAddress::parse(text).unwrap());
         (way.base, way.hint.unwrap_or_default())
     }
 
@@ -73,6 +80,8 @@ mod tests {
         assert_eq!(base, "http://127.0.0.1:9090");
         assert!(hint.contains("ssh -L 9090:127.0.0.1:9090 "), "{hint}");
         assert_eq!(way("[::]:9090").0, "http://THIS-HOST:9090");
+        assert_eq!(way("tls:[::]:443").0, "https://THIS-HOST");
+        assert_eq!(way("tls:192.0.2.1:8443").0, "https://192.0.2.1:8443");
         assert_eq!(way("192.0.2.1:80"), ("http://192.0.2.1:80".to_owned(), String::new()));
     }
 

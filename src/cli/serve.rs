@@ -30,10 +30,14 @@ fn announce(started: &Started) {
             note("the service is not set up yet; `caspervpn setup-link` prints a link that does it");
         }
         (SetupNeed::Link(_), None) => {
-            note("the service is not set up yet, and its pages are served nowhere; set listen.api");
+            note(
+                "the service is not set up yet, and its pages are served nowhere; set listen.https or listen.api",
+            );
         }
         // The service runs whether or not somebody can read this.
-        (SetupNeed::Link(token), Some(way)) => drop(Form::Text.raw(&invitation(&way, token))),
+        (SetupNeed::Link(token), Some(way)) => {
+            drop(Form::Text.raw(&invitation(&way, token, started.fingerprint.as_deref())));
+        }
         (SetupNeed::Done, Some(way)) if io::stdout().is_terminal() => {
             drop(Form::Text.raw(&format!("\n  Ready at {}\n\n", way.base)));
         }
@@ -41,7 +45,14 @@ fn announce(started: &Started) {
     }
 }
 
-fn invitation(way: &Reach, token: &str) -> String {
+fn invitation(way: &Reach, token: &str, fingerprint: Option<&str>) -> String {
     let hint = way.hint.as_ref().map(|hint| format!("  ({hint})\n\n")).unwrap_or_default();
-    format!("\n  Ready. Set it up, once, at\n\n    {}/setup#{token}\n\n{hint}", way.base)
+    let warned = fingerprint.filter(|_| way.base.starts_with("https:")).map(|fingerprint| {
+        format!("  The browser will warn that nobody vouches for the certificate. Go on if its SHA-256 is\n\n    {fingerprint}\n\n")
+    });
+    format!(
+        "\n  Ready. Set it up, once, at\n\n    {}/setup#{token}\n\n{hint}{}",
+        way.base,
+        warned.unwrap_or_default()
+    )
 }

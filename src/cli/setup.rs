@@ -18,7 +18,7 @@ use crate::cli::output::Column;
 use crate::cli::password;
 use crate::cli::reach::{note_endpoint, reach};
 use crate::config::Settings;
-use crate::config::address::Address;
+use crate::config::address::PageAddress;
 
 /// Where the unattended setup is described.
 #[derive(Debug, clap::Args)]
@@ -145,10 +145,12 @@ pub(super) async fn link(settings: &Settings, on: &Asked) -> Result<(), Failure>
     let token = answer.get("token").and_then(Value::as_str).unwrap_or_default();
     // The server that runs knows where it listens; these settings need not be its own.
     let running =
-        answer.pointer("/listeners/0").and_then(Value::as_str).and_then(|at| Address::parse(at).ok());
-    let page = running.as_ref().or_else(|| settings.page_listeners().next());
-    let Some(way) = page.map(reach) else {
-        return Err(Failure::Verb("the settings let the server listen nowhere; set listen.api".to_owned()));
+        answer.pointer("/listeners/0").and_then(Value::as_str).and_then(|at| PageAddress::parse(at).ok());
+    let page = running.clone().or_else(|| settings.page_listeners().next());
+    let Some(way) = page.as_ref().map(reach) else {
+        return Err(Failure::Verb(
+            "the settings let the server listen nowhere; set listen.https or listen.api".to_owned(),
+        ));
     };
     let url = format!("{}/setup#{token}", way.base);
     answer["url"] = json!(url);

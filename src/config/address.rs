@@ -83,6 +83,37 @@ impl fmt::Display for Address {
     }
 }
 
+/// An address at which the pages are served.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PageAddress {
+    /// The listener's.
+    pub address: Address,
+    /// Whether it takes TLS.
+    pub over_tls: bool,
+}
+
+impl PageAddress {
+    /// Reads what [`fmt::Display`] writes.
+    ///
+    /// # Errors
+    /// A sentence that says what to write.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let plain = text.strip_prefix(TLS);
+        let address = Address::parse(plain.unwrap_or(text))?;
+        Ok(Self { address, over_tls: plain.is_some() })
+    }
+}
+
+impl fmt::Display for PageAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { address, over_tls } = self;
+        write!(f, "{}{address}", if *over_tls { TLS } else { "" })
+    }
+}
+
+/// Before the address of a listener that takes TLS.
+const TLS: &str = "tls:";
+
 impl Setting for Address {
     fn read(raw: &Raw) -> Result<Self, String> {
         Self::parse(raw.text("an address such as \"127.0.0.1:8080\"")?)
@@ -110,7 +141,7 @@ const LONGEST_SOCKET_PATH: usize = 107;
 
 #[cfg(test)]
 mod tests {
-    use super::Address;
+    use super::{Address, PageAddress};
 
     fn address(text: &str) -> Address {
         Address::parse(text).unwrap()
@@ -120,6 +151,14 @@ mod tests {
     fn an_address_is_shown_as_it_is_written() {
         for text in ["127.0.0.1:8080", "[::1]:80", "unix:/run/casper.sock", "systemd:https"] {
             assert_eq!(address(text).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn a_page_s_address_says_whether_it_takes_tls() {
+        for (text, over_tls) in [("tls:[::]:443", true), ("127.0.0.1:8080", false)] {
+            let page = PageAddress::parse(text).unwrap();
+            assert_eq!((page.to_string().as_str(), page.over_tls), (text, over_tls));
         }
     }
 

@@ -74,6 +74,8 @@ impl Settings {
     pub fn reloaded(&self, new: &Self) -> Self {
         let mut next = self.clone();
         next.log.level.clone_from(&new.log.level);
+        next.tls.certificates.clone_from(&new.tls.certificates);
+        next.limits.handshake_timeout_s = new.limits.handshake_timeout_s;
         next.limits.header_timeout_s = new.limits.header_timeout_s;
         next.limits.idle_timeout_s = new.limits.idle_timeout_s;
         next.limits.drain_s = new.limits.drain_s;

@@ -9,6 +9,8 @@ section! {
         pub header_bytes: u32 = 32_768; [8192 to 1_048_576]
         /// Time for the whole answer to a request, but for streams.
         pub request_timeout_s: u32 = 30; [1 to 3600]
+        /// Time for a client to end its TLS handshake. A phone on a bad line takes three round trips of a second or two.
+        pub handshake_timeout_s: u32 = 10; [1 to 300] live
         /// Time for a client to send a request's head.
         pub header_timeout_s: u32 = 10; [1 to 300] live
         /// Time a connection may sit without a request.

@@ -1,6 +1,6 @@
 //! `[listen]`: where the process listens.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
 use crate::config::address::Address;
@@ -17,6 +17,10 @@ section! {
         pub local: Option<Address> = Some(Address::Unix(PathBuf::from("caspervpn.sock")));
         /// Permissions of the local socket, in octal.
         pub local_mode: Mode = Mode(0o660);
+        /// The same as `api` for the world, over TLS.
+        pub https: Option<Address> = Some(everywhere(443));
+        /// Sends browsers to `https` and answers the challenges of certificate authorities.
+        pub http: Option<Address> = Some(everywhere(80));
         /// The same as `api` for the world, without TLS: for a reverse proxy in front. Off unless it is wanted.
         pub public: Option<Address> = None;
     }
@@ -29,13 +33,23 @@ impl Listen {
             ("listen.api", &self.api),
             ("listen.agent", &self.agent),
             ("listen.local", &self.local),
+            ("listen.https", &self.https),
+            ("listen.http", &self.http),
             ("listen.public", &self.public),
         ];
         all.into_iter().filter_map(|(key, address)| Some((key, address.as_ref()?)))
     }
 
     pub(super) fn all_mut(&mut self) -> impl Iterator<Item = &mut Address> {
-        [&mut self.api, &mut self.agent, &mut self.local, &mut self.public].into_iter().flatten()
+        let all = [
+            &mut self.api,
+            &mut self.agent,
+            &mut self.local,
+            &mut self.https,
+            &mut self.http,
+            &mut self.public,
+        ];
+        all.into_iter().flatten()
     }
 }
 
@@ -56,6 +70,11 @@ impl Setting for Mode {
     fn show(&self) -> String {
         format!("{:04o}", self.0)
     }
+}
+
+/// On every address of both families.
+fn everywhere(port: u16) -> Address {
+    Address::Tcp(SocketAddr::from((Ipv6Addr::UNSPECIFIED, port)))
 }
 
 fn loopback(port: u16) -> Address {

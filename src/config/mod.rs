@@ -26,12 +26,13 @@ pub mod log;
 mod nearest;
 pub mod server;
 pub mod setting;
+pub mod tls;
 pub mod tunnel;
 pub mod vault;
 
 use std::collections::BTreeMap;
 
-use crate::config::address::Address;
+use crate::config::address::{Address, PageAddress};
 use crate::config::aws::Aws;
 use crate::config::database::Database;
 use crate::config::environment::Environment;
@@ -42,6 +43,7 @@ use crate::config::listen::Listen;
 use crate::config::log::Log;
 use crate::config::section::{Key, Section};
 use crate::config::server::{Role, Server};
+use crate::config::tls::Tls;
 use crate::config::tunnel::Tunnel;
 use crate::config::vault::Vault;
 
@@ -52,6 +54,8 @@ pub struct Settings {
     pub server: Server,
     /// Where it listens.
     pub listen: Listen,
+    /// What it shows of itself there.
+    pub tls: Tls,
     /// Where the truth is kept.
     pub database: Database,
     /// How packets are carried.
@@ -72,10 +76,11 @@ pub struct Settings {
 }
 
 impl Settings {
-    fn sections(&self) -> [&dyn Section; 9] {
+    fn sections(&self) -> [&dyn Section; 10] {
         [
             &self.server,
             &self.listen,
+            &self.tls,
             &self.database,
             &self.tunnel,
             &self.log,
@@ -87,9 +92,10 @@ impl Settings {
     }
 
     fn section_mut(&mut self, name: &str) -> Option<&mut dyn Section> {
-        let sections: [&mut dyn Section; 9] = [
+        let sections: [&mut dyn Section; 10] = [
             &mut self.server,
             &mut self.listen,
+            &mut self.tls,
             &mut self.database,
             &mut self.tunnel,
             &mut self.log,
@@ -102,19 +108,20 @@ impl Settings {
     }
 
     /// What this process listens on, with each key. What is served follows the roles: `listen.api` is the role `api`'s,
-    /// `listen.public` the role `edge`'s. Figures and the command line's socket are there whatever the roles are.
+    /// those for the world the role `edge`'s. Figures and the command line's socket are there whatever the roles are.
     pub fn listeners(&self) -> impl Iterator<Item = (&'static str, &Address)> {
         self.listen.all().filter(|(key, _)| match *key {
             "listen.api" => self.server.has(Role::Api),
-            "listen.public" => self.server.has(Role::Edge),
+            "listen.https" | "listen.http" | "listen.public" => self.server.has(Role::Edge),
             _ => true,
         })
     }
 
     /// What this process serves the pages on, the likeliest way in first.
-    pub fn page_listeners(&self) -> impl Iterator<Item = &Address> {
-        let of = |wanted| self.listeners().filter(move |(key, _)| *key == wanted).map(|(_, address)| address);
-        PAGES.into_iter().flat_map(of)
+    pub fn page_listeners(&self) -> impl Iterator<Item = PageAddress> {
+        let address =
+            |wanted| self.listeners().find(move |(key, _)| *key == wanted).map(|(_, it)| it.clone());
+        page_addresses(address)
     }
 
     /// Where the value of `section.key` comes from.
@@ -123,8 +130,12 @@ impl Settings {
     }
 }
 
-/// The listeners that serve the pages, the likeliest way in first.
-pub const PAGES: [&str; 3] = ["listen.api", "listen.public", "listen.local"];
+/// The listeners that serve the pages, the likeliest way in first; `find` says which of them are open, and where.
+pub fn page_addresses(find: impl Fn(&'static str) -> Option<Address>) -> impl Iterator<Item = PageAddress> {
+    let pages = ["listen.https", "listen.api", "listen.public", "listen.local"];
+    let found = move |key| find(key).map(|address| PageAddress { address, over_tls: key == "listen.https" });
+    pages.into_iter().filter_map(found)
+}
 
 /// Every `section.key` there is, with what is said about it.
 fn keys_of(settings: &Settings) -> Vec<(String, &'static Key)> {

@@ -21,7 +21,7 @@ choice! {
         Api = "api",
         /// The WireGuard side of this host: without it no tunnel is carried.
         Agent = "agent",
-        /// The same for the world, on `listen.public`.
+        /// The same for the world, on `listen.https`, `listen.http` and `listen.public`.
         Edge = "edge",
         /// Periodic work on the database: without it nothing is purged or counted.
         Worker = "worker",

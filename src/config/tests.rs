@@ -9,6 +9,8 @@ fn a_live_key_is_exactly_what_a_reload_copies() {
     let old = Settings::default();
     let args = Args::new(Environment::default())
         .with_set("log.level=debug")
+        .with_set("tls.certificates=/elsewhere")
+        .with_set("limits.handshake_timeout_s=11")
         .with_set("limits.header_timeout_s=11")
         .with_set("limits.idle_timeout_s=11")
         .with_set("limits.drain_s=11")

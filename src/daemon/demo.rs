@@ -143,6 +143,8 @@ fn start(scratch: &Scratch, listen: SocketAddr) -> Result<Start, DemoError> {
         .with_flag("--data-dir", "server.data_dir", dir.to_string())
         .with_flag("--listen", "listen.api", listen.to_string())
         .with_set("listen.agent=off")
+        .with_set("listen.https=off")
+        .with_set("listen.http=off")
         .with_set("log.level=warn");
     let settings = Settings::load(&args).map_err(DemoError::Settings)?;
     let level = logging::start(&settings.log, false).map_err(DemoError::Log)?;

@@ -8,6 +8,7 @@ use http::Extensions;
 
 use crate::api::caller::Origin;
 use crate::app::App;
+use crate::config::address::Address;
 use crate::edge::Routes;
 use crate::edge::peer::Peer;
 use crate::edge::probes::{self, Detail};
@@ -38,6 +39,15 @@ impl Site {
         self.observe(pages.merge(probes), listener)
     }
 
+    /// The way from HTTP to `https`, where that is served.
+    pub(super) fn plain(&self, listener: &'static str, https: Option<&Address>) -> Routes {
+        let port = match https {
+            Some(Address::Tcp(at)) => at.port(),
+            Some(Address::Unix(_) | Address::Systemd(_)) | None => HTTPS,
+        };
+        self.observe(edge::redirect::routes(port), listener)
+    }
+
     /// Metrics and probes with every detail: what the machine's own may reach.
     pub fn internal(&self, listener: &'static str) -> Routes {
         self.observe(self.figures(), listener)
@@ -65,6 +75,9 @@ impl Site {
 pub fn host_api(app: &App, tasks: &Tasks) -> Routes {
     api::router(app.clone(), tasks, origin)
 }
+
+/// Where browsers look for it: RFC 9110 §4.2.2.
+const HTTPS: u16 = 443;
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 

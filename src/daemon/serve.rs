@@ -11,24 +11,25 @@ use crate::agent::node::{Agent, OnStop};
 use crate::app::App;
 use crate::app::ctx::Ctx;
 use crate::app::error::AppError;
-use crate::config::address::Address;
+use crate::config::Settings;
+use crate::config::address::PageAddress;
 use crate::config::load::Args;
 use crate::config::server::Role;
 use crate::config::tunnel::Backend;
-use crate::config::{PAGES, Settings};
+use crate::daemon::certificates::Certificates;
 use crate::daemon::disk::free_bytes;
 use crate::daemon::exit::Exit;
 use crate::daemon::figures;
 use crate::daemon::lifecycle::Lifecycle;
 use crate::daemon::link::InProcessLink;
+use crate::daemon::listeners::Listeners;
 use crate::daemon::routes::Site;
 use crate::daemon::services::{Services, StartError};
 use crate::daemon::signals::Signals;
 use crate::domain::id::NodeId;
 use crate::domain::job::Lane;
-use crate::edge::listener::{ListenError, Listener, PassedSockets};
+use crate::edge::listener::{ListenError, PassedSockets};
 use crate::edge::live_limits::LiveLimits;
-use crate::edge::server::Server;
 use crate::runtime::job::{Job, Jobs};
 use crate::runtime::readiness::{OutOfOrder, Readiness, Stage, Weight};
 use crate::runtime::tasks::Tasks;
@@ -36,6 +37,7 @@ use crate::telemetry::chain::chain;
 use crate::telemetry::logging::LevelControl;
 use crate::telemetry::metrics::{Metrics, MetricsError};
 use crate::telemetry::names;
+use crate::tls::server::ServerError;
 use crate::vpn::netlink::NetlinkError;
 use crate::vpn::tunnel::probe::Choice;
 
@@ -57,7 +59,9 @@ pub struct Start {
 #[derive(Debug)]
 pub struct Started {
     /// Where the pages are served.
-    pub page: Option<Address>,
+    pub page: Option<PageAddress>,
+    /// SHA-256 of the certificate at `listen.https`, where no authority vouches for it.
+    pub fingerprint: Option<String>,
     /// Whether the service still has to be set up.
     pub setup: SetupNeed,
     /// The use cases.
@@ -82,7 +86,7 @@ pub enum ServeError {
     #[error(transparent)]
     Start(#[from] StartError),
     /// A listener.
-    #[error("cannot listen for `{key}`")]
+    #[error("cannot listen for `{key}`; {}", way_out(key))]
     Listen {
         /// The setting.
         key: &'static str,
@@ -93,6 +97,9 @@ pub enum ServeError {
     /// The metrics.
     #[error("cannot start the metrics")]
     Metrics(#[source] MetricsError),
+    /// TLS.
+    #[error(transparent)]
+    Tls(ServerError),
     /// The handlers of signals.
     #[error("cannot take the signals over")]
     Signals(#[source] std::io::Error),
@@ -113,8 +120,20 @@ impl ServeError {
         match self {
             Self::Start(cause) => cause.exit(),
             Self::Listen { .. } | Self::Prepare(_) => Exit::Unavailable,
-            Self::Metrics(_) | Self::Signals(_) | Self::Order(_) | Self::Network(_) => Exit::Failure,
+            Self::Metrics(_) | Self::Tls(_) | Self::Signals(_) | Self::Order(_) | Self::Network(_) => {
+                Exit::Failure
+            }
         }
+    }
+}
+
+fn way_out(key: &str) -> &'static str {
+    match key {
+        "listen.https" | "listen.http" => {
+            "set it to another address, or, behind a web server that is there already, set listen.https and listen.http to \
+             off and listen.public to where that server shall pass requests on"
+        }
+        _ => "set it to another address, or to off",
     }
 }
 
@@ -149,8 +168,14 @@ async fn run(
     let metrics = start_metrics(services, &jobs)?;
     let limits = LiveLimits::new((&settings.limits).into());
     let site = Site { app: app.clone(), tasks: tasks.clone(), readiness: readiness.clone(), metrics };
-    // Every address is taken before the first request is answered: a busy port must not leave half a service.
-    let listeners = open_listeners(settings, &mut passed)?;
+    let listeners = Listeners::open(settings, &mut passed)?;
+    let certificates = Certificates::open(
+        &settings.server.data_dir,
+        &settings.tls.certificates,
+        readiness.clone(),
+        Arc::clone(tasks.clock()),
+    );
+    certificates.follow(&jobs);
     note_token_uses(tasks, &jobs, app);
     follow_policy(&jobs, app);
     if settings.server.has(Role::Worker) {
@@ -162,27 +187,21 @@ async fn run(
         readiness.up(Stage::Agent).map_err(ServeError::Order)?;
     }
     readiness.up(Stage::Panel).map_err(ServeError::Order)?;
-    let pages = pages(&listeners);
+    let pages = listeners.pages();
     app.serves_pages_at(pages.iter().map(ToString::to_string).collect());
-    for (key, listener) in listeners {
-        let routes = match key {
-            "listen.api" => site.public("api"),
-            "listen.agent" => site.internal("agent"),
-            "listen.local" => site.local("local"),
-            _ => site.public("public"),
-        };
-        Server::new(listener_name(key), routes, limits.clone()).start(tasks, listener);
-    }
+    listeners.serve(&site, &certificates, settings.tls.hsts_s, &limits, tasks).map_err(ServeError::Tls)?;
     readiness.up(Stage::Edge).map_err(ServeError::Order)?;
     let life = Lifecycle::begin(tasks.clone(), &jobs, readiness).await;
     announce(&Started {
         page: pages.into_iter().next(),
+        fingerprint: certificates.fingerprint(),
         setup: setup_need(app, start.offer_link).await?,
         app: app.clone(),
     });
     let drain = Duration::from_secs(settings.limits.drain_s.into());
     let mut current = settings.clone();
-    let exit = life.run(signals, async || reload(start, &mut current, &limits), move || drain).await;
+    let exit =
+        life.run(signals, async || reload(start, &mut current, &limits, &certificates), move || drain).await;
     Ok(exit)
 }
 
@@ -236,33 +255,6 @@ fn start_metrics(services: &Services, jobs: &Jobs) -> Result<Metrics, ServeError
 
 /// Samples pile up until they are folded; the recorder's own advice is five seconds.
 const METRICS_UPKEEP: Duration = Duration::from_secs(5);
-
-fn open_listeners(
-    settings: &Settings,
-    passed: &mut PassedSockets,
-) -> Result<Vec<(&'static str, Listener)>, ServeError> {
-    let mode = settings.listen.local_mode.0;
-    let open = |(key, address): (&'static str, &Address)| {
-        let listener = Listener::open(address, mode, passed);
-        listener.map(|listener| (key, listener)).map_err(|cause| ServeError::Listen { key, cause })
-    };
-    for (key, address) in
-        settings.listen.all().filter(|(key, _)| settings.listeners().all(|(open, _)| open != *key))
-    {
-        info!("{key} ({address}) stays closed: it is not for the roles of this process");
-    }
-    settings.listeners().map(open).collect()
-}
-
-/// Where the pages are found, the likeliest way in first.
-fn pages(listeners: &[(&'static str, Listener)]) -> Vec<Address> {
-    let of = |wanted| listeners.iter().filter(move |(key, _)| *key == wanted).map(|(_, it)| it.reached_at());
-    PAGES.into_iter().flat_map(of).collect()
-}
-
-fn listener_name(key: &'static str) -> &'static str {
-    key.strip_prefix("listen.").unwrap_or(key)
-}
 
 fn start_jobs(jobs: &Jobs, app: &App) {
     let purging = app.clone();
@@ -419,7 +411,7 @@ async fn setup_need(app: &App, offer_link: bool) -> Result<SetupNeed, ServeError
 }
 
 /// Reads the settings again. A bad file keeps the old ones and says so.
-fn reload(start: &Start, current: &mut Settings, limits: &LiveLimits) {
+fn reload(start: &Start, current: &mut Settings, limits: &LiveLimits, certificates: &Certificates) {
     let new = match Settings::load(&start.args) {
         Ok(new) => new,
         Err(error) => {
@@ -434,6 +426,7 @@ fn reload(start: &Start, current: &mut Settings, limits: &LiveLimits) {
     }
     let next = current.reloaded(&new);
     limits.set((&next.limits).into());
+    certificates.set_files(&next.tls.certificates);
     if let Err(error) = start.level.set(&next.log.level) {
         error!(error = %chain(&error), "the log keeps its level");
     }

@@ -3,6 +3,7 @@
 //! Invariant: a letter says what happened in data; its words are made where it is sent, in the reader's language.
 
 use std::fmt;
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::contact::Email;
 use crate::domain::language::Language;
 use crate::domain::name::{DisplayName, Host};
+use crate::domain::outgoing::{AllowedNets, Target, TargetError};
 use crate::domain::panel_url::PanelUrl;
 use crate::domain::time::Timestamp;
 
@@ -122,6 +124,14 @@ impl MailSecurity {
             Self::Plain => 25,
         }
     }
+
+    /// Whether passwords and letters go over TLS.
+    pub const fn is_encrypted(self) -> bool {
+        match self {
+            Self::Starttls | Self::Tls => true,
+            Self::Plain => false,
+        }
+    }
 }
 
 /// The server that takes our mail. Its password is sealed in a place of its own.
@@ -142,7 +152,7 @@ pub struct MailServer {
 }
 
 /// Why a mail server's settings cannot be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MailServerFault {
     /// Plain text over a network.
     #[error("plain text is only for a mail server on this machine, such as localhost; use starttls or tls")]
@@ -150,18 +160,41 @@ pub enum MailServerFault {
     /// Letters with links that lead nowhere.
     #[error("set panel_url first, or with it: letters carry links to the pages there")]
     NoPanelUrl,
+    /// A server that is not called.
+    #[error("the mail server {0}")]
+    Target(TargetError),
 }
 
 impl MailServer {
-    /// Checks what its fields alone cannot tell.
+    /// Checks what its fields alone cannot tell. Names are judged when a letter is sent, by the addresses that they have
+    /// then; but an address, and a name of this machine, is known now.
     ///
     /// # Errors
     /// The rule that is broken.
-    pub fn check(&self, panel_url: Option<&PanelUrl>) -> Result<(), MailServerFault> {
+    pub fn check(&self, panel_url: Option<&PanelUrl>, allowed: &AllowedNets) -> Result<(), MailServerFault> {
         if self.security == MailSecurity::Plain && !self.host.is_this_machine() {
             return Err(MailServerFault::PlainAfar);
         }
-        if panel_url.is_none() { Err(MailServerFault::NoPanelUrl) } else { Ok(()) }
+        if panel_url.is_none() {
+            return Err(MailServerFault::NoPanelUrl);
+        }
+        let target = self.target().map_err(MailServerFault::Target)?;
+        let own = self.host.is_this_machine().then_some(IpAddr::V4(Ipv4Addr::LOCALHOST));
+        match target.address().or(own) {
+            Some(known) => target
+                .judge_as(self.security.is_encrypted(), &[known], allowed)
+                .map_err(MailServerFault::Target),
+            None => Ok(()),
+        }
+    }
+
+    /// Where it is, to be judged.
+    ///
+    /// # Errors
+    /// [`TargetError`] for a name that is no name for a resolver.
+    pub fn target(&self) -> Result<Target, TargetError> {
+        let scheme = if self.security == MailSecurity::Tls { "smtps" } else { "smtp" };
+        Target::smtp(&format!("{scheme}://{}:{}", self.host.bracketed(), self.port))
     }
 
     /// Whether a password for `other` may be sent to this server: it is the same one, reached in the same way, by the
@@ -175,6 +208,7 @@ impl MailServer {
 #[cfg(test)]
 mod tests {
     use super::{MailSecurity, MailServer, MailServerFault, Template};
+    use crate::domain::outgoing::{AllowedNets, TargetError};
 
     fn server(host: &str, security: MailSecurity) -> MailServer {
         MailServer {
@@ -190,14 +224,50 @@ mod tests {
     #[test]
     fn plain_text_stays_on_the_machine() {
         let url = "https://vpn.example.org".parse().ok();
+        let allowed = nets(&["127.0.0.0/8", "10.0.0.0/8"]);
+        let check = |host, security| server(host, security).check(url.as_ref(), &allowed);
 
+        assert_eq!(check("mail.example.org", MailSecurity::Plain), Err(MailServerFault::PlainAfar));
+        assert_eq!(check("10.1.2.3", MailSecurity::Plain), Err(MailServerFault::PlainAfar));
+        assert_eq!(check("127.0.0.1", MailSecurity::Plain), Ok(()));
+        assert_eq!(check("localhost", MailSecurity::Plain), Ok(()));
+        assert_eq!(check("mail.example.org", MailSecurity::Tls), Ok(()));
         assert_eq!(
-            server("mail.example.org", MailSecurity::Plain).check(url.as_ref()),
-            Err(MailServerFault::PlainAfar)
+            server("localhost", MailSecurity::Plain).check(None, &allowed),
+            Err(MailServerFault::NoPanelUrl)
         );
-        assert_eq!(server("127.0.0.1", MailSecurity::Plain).check(url.as_ref()), Ok(()));
-        assert_eq!(server("mail.example.org", MailSecurity::Tls).check(url.as_ref()), Ok(()));
-        assert_eq!(server("localhost", MailSecurity::Plain).check(None), Err(MailServerFault::NoPanelUrl));
+    }
+
+    #[test]
+    fn a_server_that_is_not_public_has_to_be_allowed() {
+        use MailSecurity::{Plain, Starttls, Tls};
+        let url = "https://vpn.example.org".parse().ok();
+
+        for (host, security, network) in [
+            ("127.0.0.1", Plain, "127.0.0.1/32"),
+            ("localhost", Plain, "127.0.0.0/8"),
+            ("relay.localhost", Tls, "127.0.0.0/8"),
+            ("127.0.0.0x1", Tls, "127.0.0.0/8"),
+            ("::1", Starttls, "::1/128"),
+            ("::ffff:10.1.2.3", Starttls, "10.0.0.0/8"),
+            ("192.168.1.5", Starttls, "192.168.1.0/24"),
+            ("fd12::1", Tls, "fd00::/8"),
+        ] {
+            let server = server(host, security);
+
+            let refused = server.check(url.as_ref(), &AllowedNets::default());
+
+            assert!(
+                matches!(&refused, Err(MailServerFault::Target(TargetError::Refused { .. }))),
+                "{host}: {refused:?}"
+            );
+            assert_eq!(server.check(url.as_ref(), &nets(&[network])), Ok(()), "{host}");
+        }
+        assert_eq!(server("1.1.1.1", Tls).check(url.as_ref(), &AllowedNets::default()), Ok(()));
+    }
+
+    fn nets(texts: &[&str]) -> AllowedNets {
+        AllowedNets::try_from(texts.iter().map(|text| text.parse().unwrap()).collect::<Vec<_>>()).unwrap()
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Decides which targets the service may call: the guard against requests that are forged through it (SSRF).
 //!
-//! Whoever may name a URL (a webhook, an identity provider, a secret store) could otherwise make this machine ask its own
+//! Whoever may name a URL or a host (a webhook, an identity provider, a secret store, a mail server) could otherwise make this machine ask its own
 //! loopback, its network, or the metadata address of its cloud. So only public addresses are called, and whatever
 //! else the operator has allowed by the setting `outgoing_allowed`.
 //!
@@ -123,6 +123,14 @@ impl Target {
     /// [`TargetError`] for what is no `ldap` or `ldaps` URL of a host, or carries more than that.
     pub fn ldap(text: &str) -> Result<Self, TargetError> {
         Self::parse(text, "ldap", 389, "ldaps", 636)
+    }
+
+    /// Reads the address of a mail server.
+    ///
+    /// # Errors
+    /// [`TargetError`] for what is no `smtp` or `smtps` URL of a host, or carries more than that.
+    pub fn smtp(text: &str) -> Result<Self, TargetError> {
+        Self::parse(text, "smtp", 25, "smtps", 465)
     }
 
     fn parse(

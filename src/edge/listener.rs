@@ -16,6 +16,7 @@ use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio_util::either::Either;
 
 use crate::config::address::Address;
+use crate::edge::holder::tcp_holder;
 use crate::edge::peer::Peer;
 
 /// A socket that listens.
@@ -45,6 +46,20 @@ pub enum ListenError {
         /// Why.
         #[source]
         cause: io::Error,
+    },
+    /// Somebody else listens there.
+    #[error("listen on {at}: {holder} has it")]
+    Taken {
+        /// Where.
+        at: SocketAddr,
+        /// Who.
+        holder: String,
+    },
+    /// The port is not for everybody.
+    #[error("listen on {at}: ports below 1024 need root or CAP_NET_BIND_SERVICE")]
+    Privileged {
+        /// Where.
+        at: SocketAddr,
     },
     /// Another process serves the socket.
     #[error("listen on unix:{}: another process serves it", path.display())]
@@ -122,7 +137,18 @@ impl Listener {
     pub fn open(address: &Address, mode: u32, passed: &mut PassedSockets) -> Result<Self, ListenError> {
         let open = |cause| ListenError::Open { address: address.clone(), cause };
         let socket = match address {
-            Address::Tcp(at) => tcp(*at).map(SocketKind::Tcp).map_err(open)?,
+            Address::Tcp(at) => match tcp(*at) {
+                Ok(socket) => SocketKind::Tcp(socket),
+                Err(cause) if cause.kind() == io::ErrorKind::AddrInUse => {
+                    let holder =
+                        tcp_holder(*at).unwrap_or_else(|| "somebody this user may not see".to_owned());
+                    return Err(ListenError::Taken { at: *at, holder });
+                }
+                Err(cause) if cause.kind() == io::ErrorKind::PermissionDenied => {
+                    return Err(ListenError::Privileged { at: *at });
+                }
+                Err(cause) => return Err(open(cause)),
+            },
             Address::Unix(path) => unix(path, mode, open)?,
             Address::Systemd(name) => passed.listener(name)?,
         };

@@ -10,6 +10,8 @@ use crate::config::limits::Limits;
 /// What the connections of a listener may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ConnectionLimits {
+    /// Time to end a TLS handshake.
+    pub handshake_timeout: Duration,
     /// Time to send a request's head.
     pub header_timeout: Duration,
     /// Time without a request, or without progress in sending an answer.
@@ -25,6 +27,7 @@ pub struct ConnectionLimits {
 impl From<&Limits> for ConnectionLimits {
     fn from(limits: &Limits) -> Self {
         Self {
+            handshake_timeout: Duration::from_secs(limits.handshake_timeout_s.into()),
             header_timeout: Duration::from_secs(limits.header_timeout_s.into()),
             idle_timeout: Duration::from_secs(limits.idle_timeout_s.into()),
             header_bytes: limits.header_bytes,

@@ -4,11 +4,14 @@
 
 pub mod activity;
 pub mod address_caps;
+pub mod holder;
 pub mod listener;
 pub mod live_limits;
 pub mod observe;
 pub mod peer;
 pub mod probes;
+pub mod redirect;
+pub mod secure;
 pub mod server;
 
 /// What a listener serves.

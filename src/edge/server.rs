@@ -9,9 +9,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use http::HeaderValue;
+use http::header::STRICT_TRANSPORT_SECURITY;
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 use tracing::{debug, info, warn};
@@ -21,6 +24,7 @@ use crate::edge::address_caps::{AddressCaps, Place};
 use crate::edge::listener::{Listener, Stream};
 use crate::edge::live_limits::{ConnectionLimits, LiveLimits};
 use crate::edge::peer::Peer;
+use crate::edge::secure::{Secure, Shaken};
 use crate::runtime::backoff::Backoff;
 use crate::runtime::tasks::{Group, Tasks};
 use crate::telemetry::names;
@@ -32,12 +36,13 @@ pub struct Server {
     router: Router,
     limits: LiveLimits,
     http2: bool,
+    tls: Option<Secure>,
 }
 
 impl Server {
     /// Serves HTTP/1.1. `name` is the listener's in the log, the metrics and the list of tasks.
     pub const fn new(name: &'static str, router: Router, limits: LiveLimits) -> Self {
-        Self { name, router, limits, http2: false }
+        Self { name, router, limits, http2: false, tls: None }
     }
 
     /// Takes HTTP/2 without an upgrade as well. Not for a listener that the world reaches without TLS: whoever stands
@@ -45,6 +50,13 @@ impl Server {
     #[must_use]
     pub const fn with_http2(mut self) -> Self {
         self.http2 = true;
+        self
+    }
+
+    /// Over TLS, where ALPN settles whether it is HTTP/1.1 or HTTP/2.
+    #[must_use]
+    pub fn with_tls(mut self, tls: Secure) -> Self {
+        self.tls = Some(tls);
         self
     }
 
@@ -122,7 +134,14 @@ impl Accepting {
         let executor = StreamExecutor(self.connections.clone());
         self.connections.spawn(async move {
             let _open = open;
-            serve(server, executor, stream, peer, stop).await;
+            let Some(tls) = &server.tls else {
+                let http = if server.http2 { Http::Either } else { Http::One };
+                return serve(server, http, None, executor, stream, peer, stop).await;
+            };
+            let shaken = tls.handshake(name, stream, limits.handshake_timeout, &stop).await;
+            if let Some(Shaken { stream, http, hsts }) = shaken {
+                serve(server, http, hsts, executor, stream, peer, stop).await;
+            }
         });
     }
 }
@@ -146,10 +165,23 @@ impl Drop for OpenConnection {
     }
 }
 
+/// Which HTTP a connection speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Http {
+    /// HTTP/1.1.
+    One,
+    /// HTTP/2.
+    Two,
+    /// Whichever its first bytes are.
+    Either,
+}
+
 async fn serve(
     server: Server,
+    http: Http,
+    hsts: Option<HeaderValue>,
     executor: StreamExecutor,
-    stream: Stream,
+    stream: impl AsyncRead + AsyncWrite + Unpin + 'static,
     peer: Peer,
     stop: CancellationToken,
 ) {
@@ -162,14 +194,18 @@ async fn serve(
             let answering = activity.begin(request.version() == http::Version::HTTP_2);
             request.extensions_mut().insert(peer);
             let answer = router.clone().oneshot(request.map(axum::body::Body::new));
+            let hsts = hsts.clone();
             async move {
-                let answer = answer.await?;
+                let mut answer = answer.await?;
+                if let Some(hsts) = hsts {
+                    answer.headers_mut().insert(STRICT_TRANSPORT_SECURITY, hsts);
+                }
                 Ok::<_, Infallible>(answer.map(|body| AnswerBody { body, _answering: answering }))
             }
         })
     };
     let io = TokioIo::new(Watched { stream, activity: Arc::clone(&activity) });
-    let builder = builder(executor, server.http2, &limits);
+    let builder = builder(executor, http, &limits);
     let mut connection = pin!(builder.serve_connection(io, service));
     let mut draining = false;
     let mut watch = Watch::new(activity.phase());
@@ -242,9 +278,13 @@ impl<F: Future<Output = ()> + Send + 'static> hyper::rt::Executor<F> for StreamE
     }
 }
 
-fn builder(executor: StreamExecutor, http2: bool, limits: &ConnectionLimits) -> Builder<StreamExecutor> {
+fn builder(executor: StreamExecutor, http: Http, limits: &ConnectionLimits) -> Builder<StreamExecutor> {
     let builder = Builder::new(executor);
-    let mut builder = if http2 { builder } else { builder.http1_only() };
+    let mut builder = match http {
+        Http::One => builder.http1_only(),
+        Http::Two => builder.http2_only(),
+        Http::Either => builder,
+    };
     let header_bytes = usize::try_from(limits.header_bytes).unwrap_or(usize::MAX);
     // Without a timer of its own: `serve` watches the head's time too.
     builder.http1().max_buf_size(header_bytes);

@@ -2,6 +2,8 @@
 //!
 //! Invariant: a step is never cut short by a stop, though it may watch for one and end early, and two runs of one job never overlap.
 
+mod row;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
@@ -14,10 +16,11 @@ use futures_util::FutureExt;
 use tokio::sync::Notify;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, error};
+use tracing::debug;
 
 use crate::domain::time::Timestamp;
 use crate::runtime::clock::Clock;
+use crate::runtime::job::row::Row;
 use crate::runtime::tasks::{Outcome, Tasks};
 use crate::telemetry::names;
 
@@ -101,17 +104,7 @@ impl Jobs {
 
     /// Starts a job.
     pub fn start(&self, job: Job) {
-        let running = Arc::new(Running {
-            wake: Notify::new(),
-            status: Mutex::new(JobStatus {
-                name: job.name,
-                every: job.every,
-                runs: 0,
-                succeeded_at: None,
-                failed_at: None,
-                last_error: None,
-            }),
-        });
+        let running = Arc::new(Running::idle(&job));
         self.list.lock().unwrap_or_else(PoisonError::into_inner).insert(job.name, Arc::clone(&running));
         let clock = Arc::clone(self.tasks.clock());
         let job = Arc::new(job);
@@ -134,6 +127,18 @@ impl Jobs {
 }
 
 impl Running {
+    fn idle(job: &Job) -> Self {
+        let status = JobStatus {
+            name: job.name,
+            every: job.every,
+            runs: 0,
+            succeeded_at: None,
+            failed_at: None,
+            last_error: None,
+        };
+        Self { wake: Notify::new(), status: Mutex::new(status) }
+    }
+
     fn status(&self) -> std::sync::MutexGuard<'_, JobStatus> {
         self.status.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -143,6 +148,7 @@ async fn work(job: Arc<Job>, running: Arc<Running>, clock: Arc<dyn Clock>, stop:
     let mut ticks = interval(job.every);
     // A run that took longer than the period is followed by a whole period, not by a burst.
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut row = Row::default();
     loop {
         tokio::select! {
             biased;
@@ -150,16 +156,16 @@ async fn work(job: Arc<Job>, running: Arc<Running>, clock: Arc<dyn Clock>, stop:
             () = running.wake.notified() => ticks.reset(),
             _ = ticks.tick() => {}
         }
-        run_once(&job, &running, clock.as_ref(), stop.clone()).await;
+        run_once(&job, &running, &mut row, clock.as_ref(), stop.clone()).await;
     }
 }
 
-async fn run_once(job: &Job, running: &Running, clock: &dyn Clock, stop: CancellationToken) {
+async fn run_once(job: &Job, running: &Running, row: &mut Row, clock: &dyn Clock, stop: CancellationToken) {
     let began = Instant::now();
-    let step = async { (job.step)(stop).await };
+    let step = async { (job.step)(stop).await.map_err(|cause| (cause, false)) };
     let result = AssertUnwindSafe(step).catch_unwind().await.unwrap_or_else(|payload| {
         metrics::counter!(names::TASK_PANICS.name, "task" => format!("job.{}", job.name)).increment(1);
-        Err(format!("panic: {}", crate::runtime::tasks::panic_message(&*payload)))
+        Err((format!("panic: {}", crate::runtime::tasks::panic_message(&*payload)), true))
     });
     let took = began.elapsed();
     metrics::histogram!(names::JOB_DURATION_SECONDS.name, "job" => job.name).record(took);
@@ -171,13 +177,14 @@ async fn run_once(job: &Job, running: &Running, clock: &dyn Clock, stop: Cancell
     match result {
         Ok(()) => {
             debug!(job.name = job.name, duration_ms = took.as_millis(), "job {} done", job.name);
+            row.end(job);
             metrics::gauge!(names::JOB_LAST_SUCCESS_TIMESTAMP_SECONDS.name, "job" => job.name)
                 .set(seconds(now));
             status.succeeded_at = Some(now);
             status.last_error = None;
         }
-        Err(cause) => {
-            error!(job.name = job.name, error = %cause, "job {} failed: {cause}", job.name);
+        Err((cause, is_panic)) => {
+            row.add(job, &cause, is_panic);
             status.failed_at = Some(now);
             status.last_error = Some(cause);
         }
@@ -191,13 +198,16 @@ fn seconds(at: Timestamp) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{Job, Jobs};
+    use super::{Job, Jobs, Row, Running, run_once};
     use crate::domain::time::Timestamp;
     use crate::runtime::clock::TestClock;
     use crate::runtime::tasks::Tasks;
-    use std::sync::Arc;
+    use std::collections::VecDeque;
+    use std::io::{self, Write};
     use std::sync::atomic::{AtomicU64, Ordering};
+    use std::sync::{Arc, Mutex};
     use std::time::Duration;
+    use tokio_util::sync::CancellationToken;
 
     fn jobs() -> Jobs {
         Jobs::new(Tasks::current(Arc::new(TestClock::at(Timestamp::from_millis(7_000)))))
@@ -258,5 +268,96 @@ mod tests {
 
         assert!(known);
         assert!(!jobs.wake("unknown"));
+    }
+    #[tokio::test]
+    async fn a_failure_that_the_next_run_heals_is_no_error() {
+        let log = logged([Ends::Fails, Ends::Fails, Ends::Works]).await;
+
+        assert_eq!(
+            log, ["WARN job ebb failed, and runs again within 1s: no disk"; 2],
+            "and its end is told to nobody"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_job_that_keeps_failing_is_an_error_that_is_told_ever_more_rarely_and_once_when_it_ends() {
+        let mut ends = vec![Ends::Fails; 13];
+        ends.extend([Ends::Works, Ends::Works]);
+
+        let log = logged(ends).await;
+
+        let error =
+            |times| format!("ERROR job ebb failed ({times} in a row), and runs again within 1s: no disk");
+        assert_eq!(log[2..5], [error(3), error(6), error(12)]);
+        assert_eq!(log[5..], ["INFO job ebb works again, after failing 13 in a row"]);
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_an_error_at_once() {
+        let log = logged([Ends::Panics, Ends::Works]).await;
+
+        assert_eq!(
+            log,
+            [
+                "ERROR job ebb failed (1 in a row), and runs again within 1s: panic: it broke",
+                "INFO job ebb works again, after failing 1 in a row",
+            ]
+        );
+    }
+
+    /// How a run ends.
+    #[derive(Debug, Clone, Copy)]
+    enum Ends {
+        Works,
+        Fails,
+        Panics,
+    }
+
+    /// What operators read of runs that end so, without times and fields.
+    async fn logged(ends: impl IntoIterator<Item = Ends>) -> Vec<String> {
+        let ends: VecDeque<_> = ends.into_iter().collect();
+        let runs = ends.len();
+        let ends = Mutex::new(ends);
+        let job = Job::new("ebb", Duration::from_secs(1), move || {
+            let end = ends.lock().unwrap().pop_front().unwrap();
+            async move {
+                match end {
+                    Ends::Works => Ok(()),
+                    Ends::Fails => Err(io::Error::other("no disk")),
+                    Ends::Panics => panic!("it broke"),
+                }
+            }
+        });
+        let lines = Lines::default();
+        let copy = lines.clone();
+        let log = tracing_subscriber::fmt()
+            .with_writer(move || copy.clone())
+            .with_ansi(false)
+            .without_time()
+            .with_target(false)
+            .finish();
+        let _installed = tracing::subscriber::set_default(log);
+        let (running, mut row) = (Running::idle(&job), Row::default());
+        let clock = TestClock::at(Timestamp::from_millis(7_000));
+
+        for _ in 0..runs {
+            run_once(&job, &running, &mut row, &clock, CancellationToken::new()).await;
+        }
+
+        let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+        text.lines().map(|line| line.split(" job.name").next().unwrap().trim().to_owned()).collect()
+    }
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
     }
 }

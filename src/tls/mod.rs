@@ -1,6 +1,12 @@
-//! TLS: the crypto provider of the whole process, what is trusted, and the client for calls to others.
+//! TLS: the crypto provider of the whole process, what is trusted, the client for calls to others, and the certificates
+//! that are shown to the world.
 
+pub mod certificate;
+pub mod files;
 pub mod outgoing;
+pub mod self_signed;
+pub mod served;
+pub mod server;
 pub mod trust;
 
 /// Makes aws-lc-rs the provider of every TLS connection that names none. Call it once, first thing.

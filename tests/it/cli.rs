@@ -37,6 +37,10 @@ impl Place {
             "--set",
             "listen.agent=off",
             "--set",
+            "listen.https=off",
+            "--set",
+            "listen.http=off",
+            "--set",
             "tunnel.backend=off",
         ]);
         command

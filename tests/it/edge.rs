@@ -27,6 +27,7 @@ use tokio::net::TcpStream;
 const SOON: Duration = Duration::from_secs(10);
 
 const LIMITS: ConnectionLimits = ConnectionLimits {
+    handshake_timeout: Duration::from_secs(5),
     header_timeout: Duration::from_millis(400),
     idle_timeout: Duration::from_millis(800),
     header_bytes: 8192,

@@ -69,6 +69,7 @@ async fn service() -> Exit {
     let listener = Listener::open(&address, 0o600, &mut PassedSockets::none()).unwrap();
     let port = listener.local_addr().unwrap().port();
     let limits = ConnectionLimits {
+        handshake_timeout: Duration::from_secs(5),
         header_timeout: SOON,
         idle_timeout: SOON,
         header_bytes: 8192,

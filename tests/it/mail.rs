@@ -119,6 +119,55 @@ async fn smtp_a_password_goes_to_nobody_but_the_server_it_is_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn smtp_a_server_of_ones_own_shows_a_certificate_for_the_name_that_was_set() {
+    for security in ["starttls", "tls"] {
+        let server = MailServer::certified(security, "DNS:localhost");
+        let house = house_with(&server).await;
+
+        let by_address = test_letter(&house).await;
+        assert_eq!(by_address.problem(409), "mail_failed");
+        assert!(by_address.body["detail"].as_str().unwrap().contains("certificate"), "{}", by_address.body);
+        assert_eq!(server.count(), 0, "{security}");
+
+        let mut by_name = server.settings();
+        by_name["smtp"]["host"] = json!("localhost");
+        set(&house.host(), by_name).await.expect(StatusCode::OK);
+        test_letter(&house).await.expect(StatusCode::OK);
+        assert_eq!((server.count(), &server.letter(1)["tls"]), (1, &json!(true)), "{security}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mail_server_in_a_network_of_ones_own_is_set_only_where_that_network_is_allowed() {
+    let house = House::new(TestDatabase::sqlite()).await;
+    let host = house.host();
+    let change = |server: &str, security: &str, allowed: &[&str]| {
+        let smtp = json!({ "host": server, "security": security, "from": "vpn@example.org" });
+        json!({ "panel_url": "https://vpn.example.org", "outgoing_allowed": allowed, "smtp": smtp })
+    };
+
+    for (server, security, network) in [
+        ("192.168.1.5", "tls", "192.168.1.0/24"),
+        ("127.0.0.1", "starttls", "127.0.0.0/8"),
+        ("localhost", "plain", "127.0.0.0/8"),
+        ("::1", "plain", "::1/128"),
+    ] {
+        let refused = set(&host, change(server, security, &[])).await;
+        assert_eq!(
+            (refused.problem(422), &refused.body["errors"][0]["pointer"]),
+            ("invalid", &json!("/smtp/host")),
+            "{server}"
+        );
+        assert!(refused.body.to_string().contains("outgoing_allowed"), "{}", refused.body);
+
+        set(&host, change(server, security, &[network])).await.expect(StatusCode::OK);
+        let taken_away = set(&host, json!({ "outgoing_allowed": [] })).await;
+        assert_eq!(taken_away.problem(422), "invalid", "mail would stop unseen: {server}");
+        set(&host, json!({ "outgoing_allowed": [], "smtp": null })).await.expect(StatusCode::OK);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn smtp_a_wrong_password_is_told_in_the_servers_words() {
     let server = MailServer::start("starttls");
     let house = house_with(&server).await;

@@ -24,8 +24,13 @@ pub(crate) struct MailServer {
 impl MailServer {
     /// Starts one: `starttls`, `tls`, `plain` or `stripped`.
     pub(crate) fn start(security: &'static str) -> Self {
+        Self::certified(security, "IP:127.0.0.1")
+    }
+
+    /// The same with a certificate for another name.
+    pub(crate) fn certified(security: &'static str, name: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        certificates(directory.path());
+        certificates(directory.path(), name);
         let (leaf, key) = (directory.path().join("leaf.pem"), directory.path().join("leaf.key"));
         let mut child = Command::new(python())
             .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/smtp/server.py"))
@@ -41,7 +46,7 @@ impl MailServer {
         Self { directory, security, port, child }
     }
 
-    /// The settings by which it is reached.
+    /// The settings by which it is reached, on this machine.
     pub(crate) fn settings(&self) -> Value {
         let ca = std::fs::read_to_string(self.directory.path().join("ca.pem")).unwrap();
         let security = if self.security == "stripped" { "starttls" } else { self.security };
@@ -53,7 +58,10 @@ impl MailServer {
             server["username"] = json!(USER);
             server["password"] = json!(PASSWORD);
         }
-        json!({ "panel_url": "https://vpn.example.org", "smtp": server })
+        json!({
+            "panel_url": "https://vpn.example.org", "smtp": server,
+            "outgoing_allowed": ["127.0.0.0/8", "::1/128"],
+        })
     }
 
     /// From now on every reader is answered so; as usual again with `None`.
@@ -105,8 +113,8 @@ fn python() -> PathBuf {
     python
 }
 
-/// An authority of the test's own, and a certificate of it for 127.0.0.1.
-fn certificates(at: &Path) {
+/// An authority of the test's own, and a certificate of it for a name, as OpenSSL writes it.
+fn certificates(at: &Path, name: &str) {
     let run = |args: &[&str]| {
         let done = Command::new("openssl").args(args).current_dir(at).output().unwrap();
         assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
@@ -115,7 +123,8 @@ fn certificates(at: &Path) {
     let authority = ["-x509", "-subj", "/CN=Test authority", "-keyout", "ca.key", "-out", "ca.pem"];
     run(&[&new[..], &authority].concat());
     run(&[&new[..6], &["-subj", "/CN=mail.test", "-keyout", "leaf.key", "-out", "leaf.csr"]].concat());
-    std::fs::write(at.join("leaf.ext"), "subjectAltName=IP:127.0.0.1\nbasicConstraints=CA:FALSE\n").unwrap();
+    std::fs::write(at.join("leaf.ext"), format!("subjectAltName={name}\nbasicConstraints=CA:FALSE\n"))
+        .unwrap();
     let sign = ["x509", "-req", "-in", "leaf.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial"];
     run(&[&sign[..], &["-days", "2", "-extfile", "leaf.ext", "-out", "leaf.pem"]].concat());
 }

@@ -36,7 +36,9 @@ async fn seal_one_of_each(world: &World) -> Before {
     let host = world.house.host();
     let smtp = json!({ "host": "127.0.0.1", "port": 9, "security": "plain", "from": "vpn@example.org",
         "username": "vpn", "password": "mail password" });
-    world.set(json!({ "panel_url": "https://vpn.example.org", "smtp": smtp })).await;
+    let allowed = json!(["127.0.0.0/8"]);
+    let change = json!({ "panel_url": "https://vpn.example.org", "outgoing_allowed": allowed, "smtp": smtp });
+    world.set(change).await;
     let oidc = json!({ "issuer": "https://id.example.org", "client_id": "vpn" });
     let provider = json!({ "name": "main", "oidc": oidc, "secret": "client secret" });
     host.post("/identity-providers", provider).await.expect(StatusCode::CREATED);

@@ -35,6 +35,8 @@ impl Launch {
         Self::plain(data, None)
             .with("listen.api=unix:api.sock")
             .with("listen.agent=off")
+            .with("listen.https=off")
+            .with("listen.http=off")
             .with("tunnel.backend=off")
     }
 

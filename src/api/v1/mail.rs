@@ -60,7 +60,7 @@ impl From<MailServer> for MailServerView {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SetMailServer {
-    /// Name or address.
+    /// Name or address: a public one, or what the setting `outgoing_allowed` lets in, also where it is this machine.
     host: Host,
     /// TCP port: 587 for `starttls`, 465 for `tls`, 25 for `plain` where it is left out.
     port: Option<TcpPort>,

@@ -45,8 +45,8 @@ pub struct SetupLinkView {
     /// When it is no longer good.
     expires_at: Timestamp,
     /// Where this server serves the page `/setup`, the likeliest way in first: an address and port, or `unix:` and the
-    /// path of a socket. Empty where no server runs, and the command line alone answers.
-    #[schema(example = json!(["127.0.0.1:8080"]))]
+    /// path of a socket, with `tls:` before it where it takes TLS. Empty where no server runs, and the command line alone answers.
+    #[schema(example = json!(["tls:[::]:443", "127.0.0.1:8080"]))]
     listeners: Vec<String>,
 }
 

@@ -1,0 +1,16 @@
+//! `[tls]`: certificates that are kept as files.
+
+use std::path::PathBuf;
+
+section! {
+    /// Certificates that are kept as files.
+    pub struct Tls("tls") {
+        /// Certificates that somebody else renews: a directory with `fullchain.pem` and `privkey.pem`, or a PEM file that
+        /// holds the chain and the key, or the chain alone with the key beside it under the ending `.key`. Each is served
+        /// for the names in it, the first one to whoever names none of them.
+        pub certificates: Vec<PathBuf> = Vec::new(); live
+        /// How long browsers remember to come by HTTPS only, once a public authority vouches for the certificate. Zero makes
+        /// them forget. The preload list of browsers asks for a year.
+        pub hsts_s: u32 = 31_536_000; [0 to 63_072_000]
+    }
+}
