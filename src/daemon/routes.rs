@@ -9,9 +9,11 @@ use http::Extensions;
 use crate::api::caller::Origin;
 use crate::app::App;
 use crate::config::address::Address;
+use crate::config::limits::Limits;
 use crate::edge::Routes;
 use crate::edge::peer::Peer;
 use crate::edge::probes::{self, Detail};
+use crate::edge::rate_limit::{RequestLimits, Surroundings};
 use crate::runtime::readiness::Readiness;
 use crate::runtime::tasks::Tasks;
 use crate::telemetry::metrics::Metrics;
@@ -28,6 +30,19 @@ pub struct Site {
     pub readiness: Readiness,
     /// Renders the metrics.
     pub metrics: Metrics,
+    /// Bounds the requests of strangers.
+    pub requests: RequestLimits,
+}
+
+/// What bounds the requests of strangers by these settings.
+pub(super) fn request_limits(limits: &Limits, app: &App) -> RequestLimits {
+    let app = app.clone();
+    let around = Surroundings {
+        cookies: &[api::cookie::NAME, api::cookie::LOCAL_NAME],
+        is_unlimited: Arc::new(move |address| app.is_unlimited(address)),
+        refuse: api::front::too_many_requests,
+    };
+    RequestLimits::new(limits.into(), around)
 }
 
 impl Site {
@@ -36,7 +51,7 @@ impl Site {
         let probes = probes::routes(self.readiness.clone(), Detail::Status, VERSION);
         let panel = api::doors::before(panel::router(), self.app.clone(), stranger);
         let pages = api::router(self.app.clone(), &self.tasks, stranger).fallback_service(panel);
-        self.observe(pages.merge(probes), listener)
+        self.observe(self.requests.before(pages.merge(probes)), listener)
     }
 
     /// The way from HTTP to `https`, where that is served.
@@ -45,7 +60,7 @@ impl Site {
             Some(Address::Tcp(at)) => at.port(),
             Some(Address::Unix(_) | Address::Systemd(_)) | None => HTTPS,
         };
-        self.observe(edge::redirect::routes(port), listener)
+        self.observe(self.requests.before(edge::redirect::routes(port)), listener)
     }
 
     /// Metrics and probes with every detail: what the machine's own may reach.

@@ -23,7 +23,7 @@ use crate::daemon::figures;
 use crate::daemon::lifecycle::Lifecycle;
 use crate::daemon::link::InProcessLink;
 use crate::daemon::listeners::Listeners;
-use crate::daemon::routes::Site;
+use crate::daemon::routes::{Site, request_limits};
 use crate::daemon::services::{Services, StartError};
 use crate::daemon::signals::Signals;
 use crate::domain::id::NodeId;
@@ -167,7 +167,13 @@ async fn run(
     readiness.up(Stage::Store).map_err(ServeError::Order)?;
     let metrics = start_metrics(services, &jobs)?;
     let limits = LiveLimits::new((&settings.limits).into());
-    let site = Site { app: app.clone(), tasks: tasks.clone(), readiness: readiness.clone(), metrics };
+    let site = Site {
+        app: app.clone(),
+        tasks: tasks.clone(),
+        readiness: readiness.clone(),
+        metrics,
+        requests: request_limits(&settings.limits, app),
+    };
     let listeners = Listeners::open(settings, &mut passed)?;
     let certificates = Certificates::open(
         &settings.server.data_dir,

@@ -10,6 +10,7 @@ pub mod live_limits;
 pub mod observe;
 pub mod peer;
 pub mod probes;
+pub mod rate_limit;
 pub mod redirect;
 pub mod secure;
 pub mod server;

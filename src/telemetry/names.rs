@@ -89,6 +89,8 @@ metrics! {
 
     ADDRESS_REFUSED = Counter "caspervpn_address_refused_total" Count "Requests from addresses that may not reach the panel and the API.";
 
+    RATELIMIT_REJECTED = Counter "caspervpn_ratelimit_rejected_total" Count "Requests that were refused because too many came from their address, by layer: anonymous, credentials.";
+
     QUEUE_JOBS = Gauge "caspervpn_queue_jobs" Count "Jobs of the queue, by state: waiting, or given up within a week.";
     QUEUE_ATTEMPTS = Counter "caspervpn_queue_attempts_total" Count "Attempts at jobs of the queue that this process made, by kind and result.";
 

@@ -53,6 +53,7 @@ mod store_fixtures;
 mod store_jobs;
 mod store_open;
 mod store_people;
+mod strangers;
 mod tls;
 mod tunnel;
 mod webhooks;
