@@ -11,6 +11,7 @@ use crate::app::App;
 use crate::config::address::Address;
 use crate::config::limits::Limits;
 use crate::edge::Routes;
+use crate::edge::cors::Cors;
 use crate::edge::peer::Peer;
 use crate::edge::probes::{self, Detail};
 use crate::edge::rate_limit::{RequestLimits, Surroundings};
@@ -32,6 +33,8 @@ pub struct Site {
     pub metrics: Metrics,
     /// Bounds the requests of strangers.
     pub requests: RequestLimits,
+    /// Lets pages of other origins in, where there are any.
+    pub cors: Option<Cors>,
 }
 
 /// What bounds the requests of strangers by these settings.
@@ -51,7 +54,12 @@ impl Site {
         let probes = probes::routes(self.readiness.clone(), Detail::Status, VERSION);
         let panel = api::doors::before(panel::router(), self.app.clone(), stranger);
         let pages = api::router(self.app.clone(), &self.tasks, stranger).fallback_service(panel);
-        self.observe(self.requests.before(pages.merge(probes)), listener)
+        let limited = self.requests.before(pages.merge(probes));
+        let shared = match &self.cors {
+            Some(cors) => cors.around(limited),
+            None => limited,
+        };
+        self.observe(shared, listener)
     }
 
     /// The way from HTTP to `https`, where that is served.

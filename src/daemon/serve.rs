@@ -13,6 +13,7 @@ use crate::app::ctx::Ctx;
 use crate::app::error::AppError;
 use crate::config::Settings;
 use crate::config::address::PageAddress;
+use crate::config::api::WebOrigin;
 use crate::config::load::Args;
 use crate::config::server::Role;
 use crate::config::tunnel::Backend;
@@ -28,6 +29,7 @@ use crate::daemon::services::{Services, StartError};
 use crate::daemon::signals::Signals;
 use crate::domain::id::NodeId;
 use crate::domain::job::Lane;
+use crate::edge::cors::Cors;
 use crate::edge::listener::{ListenError, PassedSockets};
 use crate::edge::live_limits::LiveLimits;
 use crate::runtime::job::{Job, Jobs};
@@ -173,6 +175,7 @@ async fn run(
         readiness: readiness.clone(),
         metrics,
         requests: request_limits(&settings.limits, app),
+        cors: Cors::new(settings.api.allowed_origins.iter().map(WebOrigin::as_str)),
     };
     let listeners = Listeners::open(settings, &mut passed)?;
     let certificates = Certificates::open(

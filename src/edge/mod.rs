@@ -4,6 +4,8 @@
 
 pub mod activity;
 pub mod address_caps;
+mod api_path;
+pub mod cors;
 pub mod holder;
 pub mod listener;
 pub mod live_limits;

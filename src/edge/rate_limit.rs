@@ -23,6 +23,7 @@ use tower_governor::key_extractor::KeyExtractor;
 
 use crate::config::limits::Limits;
 use crate::domain::id::RequestId;
+use crate::edge::api_path::is_api;
 use crate::edge::rate_limit::budget::Budget;
 pub use crate::edge::rate_limit::client::Bucket;
 use crate::edge::rate_limit::client::Clients;
@@ -107,6 +108,7 @@ async fn limited(
 ) -> Response {
     let Some((budget, bucket)) = limits.charged(&request) else { return next.run(request).await };
     match budget.charge(bucket) {
+        // Pages and files say nothing of it: no program reads it there, and caches would keep it.
         Ok(left) if is_api(request.uri().path()) => {
             let mut answer = next.run(request).await;
             budget.tell(answer.headers_mut(), left);
@@ -146,11 +148,6 @@ impl Parts {
                 .iter()
                 .any(|cookies| cookies.as_bytes().split(|byte| *byte == b';').any(ours))
     }
-}
-
-/// Pages and files tell nothing of the limits: no program reads it there, and caches would keep it.
-fn is_api(path: &str) -> bool {
-    path.strip_prefix("/api").is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 #[cfg(test)]

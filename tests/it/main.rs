@@ -39,6 +39,7 @@ mod master_key;
 mod mfa;
 mod namespaces;
 mod netlink;
+mod origins;
 mod panel;
 mod password_resets;
 mod pgbouncer;

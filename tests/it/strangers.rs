@@ -28,8 +28,11 @@ fn who_asks_too_often_is_refused_on_every_door_and_neighbours_are_not() {
 
 #[test]
 fn a_refusal_is_a_problem_with_its_id_and_the_time_to_wait_and_credentials_have_their_own_budget() {
-    let limits =
-        ["limits.requests_anonymous_per_minute=3", "limits.requests_with_credentials_per_minute=100"];
+    let limits = [
+        "limits.requests_anonymous_per_minute=3",
+        "limits.requests_with_credentials_per_minute=100",
+        "api.allowed_origins=https://panel.example.org",
+    ];
     let place = Place::new(&limits);
     let asked = "https://203.0.113.1/api/v1/openapi.json";
 
@@ -52,6 +55,15 @@ fn a_refusal_is_a_problem_with_its_id_and_the_time_to_wait_and_credentials_have_
     let wait: u64 = header("retry-after").parse().unwrap();
     assert!((1..=20).contains(&wait), "{wait} s for one of three a minute");
     assert_eq!(header("ratelimit"), format!("\"anonymous\";r=0;t={wait}"));
+
+    let cross = ["--header", "origin: https://panel.example.org"];
+    let (head, _) = place.whole(&[&cross[..], &["--http1.1", asked]].concat());
+    let readable = "\r\naccess-control-allow-origin: https://panel.example.org\r\n";
+    assert!(head.starts_with("HTTP/1.1 429 ") && head.contains(readable), "a page sees why: {head}");
+    let preflight =
+        ["--request", "OPTIONS", "--header", "access-control-request-method: GET", "--http1.1", asked];
+    let (head, _) = place.whole(&[&cross[..], &preflight].concat());
+    assert!(head.starts_with("HTTP/1.1 200 "), "a preflight costs nothing: {head}");
 
     let signed = ["--header", "authorization: Bearer nonsense", "--http1.1", asked];
     let (head, _) = place.whole(&signed);
