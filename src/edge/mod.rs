@@ -10,6 +10,8 @@ pub mod live_limits;
 pub mod observe;
 pub mod peer;
 pub mod probes;
+pub mod proxies;
+mod proxy_protocol;
 pub mod redirect;
 pub mod secure;
 pub mod server;

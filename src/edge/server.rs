@@ -24,6 +24,8 @@ use crate::edge::address_caps::{AddressCaps, Place};
 use crate::edge::listener::{Listener, Stream};
 use crate::edge::live_limits::{ConnectionLimits, LiveLimits};
 use crate::edge::peer::Peer;
+use crate::edge::proxies::{Proxies, note_unnamed};
+use crate::edge::proxy_protocol;
 use crate::edge::secure::{Secure, Shaken};
 use crate::runtime::backoff::Backoff;
 use crate::runtime::tasks::{Group, Tasks};
@@ -37,12 +39,22 @@ pub struct Server {
     limits: LiveLimits,
     http2: bool,
     tls: Option<Secure>,
+    proxies: Proxies,
+    proxy_protocol: bool,
 }
 
 impl Server {
     /// Serves HTTP/1.1. `name` is the listener's in the log, the metrics and the list of tasks.
-    pub const fn new(name: &'static str, router: Router, limits: LiveLimits) -> Self {
-        Self { name, router, limits, http2: false, tls: None }
+    pub fn new(name: &'static str, router: Router, limits: LiveLimits) -> Self {
+        Self {
+            name,
+            router,
+            limits,
+            http2: false,
+            tls: None,
+            proxies: Proxies::default(),
+            proxy_protocol: false,
+        }
     }
 
     /// Takes HTTP/2 without an upgrade as well. Not for a listener that the world reaches without TLS: whoever stands
@@ -57,6 +69,13 @@ impl Server {
     #[must_use]
     pub fn with_tls(mut self, tls: Secure) -> Self {
         self.tls = Some(tls);
+        self
+    }
+
+    /// Believes these proxies who it is that asks. With `proxy_protocol` each of their connections begins with a PROXY header.
+    #[must_use]
+    pub fn behind(mut self, proxies: Proxies, proxy_protocol: bool) -> Self {
+        (self.proxies, self.proxy_protocol) = (proxies, proxy_protocol);
         self
     }
 
@@ -118,7 +137,10 @@ impl Accepting {
     fn take(&self, stream: Stream, peer: Peer) {
         let name = self.server.name;
         let limits = self.server.limits.now();
-        let place = match self.caps.take(peer.ip(), limits.connections, limits.connections_per_address) {
+        let by_proxy = self.server.proxies.are(&peer);
+        // A proxy speaks for many, so it is held to the total alone.
+        let counted = peer.ip().filter(|_| !by_proxy);
+        let place = match self.caps.take(counted, limits.connections, limits.connections_per_address) {
             Ok(place) => place,
             Err(full) => {
                 let reason = full.label();
@@ -134,13 +156,18 @@ impl Accepting {
         let executor = StreamExecutor(self.connections.clone());
         self.connections.spawn(async move {
             let _open = open;
+            let arrived = arrive(&server, stream, peer, by_proxy, &stop).await;
+            let Some((stream, peer)) = arrived else { return };
+            // Behind a PROXY header is a stranger again, whose headers are his own.
+            let by_proxy = server.proxies.are(&peer);
             let Some(tls) = &server.tls else {
                 let http = if server.http2 { Http::Either } else { Http::One };
-                return serve(server, http, None, executor, stream, peer, stop).await;
+                let asker = Asker { peer, by_proxy, hsts: None };
+                return serve(server, http, asker, executor, stream, stop).await;
             };
             let shaken = tls.handshake(name, stream, limits.handshake_timeout, &stop).await;
             if let Some(Shaken { stream, http, hsts }) = shaken {
-                serve(server, http, hsts, executor, stream, peer, stop).await;
+                serve(server, http, Asker { peer, by_proxy, hsts }, executor, stream, stop).await;
             }
         });
     }
@@ -176,23 +203,69 @@ pub(super) enum Http {
     Either,
 }
 
+/// Reads the PROXY header where there has to be one.
+async fn arrive(
+    server: &Server,
+    mut stream: Stream,
+    peer: Peer,
+    by_proxy: bool,
+    stop: &CancellationToken,
+) -> Option<(Stream, Peer)> {
+    if !(server.proxy_protocol && by_proxy) {
+        return Some((stream, peer));
+    }
+    let limit = server.limits.now().handshake_timeout;
+    let read = tokio::select! {
+        biased;
+        () = stop.cancelled() => return None,
+        read = tokio::time::timeout(limit, proxy_protocol::read(&mut stream, peer)) => read,
+    };
+    match read {
+        Ok(Ok(client)) => Some((stream, client)),
+        Ok(Err(cause)) => {
+            warn!(listener.name = server.name, error = %cause, "a trusted proxy's connection was cut: {cause}");
+            None
+        }
+        Err(_) => {
+            warn!(
+                listener.name = server.name,
+                "a trusted proxy's connection was cut: its PROXY header did not come in time"
+            );
+            None
+        }
+    }
+}
+
+/// Who is at the other end of a connection.
+struct Asker {
+    peer: Peer,
+    by_proxy: bool,
+    hsts: Option<HeaderValue>,
+}
+
 async fn serve(
     server: Server,
     http: Http,
-    hsts: Option<HeaderValue>,
+    asker: Asker,
     executor: StreamExecutor,
     stream: impl AsyncRead + AsyncWrite + Unpin + 'static,
-    peer: Peer,
     stop: CancellationToken,
 ) {
     let activity = Arc::new(Activity::default());
     let limits = server.limits.now();
     let service = {
         let activity = Arc::clone(&activity);
-        let router = server.router;
+        let Server { name, router, proxies, .. } = server.clone();
+        let Asker { peer, by_proxy, hsts } = asker;
         hyper::service::service_fn(move |mut request: http::Request<Incoming>| {
             let answering = activity.begin(request.version() == http::Version::HTTP_2);
-            request.extensions_mut().insert(peer);
+            let client = if by_proxy {
+                proxies.client(peer, request.headers())
+            } else {
+                note_unnamed(name, &peer, request.headers());
+                peer
+            };
+            request.extensions_mut().insert(client);
             let answer = router.clone().oneshot(request.map(axum::body::Body::new));
             let hsts = hsts.clone();
             async move {

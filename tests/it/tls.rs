@@ -10,7 +10,8 @@ use caspervpn::runtime::clock::{Clock, SystemClock};
 use caspervpn::tls::self_signed::{PemPair, make};
 use tempfile::TempDir;
 
-use crate::service::{Launch, PATIENCE, eventually};
+use crate::api_house::setup_request;
+use crate::service::{Launch, PATIENCE, Service, eventually};
 
 #[test]
 fn without_a_certificate_a_self_signed_one_is_served_and_its_fingerprint_told_and_kept() {
@@ -144,6 +145,52 @@ fn whoever_does_not_end_a_handshake_is_cut_and_others_are_served_meanwhile() {
 }
 
 #[test]
+fn a_named_proxy_tells_who_asks_and_nobody_else_does() {
+    let house = House::new();
+    let set_up = |service: &Service| {
+        service.post("/api/v1/setup", Some(setup_request()));
+    };
+    let failed_from = |service: &Service| {
+        let events = service.get("/api/v1/audit?action=session_create&limit=1");
+        events["items"][0]["source"].as_str().unwrap().to_owned()
+    };
+    let sign_in = |arguments: &[&str]| {
+        let wrong = ["--insecure", "--json", r#"{"login":"nobody","password":"a wrong password"}"#];
+        assert_eq!(house.curl(&[&wrong, arguments].concat(), "localhost", "/api/v1/sessions"), "401");
+    };
+    let claim = ["-H", "X-Forwarded-For: 198.51.100.1, 203.0.113.9"];
+
+    let service = house.launch(&[]).serve();
+    set_up(&service);
+    sign_in(&claim);
+    assert_eq!(failed_from(&service), "127.0.0.1", "a stranger's header is only his claim");
+    assert!(service.log().contains("listen.trusted_proxies does not name it"), "{}", service.log());
+    service.stop();
+
+    let service = house.launch(&[]).with("listen.trusted_proxies=127.0.0.1").serve();
+    sign_in(&claim);
+    assert_eq!(failed_from(&service), "203.0.113.9");
+    service.stop();
+
+    let behind =
+        house.launch(&[]).with("listen.trusted_proxies=127.0.0.1").with("listen.proxy_protocol=true");
+    let service = behind.serve();
+    let proxy = relay(house.https, "PROXY TCP4 203.0.113.77 127.0.0.1 4711 443\r\n");
+    let through = format!("localhost:{}:127.0.0.1:{}", house.https.port(), proxy.port());
+    sign_in(&["--connect-to", &through, "-H", claim[1]]);
+    assert_eq!(
+        failed_from(&service),
+        "203.0.113.77",
+        "behind the PROXY header stands a stranger with a claim"
+    );
+    let mut bare = TcpStream::connect(house.http).unwrap();
+    bare.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+    let mut answer = Vec::new();
+    let _ = bare.read_to_end(&mut answer);
+    assert!(answer.is_empty(), "without the header nothing is answered");
+}
+
+#[test]
 fn ipv6_is_served_as_ipv4_is() {
     let house = House::at("[::]", "[::1]");
     let _service = house.launch(&[]).serve();
@@ -151,6 +198,21 @@ fn ipv6_is_served_as_ipv4_is() {
     assert_eq!(house.curl(&["--insecure", "-6"], "localhost", "/livez"), "200");
     let v4 = SocketAddr::from(([127, 0, 0, 1], house.https.port()));
     assert!(TcpStream::connect(v4).is_ok(), "[::] is every address of both families");
+}
+
+/// A proxy of one connection that says first who is behind it.
+fn relay(to: SocketAddr, header: &'static str) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let at = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        let (mut client, _) = listener.accept().unwrap();
+        let mut server = TcpStream::connect(to).unwrap();
+        server.write_all(header.as_bytes()).unwrap();
+        let (mut from, mut into) = (client.try_clone().unwrap(), server.try_clone().unwrap());
+        std::thread::spawn(move || std::io::copy(&mut from, &mut into));
+        let _ = std::io::copy(&mut server, &mut client);
+    });
+    at
 }
 
 /// A place for a server with ports of its own.
