@@ -4,6 +4,7 @@
 
 pub mod activity;
 pub mod address_caps;
+mod connection;
 pub mod holder;
 pub mod listener;
 pub mod live_limits;
@@ -15,6 +16,7 @@ mod proxy_protocol;
 pub mod redirect;
 pub mod secure;
 pub mod server;
+mod strict;
 
 /// What a listener serves.
 pub type Routes = axum::Router;
