@@ -8,10 +8,13 @@ use std::process::Command;
 
 use caspervpn::runtime::clock::{Clock, SystemClock};
 use caspervpn::tls::self_signed::{PemPair, make};
+use rcgen::{
+    BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+};
 use tempfile::TempDir;
 
 use crate::api_house::setup_request;
-use crate::service::{Launch, PATIENCE, Service, eventually};
+use crate::service::{Launch, PATIENCE, Service, eventually, tool};
 
 #[test]
 fn without_a_certificate_a_self_signed_one_is_served_and_its_fingerprint_told_and_kept() {
@@ -83,6 +86,23 @@ fn http_2_and_1_1_tls_1_3_and_1_2_and_nothing_older() {
     assert!(house.openssl(&["-tls1_3"]).contains("TLSv1.3"));
     let old = house.openssl(&["-tls1_1", "-cipher", "DEFAULT@SECLEVEL=0"]);
     assert!(old.contains("alert") && !old.contains("BEGIN CERTIFICATE"), "{old}");
+}
+
+#[test]
+fn sslyze_finds_what_mozilla_recommends_and_no_weakness() {
+    let house = House::new();
+    let authority = house.authority("ca.pem", "cert", "localhost");
+    let _service = house.launch(&[&house.directory.path().join("cert")]).serve();
+
+    let output = Command::new(tool("sslyze"))
+        .args(["--mozilla_config=intermediate", "--certinfo_ca_file", &authority.display().to_string()])
+        .arg(format!("localhost:{}", house.https.port()))
+        .output()
+        .unwrap();
+
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.contains("OK - Compliant"), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(!said.contains("VULNERABLE -") && said.contains("OK - Not vulnerable to Heartbleed"), "{said}");
 }
 
 #[test]
@@ -258,6 +278,32 @@ impl House {
         fs::write(folder.join("fullchain.pem"), chain).unwrap();
         fs::write(folder.join("privkey.pem"), key.as_bytes()).unwrap();
         folder
+    }
+
+    /// A certificate for a name in `folder`, by an authority of its own, whose certificate is at the path that comes back.
+    fn authority(&self, file: &str, folder: &str, name: &str) -> PathBuf {
+        let from_now = |days: i64| time::OffsetDateTime::now_utc() + time::Duration::days(days);
+        let params = |names: Vec<String>| {
+            let mut params = CertificateParams::new(names).unwrap();
+            (params.not_before, params.not_after) = (from_now(-1), from_now(80));
+            params
+        };
+        let keys = [(); 2].map(|()| KeyPair::generate().unwrap());
+        let mut root = params(Vec::new());
+        root.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        root.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        let authority = root.self_signed(&keys[0]).unwrap();
+        let mut own = params(vec![name.to_owned()]);
+        own.use_authority_key_identifier_extension = true;
+        own.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        own.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        let own = own.signed_by(&keys[1], &Issuer::from_params(&root, &keys[0])).unwrap();
+        let (path, folder) = (self.directory.path().join(file), self.directory.path().join(folder));
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(&path, authority.pem()).unwrap();
+        fs::write(folder.join("fullchain.pem"), own.pem()).unwrap();
+        fs::write(folder.join("privkey.pem"), keys[1].serialize_pem()).unwrap();
+        path
     }
 
     /// The status of an answer.
