@@ -9,6 +9,7 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import ssl
 import statistics
 import subprocess
@@ -43,8 +44,7 @@ def measure(bench):
             idle(bench, server, small)
         finally:
             for pids in list(peers.values())[1:]:
-                for pid in pids():
-                    subprocess.run(["kill", str(pid)], check=False)
+                os.kill(pids()[0], signal.SIGTERM)
             server.stop()
 
 
@@ -105,7 +105,10 @@ def caddy(bench, home, program):
 {{
   admin off
   auto_https off
-  servers {{ protocols h1 h2 }}
+  default_sni localhost
+  servers {{
+    protocols h1 h2
+  }}
 }}
 https://localhost:{PORTS[CADDY]} {{
   tls {home}/cert/fullchain.pem {home}/cert/privkey.pem
@@ -206,7 +209,7 @@ def per_gigabyte(bench, peers, large):
 def handshakes(bench, peers):
     def once(name):
         port = PORTS[name]
-        words = ["openssl", "s_time", "-connect", f"localhost:{port}", "-new", "-time", str(SECONDS), "-tls1_3"]
+        words = ["openssl", "s_time", "-connect", f"127.0.0.1:{port}", "-new", "-time", str(SECONDS), "-tls1_3"]
         output = subprocess.run(bench.inside(*words), capture_output=True, text=True, check=False).stdout
         return int(re.search(r"(\d+) connections in \d+ real", output)[1]), SECONDS
 
@@ -265,5 +268,6 @@ if __name__ == "__main__":
     import resource
     import sys
 
-    resource.setrlimit(resource.RLIMIT_NOFILE, (65536, 65536))
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     asyncio.run(hold(int(sys.argv[1]), int(sys.argv[2])))

@@ -17,7 +17,7 @@ RUN_PACKAGES=(cc:build-essential curl:curl git:git make:make)
 ALL_PACKAGES=(
 	musl-gcc:musl-tools file:file
 	nft:nftables wg:wireguard-tools wireguard-go:wireguard-go ip:iproute2 ping:iputils-ping iperf3:iperf3 tc:iproute2 wrk:wrk pgrep:procps
-	h2load:nghttp2-client nginx:nginx-light
+	h2load:nghttp2-client nginx:nginx-light slowhttptest:slowhttptest
 	sysctl:procps mkfs.ext4:e2fsprogs mkfs.xfs:xfsprogs losetup:mount strace:strace dig:dnsutils
 	pgbouncer:pgbouncer promtool:prometheus zbarimg:zbar-tools chromium:chromium oathtool:oathtool
 	slapd:slapd ldapadd:ldap-utils

@@ -118,6 +118,30 @@ fn a_session_is_resumed_without_another_full_handshake() {
 }
 
 #[test]
+fn slowhttptest_finds_the_service_available_whatever_it_is_slow_at() {
+    let house = House::new();
+    let _service =
+        house.launch(&[]).with("limits.header_timeout_s=2").with("limits.idle_timeout_s=3").serve();
+    for (what, path) in [
+        ("-H -i 1", "/livez"),
+        ("-B -i 1 -t POST", "/api/v1/sessions"),
+        ("-X -w 1 -y 8 -n 1 -z 4 -k 1", "/api/v1/openapi.json"),
+    ] {
+        let output = Command::new("slowhttptest")
+            .args(what.split(' '))
+            .args(["-c", "300", "-r", "300", "-l", "6", "-p", "5", "-u"])
+            .arg(format!("https://localhost:{}{path}", house.https.port()))
+            .output()
+            .unwrap();
+
+        let said = String::from_utf8_lossy(&output.stdout);
+        let judged: Vec<_> = said.lines().filter(|line| line.contains("service available")).collect();
+        assert!(!judged.is_empty() && judged.iter().all(|line| line.contains("YES")), "{what}: {said}");
+        assert_eq!(house.curl(&["--insecure"], "localhost", "/livez"), "200", "{what}");
+    }
+}
+
+#[test]
 fn http_leads_to_https_and_nothing_is_done_in_the_clear() {
     let house = House::new();
     let service = house.launch(&[]).serve();
