@@ -6,16 +6,20 @@ pub mod activity;
 pub mod address_caps;
 mod api_path;
 pub mod cors;
+mod connection;
 pub mod holder;
 pub mod listener;
 pub mod live_limits;
 pub mod observe;
 pub mod peer;
 pub mod probes;
+pub mod proxies;
+mod proxy_protocol;
 pub mod rate_limit;
 pub mod redirect;
 pub mod secure;
 pub mod server;
+mod strict;
 
 /// What a listener serves.
 pub type Routes = axum::Router;

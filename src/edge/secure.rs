@@ -12,8 +12,8 @@ use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
+use crate::edge::connection::Http;
 use crate::edge::listener::Stream;
-use crate::edge::server::Http;
 use crate::telemetry::names;
 use crate::tls::served::ServedCertificates;
 use crate::tls::server::{self, HTTP_2, ServerError};

@@ -29,6 +29,7 @@ mod databases;
 mod directory;
 mod e2e;
 mod edge;
+mod edge_abuse;
 mod end_to_end;
 mod identity_providers;
 mod invites;
