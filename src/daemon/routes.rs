@@ -2,15 +2,20 @@
 //!
 //! Public: panel and API. Internal: metrics and probes with details. Node: nothing yet; the one node runs inside.
 
+use std::io::{self, Write};
 use std::sync::{Arc, LazyLock};
 
 use http::Extensions;
 
 use crate::api::caller::Origin;
 use crate::app::App;
+use crate::config::Settings;
 use crate::config::address::Address;
+use crate::config::api::WebOrigin;
 use crate::config::limits::Limits;
+use crate::daemon::services::Services;
 use crate::edge::Routes;
+use crate::edge::access_log::AccessLog;
 use crate::edge::cors::Cors;
 use crate::edge::peer::Peer;
 use crate::edge::probes::{self, Detail};
@@ -35,10 +40,11 @@ pub struct Site {
     pub requests: RequestLimits,
     /// Lets pages of other origins in, where there are any.
     pub cors: Option<Cors>,
+    /// Tells of each request, where that is wanted.
+    pub access: Option<Arc<AccessLog>>,
 }
 
-/// What bounds the requests of strangers by these settings.
-pub(super) fn request_limits(limits: &Limits, app: &App) -> RequestLimits {
+fn request_limits(limits: &Limits, app: &App) -> RequestLimits {
     let app = app.clone();
     let around = Surroundings {
         cookies: &[api::cookie::NAME, api::cookie::LOCAL_NAME],
@@ -49,6 +55,29 @@ pub(super) fn request_limits(limits: &Limits, app: &App) -> RequestLimits {
 }
 
 impl Site {
+    /// What these settings make of it. `output` takes the access log.
+    ///
+    /// # Errors
+    /// When the system gives no thread for that.
+    pub(super) fn new(
+        settings: &Settings,
+        services: &Services,
+        readiness: &Readiness,
+        metrics: Metrics,
+        output: Box<dyn Write + Send>,
+    ) -> io::Result<Self> {
+        let Services { tasks, app } = services;
+        Ok(Self {
+            app: app.clone(),
+            tasks: tasks.clone(),
+            readiness: readiness.clone(),
+            metrics,
+            requests: request_limits(&settings.limits, app),
+            cors: Cors::new(settings.api.allowed_origins.iter().map(WebOrigin::as_str)),
+            access: AccessLog::start(&settings.log, panel::find_file, output, tasks)?,
+        })
+    }
+
     /// The API, the panel and brief probes: what strangers may reach.
     pub fn public(&self, listener: &'static str) -> Routes {
         let probes = probes::routes(self.readiness.clone(), Detail::Status, VERSION);
@@ -83,7 +112,7 @@ impl Site {
     }
 
     fn observe(&self, routes: Routes, listener: &'static str) -> Routes {
-        edge::observe::observe(routes, listener, Arc::clone(self.tasks.clock()))
+        edge::observe::observe(routes, listener, Arc::clone(self.tasks.clock()), self.access.clone())
     }
 
     fn figures(&self) -> Routes {

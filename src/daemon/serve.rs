@@ -1,5 +1,6 @@
 //! `caspervpn serve`: opens the service, starts its roles in order, and runs until a signal.
 
+use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +14,6 @@ use crate::app::ctx::Ctx;
 use crate::app::error::AppError;
 use crate::config::Settings;
 use crate::config::address::PageAddress;
-use crate::config::api::WebOrigin;
 use crate::config::load::Args;
 use crate::config::server::Role;
 use crate::config::tunnel::Backend;
@@ -24,12 +24,11 @@ use crate::daemon::figures;
 use crate::daemon::lifecycle::Lifecycle;
 use crate::daemon::link::InProcessLink;
 use crate::daemon::listeners::Listeners;
-use crate::daemon::routes::{Site, request_limits};
+use crate::daemon::routes::Site;
 use crate::daemon::services::{Services, StartError};
 use crate::daemon::signals::Signals;
 use crate::domain::id::NodeId;
 use crate::domain::job::Lane;
-use crate::edge::cors::Cors;
 use crate::edge::listener::{ListenError, PassedSockets};
 use crate::edge::live_limits::LiveLimits;
 use crate::runtime::job::{Job, Jobs};
@@ -55,6 +54,8 @@ pub struct Start {
     pub node: Option<Mode>,
     /// Whether somebody is there to be told a setup link. Making one ends the one before.
     pub offer_link: bool,
+    /// Where the access log goes.
+    pub output: fn() -> Box<dyn Write + Send>,
 }
 
 /// What there is to tell once the service runs.
@@ -99,6 +100,9 @@ pub enum ServeError {
     /// The metrics.
     #[error("cannot start the metrics")]
     Metrics(#[source] MetricsError),
+    /// The access log.
+    #[error("cannot start a thread for the access log")]
+    AccessLog(#[source] std::io::Error),
     /// TLS.
     #[error(transparent)]
     Tls(ServerError),
@@ -121,7 +125,7 @@ impl ServeError {
     pub fn exit(&self) -> Exit {
         match self {
             Self::Start(cause) => cause.exit(),
-            Self::Listen { .. } | Self::Prepare(_) => Exit::Unavailable,
+            Self::Listen { .. } | Self::Prepare(_) | Self::AccessLog(_) => Exit::Unavailable,
             Self::Metrics(_) | Self::Tls(_) | Self::Signals(_) | Self::Order(_) | Self::Network(_) => {
                 Exit::Failure
             }
@@ -169,14 +173,8 @@ async fn run(
     readiness.up(Stage::Store).map_err(ServeError::Order)?;
     let metrics = start_metrics(services, &jobs)?;
     let limits = LiveLimits::new((&settings.limits).into());
-    let site = Site {
-        app: app.clone(),
-        tasks: tasks.clone(),
-        readiness: readiness.clone(),
-        metrics,
-        requests: request_limits(&settings.limits, app),
-        cors: Cors::new(settings.api.allowed_origins.iter().map(WebOrigin::as_str)),
-    };
+    let site = Site::new(settings, services, &readiness, metrics, (start.output)())
+        .map_err(ServeError::AccessLog)?;
     let listeners = Listeners::open(settings, &mut passed)?;
     let certificates = Certificates::open(
         &settings.server.data_dir,

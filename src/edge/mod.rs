@@ -2,11 +2,12 @@
 //!
 //! Invariant: a listener serves whatever router it is given and decides nothing about what is in it.
 
+pub mod access_log;
 pub mod activity;
 pub mod address_caps;
 mod api_path;
-pub mod cors;
 mod connection;
+pub mod cors;
 pub mod holder;
 pub mod listener;
 pub mod live_limits;

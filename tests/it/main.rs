@@ -6,6 +6,7 @@
     reason = "a test ends at the first surprise"
 )]
 
+mod access_log;
 mod agent;
 mod api;
 mod api_cookies;

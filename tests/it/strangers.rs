@@ -70,6 +70,24 @@ fn a_refusal_is_a_problem_with_its_id_and_the_time_to_wait_and_credentials_have_
     assert!(head.contains("\r\nratelimit-policy: \"credentials\";q=100;w=60\r\n"), "{head}");
 }
 
+#[test]
+fn the_access_log_shows_as_much_of_an_address_as_was_asked_for() {
+    for (how, shown) in
+        [("full", ["203.0.113.2", "2001:db8::2"]), ("truncated", ["203.0.113.0", "2001:db8::"])]
+    {
+        let place = Place::new(&["log.access=combined", &format!("log.access_addresses={how}")]);
+        place.codes("203.0.113.2", "http://203.0.113.1/");
+        place.codes("2001:db8::2", "https://[2001:db8::1]/");
+
+        let said = place.stop();
+
+        for (address, asked) in shown.into_iter().zip(["\"GET / HTTP/1.1\" 308 ", "\"GET / HTTP/2.0\" "]) {
+            let is_told = |line: &str| line.starts_with(&format!("{address} - - [")) && line.contains(asked);
+            assert!(said.lines().any(is_told), "{how}: no {address} with {asked} in {said}");
+        }
+    }
+}
+
 /// A server in a namespace of its own, which has addresses of three clients.
 struct Place {
     service: Service,
@@ -97,6 +115,11 @@ impl Place {
             .with("listen.agent=0.0.0.0:8081");
         let launch = settings.iter().fold(launch, |launch, setting| launch.with(setting));
         Self { service: launch.serve(), namespace, _directory: directory }
+    }
+
+    /// Ends it; what it said.
+    fn stop(self) -> String {
+        self.service.stop()
     }
 
     /// The status of each of the addresses that `url` stands for, asked from `address`.
