@@ -59,7 +59,7 @@ impl Budget {
         }
     }
 
-    /// Tells how many requests are left, and over how long they should be spread: whoever does that is never refused.
+    /// Tells how many requests are left, and over how long they last when new ones come back as fast as they are spent.
     pub(super) fn tell(&self, headers: &mut HeaderMap, left: u32) {
         let within = u64::from(left) * MINUTE.as_secs();
         self.say(headers, left, within.div_ceil(u64::from(self.per_minute)).max(1));
