@@ -1,8 +1,10 @@
 //! Certificates from real authorities: Pebble, which checks every rule of the protocol and is unkind on purpose.
 
+mod hook;
 mod lab;
 mod stage;
 mod unkind;
+mod zone;
 
 use std::process::{Command, Stdio};
 
