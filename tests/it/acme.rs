@@ -1,5 +1,6 @@
-//! Certificates from real authorities: Pebble, which checks every rule of the protocol and is unkind on purpose.
+//! Certificates from real authorities: Pebble, which checks every rule of the protocol and is unkind on purpose, and Caddy.
 
+mod caddy;
 mod hook;
 mod lab;
 mod stage;
