@@ -1,7 +1,10 @@
 //! TLS: the crypto provider of the whole process, what is trusted, the client for calls to others, and the certificates
 //! that are shown to the world.
 
+pub mod acme;
 pub mod certificate;
+pub mod dns_hook;
+pub mod dns_update;
 pub mod files;
 pub mod outgoing;
 pub mod self_signed;

@@ -7,6 +7,7 @@
 )]
 
 mod access_log;
+mod acme;
 mod agent;
 mod api;
 mod api_cookies;
