@@ -9,6 +9,7 @@ pub mod audit;
 pub mod audit_chain;
 pub mod audit_fault;
 pub mod authority;
+pub mod certificate;
 pub mod contact;
 pub mod desired;
 pub mod device;
