@@ -36,6 +36,7 @@ pub mod panel_url;
 pub mod passkey;
 pub mod pool;
 pub mod ranges;
+pub mod renewal;
 pub mod secret_reference;
 pub mod session;
 pub mod settings;
