@@ -60,9 +60,10 @@ impl FromStr for CertificateName {
         if !text.is_ascii() {
             return Err(CertificateNameError::NotAscii);
         }
-        if text.parse::<IpAddr>().is_ok() {
-            let host: Host = text.parse().map_err(CertificateNameError::Address)?;
-            return Ok(Self(host.as_str().to_owned()));
+        if let Ok(address) = text.parse::<IpAddr>() {
+            // A host knows what addresses are nobody's.
+            text.parse::<Host>().map_err(CertificateNameError::Address)?;
+            return Ok(Self(address.to_canonical().to_string()));
         }
         let bare = text.strip_prefix(STAR).unwrap_or(&text);
         // A star over a single label would be a whole top-level domain.
@@ -138,6 +139,12 @@ impl Method {
             Self::Dns01 if name.address().is_some() => Err(MethodFault::Address),
             Self::Http01 | Self::TlsAlpn01 | Self::Dns01 => Ok(()),
         }
+    }
+}
+
+impl fmt::Display for Method {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 

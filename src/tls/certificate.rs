@@ -10,6 +10,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem};
 use rustls::sign::CertifiedKey;
 use rustls::{Error as TlsError, InconsistentKeys};
 use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate};
+use zeroize::Zeroizing;
 
 use crate::domain::time::Timestamp;
 
@@ -39,6 +40,14 @@ pub struct CertificateFacts {
     pub is_self_signed: bool,
     /// SHA-256 of the certificate, as browsers show it: pairs of hexadecimal digits and colons.
     pub fingerprint: String,
+}
+
+/// A chain and its key, as PEM.
+pub struct PemPair {
+    /// The chain, the host's own certificate first.
+    pub chain: String,
+    /// The private key, PKCS #8.
+    pub key: Zeroizing<String>,
 }
 
 /// A certificate that cannot be served.

@@ -62,8 +62,8 @@ fn text(path: &Path) -> Result<Zeroizing<Vec<u8>>, FilesError> {
 mod tests {
     use super::{FilesError, read};
     use crate::domain::time::Timestamp;
-    use crate::tls::certificate::CertificateError;
-    use crate::tls::self_signed::{self, PemPair};
+    use crate::tls::certificate::{CertificateError, PemPair};
+    use crate::tls::self_signed;
     use std::fs;
 
     fn pair(name: &str) -> PemPair {

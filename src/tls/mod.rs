@@ -1,6 +1,7 @@
 //! TLS: the crypto provider of the whole process, what is trusted, the client for calls to others, and the certificates
 //! that are shown to the world.
 
+pub mod acme;
 pub mod certificate;
 pub mod files;
 pub mod outgoing;

@@ -7,14 +7,7 @@ use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
 use crate::domain::time::Timestamp;
-
-/// A chain and its key, as PEM.
-pub struct PemPair {
-    /// The chain, the host's own certificate first.
-    pub chain: String,
-    /// The private key, PKCS #8.
-    pub key: Zeroizing<String>,
-}
+use crate::tls::certificate::PemPair;
 
 /// Makes a certificate for these names and addresses, with a new ECDSA P-256 key. It counts from a day ago, as clocks
 /// differ, and for ten years: whoever has compared its fingerprint once is not to be asked again.

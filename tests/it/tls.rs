@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use caspervpn::runtime::clock::{Clock, SystemClock};
-use caspervpn::tls::self_signed::{PemPair, make};
+use caspervpn::tls::certificate::PemPair;
+use caspervpn::tls::self_signed::make;
 use tempfile::TempDir;
 
 use crate::service::{Launch, PATIENCE, eventually};
