@@ -7,7 +7,9 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::name::{Host, NameError, is_dns_name};
+use crate::domain::renewal::{Age, ChosenWindow, Lifetime};
 use crate::domain::text::serde_text;
+use crate::domain::time::Timestamp;
 
 /// What a certificate is for: a DNS name in small letters, one with `*` as its first label, or an IP address.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -145,6 +147,129 @@ impl Method {
 impl fmt::Display for Method {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+/// A certificate that the service orders: what there is of it, and how the ordering goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Certificate {
+    /// What it is for.
+    pub name: CertificateName,
+    /// The one in force; none until the first has come.
+    pub issued: Option<Issued>,
+    /// When the authority wants it renewed.
+    pub window: Option<ChosenWindow>,
+    /// When the authority is asked again for that; never where it has no opinion.
+    pub ask_again_at: Option<Timestamp>,
+    /// Attempts that were begun, in all.
+    pub attempts: u32,
+    /// Attempts that were begun since the last certificate came.
+    pub failures: u32,
+    /// When the last attempt began.
+    pub attempted_at: Option<Timestamp>,
+    /// When the next may.
+    pub next_try_at: Timestamp,
+    /// Why the last attempt brought none; none where it did.
+    pub last_error: Option<String>,
+    /// When that was.
+    pub last_error_at: Option<Timestamp>,
+    /// Counts the changes.
+    pub revision: i64,
+}
+
+/// What a certificate in force says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Issued {
+    /// From when until when it counts.
+    pub life: Lifetime,
+    /// Who issued it.
+    pub issuer: String,
+    /// SHA-256, as browsers show it.
+    pub fingerprint: String,
+    /// When it came, by our own clock.
+    pub obtained_at: Timestamp,
+}
+
+/// Who sees to a certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CertificateSource {
+    /// The service, which orders it.
+    Acme,
+    /// Somebody else, in a file.
+    File,
+    /// Nobody: it is served where there is no other.
+    SelfSigned,
+}
+
+impl CertificateSource {
+    /// Every one.
+    pub const ALL: [Self; 3] = [Self::Acme, Self::File, Self::SelfSigned];
+
+    /// The name on every layer.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Acme => "acme",
+            Self::File => "file",
+            Self::SelfSigned => "self-signed",
+        }
+    }
+}
+
+/// How a certificate stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CertificateState {
+    /// In force.
+    Valid,
+    /// In force, with less than a twentieth of its life left.
+    Expiring,
+    /// There, and out of its time.
+    Expired,
+    /// Not there yet, and nothing is wrong so far.
+    Pending,
+    /// Not there, and the last attempt failed.
+    Failing,
+}
+
+impl CertificateState {
+    /// Every state.
+    pub const ALL: [Self; 5] = [Self::Valid, Self::Expiring, Self::Expired, Self::Pending, Self::Failing];
+
+    /// The name on every layer.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Valid => "valid",
+            Self::Expiring => "expiring",
+            Self::Expired => "expired",
+            Self::Pending => "pending",
+            Self::Failing => "failing",
+        }
+    }
+
+    /// The state of a certificate that is there.
+    pub fn of(life: Lifetime, now: Timestamp) -> Self {
+        match life.age(now) {
+            Age::Valid => Self::Valid,
+            Age::Expiring => Self::Expiring,
+            Age::Expired => Self::Expired,
+        }
+    }
+}
+
+impl Certificate {
+    /// How it stands now.
+    pub fn state(&self, now: Timestamp) -> CertificateState {
+        match (&self.issued, &self.last_error) {
+            (Some(issued), _) => CertificateState::of(issued.life, now),
+            (None, Some(_)) => CertificateState::Failing,
+            (None, None) => CertificateState::Pending,
+        }
+    }
+
+    /// Whether there is none that counts, or little left of its life.
+    pub fn is_urgent(&self, now: Timestamp) -> bool {
+        self.state(now) != CertificateState::Valid
     }
 }
 

@@ -3,6 +3,7 @@
 //! Invariant: no async, clock, files, SQL or HTTP. Time and randomness are arguments.
 
 pub mod access;
+pub mod acme;
 pub mod actor;
 pub mod api_token;
 pub mod audit;
