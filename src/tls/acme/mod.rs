@@ -5,6 +5,9 @@
 
 mod authority;
 mod error;
+mod http;
+mod nonces;
+mod progress;
 
 use std::fmt;
 use std::time::Duration;
