@@ -12,6 +12,7 @@ use crate::config::address::Address;
 use crate::edge::Routes;
 use crate::edge::peer::Peer;
 use crate::edge::probes::{self, Detail};
+use crate::edge::redirect::FindProof;
 use crate::runtime::readiness::Readiness;
 use crate::runtime::tasks::Tasks;
 use crate::telemetry::metrics::Metrics;
@@ -39,13 +40,18 @@ impl Site {
         self.observe(pages.merge(probes), listener)
     }
 
-    /// The way from HTTP to `https`, where that is served.
+    /// The way from HTTP to `https`, where that is served, and what certificate authorities look for.
     pub(super) fn plain(&self, listener: &'static str, https: Option<&Address>) -> Routes {
         let port = match https {
             Some(Address::Tcp(at)) => at.port(),
             Some(Address::Unix(_) | Address::Systemd(_)) | None => HTTPS,
         };
-        self.observe(edge::redirect::routes(port), listener)
+        let app = self.app.clone();
+        let proofs: FindProof = Arc::new(move |token| {
+            let app = app.clone();
+            Box::pin(async move { app.http_proof(&token).await })
+        });
+        self.observe(edge::redirect::routes(port, proofs), listener)
     }
 
     /// Metrics and probes with every detail: what the machine's own may reach.
