@@ -6,6 +6,7 @@
     reason = "a test ends at the first surprise"
 )]
 
+mod acme;
 mod agent;
 mod api;
 mod api_cookies;
