@@ -1,7 +1,7 @@
 //! Certificates from real authorities: Pebble, which checks every rule of the protocol and is unkind on purpose.
 
-mod lab;
-mod stage;
+pub(crate) mod lab;
+pub(crate) mod stage;
 
 use caspervpn::domain::certificate::{CertificateName, Method};
 use caspervpn::domain::outgoing::AllowedNets;

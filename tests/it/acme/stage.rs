@@ -30,6 +30,11 @@ impl Stage {
         Self { http_port, shown }
     }
 
+    /// A port on which somebody else shows proofs, or nobody.
+    pub(crate) fn elsewhere(http_port: u16) -> Self {
+        Self { http_port, shown: Shown::default() }
+    }
+
     /// Whether no proof is shown.
     pub(crate) fn is_bare(&self) -> bool {
         self.shown.lock().unwrap().is_empty()
