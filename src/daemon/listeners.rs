@@ -58,7 +58,9 @@ impl Listeners {
             };
             let mut server = Server::new(name, routes, limits.clone());
             if key == "listen.https" {
-                server = server.with_tls(Secure::new(certificates.served(), hsts_s)?);
+                server = server.with_tls(
+                    Secure::new(certificates.served(), hsts_s)?.with_alpn_proofs(site.handshake_proofs()),
+                );
             }
             server.start(tasks, listener);
         }

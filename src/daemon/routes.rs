@@ -13,6 +13,7 @@ use crate::edge::Routes;
 use crate::edge::peer::Peer;
 use crate::edge::probes::{self, Detail};
 use crate::edge::redirect::FindProof;
+use crate::edge::secure::AlpnProofs;
 use crate::runtime::readiness::Readiness;
 use crate::runtime::tasks::Tasks;
 use crate::telemetry::metrics::Metrics;
@@ -52,6 +53,15 @@ impl Site {
             Box::pin(async move { app.http_proof(&token).await })
         });
         self.observe(edge::redirect::routes(port, proofs), listener)
+    }
+
+    /// What certificate authorities look for in handshakes.
+    pub(super) fn handshake_proofs(&self) -> AlpnProofs {
+        let app = self.app.clone();
+        Arc::new(move |name| {
+            let app = app.clone();
+            Box::pin(async move { app.handshake_proof(&name).await })
+        })
     }
 
     /// Metrics and probes with every detail: what the machine's own may reach.

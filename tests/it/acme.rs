@@ -2,6 +2,9 @@
 
 pub(crate) mod lab;
 pub(crate) mod stage;
+mod unkind;
+
+use std::process::{Command, Stdio};
 
 use caspervpn::domain::certificate::{CertificateName, Method};
 use caspervpn::domain::outgoing::AllowedNets;
@@ -27,6 +30,48 @@ async fn http_01_brings_a_certificate_for_the_name_although_every_second_nonce_i
     verify(&pair.chain, &pebble.roots().await, &["-verify_hostname", "vpn.example.org"]);
     assert_eq!(pair.key, key);
     assert!(stage.is_bare(), "nothing is shown that nobody looks at any more");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tls_alpn_01_is_answered_by_the_listener_that_serves_everybody_else_as_ever() {
+    let stage = Stage::start().await;
+    let pebble = Pebble::start(&stage, |process| process).await;
+    let (authority, _) = pebble.open().await;
+    let roots = pebble.roots().await;
+    for (who, flag) in [("vpn.example.org", "-verify_hostname"), ("127.0.0.1", "-verify_ip")] {
+        let order = authority.order(&name(who), None, None).await.unwrap();
+
+        let pair = authority.finish(&order, &new_key().unwrap(), Method::TlsAlpn01, &stage).await.unwrap();
+
+        verify(&pair.chain, &roots, &[flag, who]);
+    }
+    let shake = |protocols: &str| {
+        let output = Command::new("openssl")
+            .args(["s_client", "-connect", &format!("127.0.0.1:{}", stage.tls_port)])
+            .args(["-servername", "vpn.example.org", "-alpn", protocols])
+            .stdin(Stdio::null())
+            .output();
+        String::from_utf8_lossy(&output.unwrap().stdout).into_owned()
+    };
+
+    assert!(shake("h2").contains("ALPN protocol: h2"));
+    assert!(
+        shake("acme-tls/1,h2").contains("ALPN protocol: h2"),
+        "who speaks something else too is no authority"
+    );
+    let unknown = shake("acme-tls/1");
+    assert!(!unknown.contains("BEGIN CERTIFICATE"), "there is no proof any more: {unknown}");
+    let proof = Proof {
+        method: Method::TlsAlpn01,
+        identifier: "vpn.example.org".to_owned(),
+        token: "token".to_owned(),
+        key_authorization: String::new(),
+        dns_value: String::new(),
+        alpn_digest: [7; 32],
+    };
+    stage.show(&proof).await.unwrap();
+    let shown = shake("acme-tls/1");
+    assert!(shown.contains("ALPN protocol: acme-tls/1") && shown.contains("BEGIN CERTIFICATE"), "{shown}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -22,11 +22,11 @@ use crate::service::{Launch, PATIENCE, Service, eventually};
 #[tokio::test(flavor = "multi_thread")]
 async fn a_certificate_is_ordered_served_told_of_and_ordered_again_on_demand() {
     let [http, https] = free_ports();
-    let town = Town::start(http, "0").await;
+    let town = Town::start(http, https, "0").await;
     let launch = town.launch("one", https).with(&format!("listen.http=127.0.0.1:{http}"));
     let service = launch.serve();
 
-    town.order(&launch, "vpn.example.org,blocked-domain.example");
+    town.order(&launch, "vpn.example.org,blocked-domain.example", "http-01");
 
     until_valid(&service, "vpn.example.org");
     let first = service.get("/api/v1/certificates/vpn.example.org");
@@ -70,7 +70,7 @@ async fn a_certificate_is_ordered_served_told_of_and_ordered_again_on_demand() {
 #[tokio::test(flavor = "multi_thread")]
 async fn replicas_share_one_order_and_one_certificate_and_a_crash_loop_adds_none() {
     let [http, https, other_https] = free_ports();
-    let town = Town::start(http, "4").await;
+    let town = Town::start(http, https, "4").await;
     let (server, database) = (Server::shared(), "replicas");
     server.execute("postgres", &format!("CREATE DATABASE {database}")).await;
     let key = town.files.path().join("master.key");
@@ -85,7 +85,7 @@ async fn replicas_share_one_order_and_one_certificate_and_a_crash_loop_adds_none
     let door =
         replica("door", https).with("server.roles=api,edge").with(&format!("listen.http=127.0.0.1:{http}"));
     let standing = door.serve();
-    town.order(&door, "vpn.example.org");
+    town.order(&door, "vpn.example.org", "http-01");
     let worker = replica("worker", other_https);
 
     let dying = worker.serve();
@@ -108,6 +108,20 @@ async fn replicas_share_one_order_and_one_certificate_and_a_crash_loop_adds_none
     }
     living.stop();
     standing.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_is_proven_in_a_handshake_where_port_80_is_closed() {
+    let [http, https] = free_ports();
+    let town = Town::start(http, https, "0").await;
+    let launch = town.launch("one", https);
+    let service = launch.serve();
+
+    town.order(&launch, "vpn.example.org", "tls-alpn-01");
+
+    until_valid(&service, "vpn.example.org");
+    let found = service.get("/api/v1/certificates/vpn.example.org");
+    eventually("the new certificate", PATIENCE, || shown(https) == found["fingerprint"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -151,8 +165,8 @@ async fn what_cannot_be_ordered_is_refused_with_the_field_and_secrets_go_nowhere
 
 /// Leaves a certificate in force, an order under way and an account behind.
 pub(crate) async fn order_one_of_two(house: &House) {
-    let [http] = free_ports();
-    let town = Town::start(http, "0").await;
+    let [http, https] = free_ports();
+    let town = Town::start(http, https, "0").await;
     let app = house.app.clone();
     let show = move |headers: HeaderMap, Path(token): Path<String>| async move {
         let is_seen = headers["host"].to_str().unwrap().starts_with("seen.example");
@@ -185,10 +199,10 @@ struct Town {
 
 impl Town {
     /// `sleeps` is how many seconds, at most, the authority lets pass before it looks.
-    async fn start(http: u16, sleeps: &str) -> Self {
+    async fn start(http: u16, https: u16, sleeps: &str) -> Self {
         let files = tempfile::tempdir().unwrap();
         let log = files.path().join("pebble.log");
-        let pebble = Pebble::start(&Stage::elsewhere(http), |process| {
+        let pebble = Pebble::start(&Stage::elsewhere(http, https), |process| {
             if sleeps != "0" {
                 process.env("PEBBLE_VA_NOSLEEP", "0").env("PEBBLE_VA_SLEEPTIME", sleeps);
             }
@@ -208,11 +222,12 @@ impl Town {
     }
 
     /// Sets the authority and the names by the verbs.
-    fn order(&self, launch: &Launch, names: &str) {
+    fn order(&self, launch: &Launch, names: &str, method: &str) {
         launch.ask(&["settings", "update", "--outgoing-allowed", "127.0.0.0/8"]);
         let (url, file) = (self.pebble.directory.url.clone(), self.files.path().join("authority.pem"));
         let set = ["settings", "acme", "set", "--agree-terms", "--directory", &url, "--names", names];
-        launch.ask(&[&set[..], &["--ca-file", &file.display().to_string()]].concat());
+        let more = ["--method", method, "--ca-file", &file.display().to_string()];
+        launch.ask(&[&set[..], &more].concat());
     }
 
     /// How many orders the authority has taken.

@@ -145,10 +145,11 @@ impl Authority {
             return Ok(None);
         };
         match self.account.renewal_info(&certificate).await {
-            Ok((wanted, ask_again_after)) => Ok(Some(RenewalWindow {
+            Ok((wanted, wait)) => Ok(Some(RenewalWindow {
                 start: timestamp(wanted.suggested_window.start),
                 end: timestamp(wanted.suggested_window.end),
-                ask_again_after: ask_again_after.clamp(SOONEST_ASKED, LATEST_ASKED),
+                // Whole seconds were asked for, and a moment of them is over.
+                ask_again_after: Duration::from_secs(wait.as_secs() + 1).clamp(SOONEST_ASKED, LATEST_ASKED),
             })),
             Err(Error::Unsupported(_)) => Ok(None),
             // The certificate of another authority.
@@ -231,3 +232,41 @@ const SOONEST_ASKED: Duration = Duration::from_secs(60);
 
 /// RFC 9773 §4.3.2.
 const LATEST_ASKED: Duration = Duration::from_secs(86_400);
+
+#[cfg(test)]
+mod tests {
+    use super::Authority;
+    use crate::domain::outgoing::AllowedNets;
+    use crate::tls::acme::{AcmeErrorKind, Directory};
+    use crate::tls::outgoing::Limits;
+    use std::time::Duration;
+    use tokio::net::TcpListener;
+
+    #[tokio::test]
+    async fn a_directory_that_says_nothing_is_given_up_in_time() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/directory", listener.local_addr().unwrap());
+        let directory = Directory { url, extra_roots: None, contact: None, external_account: None };
+        let allowed = AllowedNets::try_from(vec!["127.0.0.0/8".parse().unwrap()]).unwrap();
+        let limits = Limits { total: Duration::from_millis(200), ..super::LIMITS };
+
+        let refused = Authority::open_within(limits, &directory, None, &allowed).await.err().unwrap();
+
+        assert_eq!(refused.kind, AcmeErrorKind::Temporary);
+        assert!(refused.to_string().contains("127.0.0.1 did not answer"), "{refused}");
+    }
+
+    #[tokio::test]
+    async fn an_address_that_is_none_is_refused_before_any_call() {
+        for url in
+            ["", "acme-v02.api.letsencrypt.org", "ftp://a.example/", "https://a b/", "https://u:p@a.example/"]
+        {
+            let directory =
+                Directory { url: url.to_owned(), extra_roots: None, contact: None, external_account: None };
+
+            let refused = Authority::open(&directory, None, &AllowedNets::default()).await.err().unwrap();
+
+            assert_eq!(refused.kind, AcmeErrorKind::Permanent, "{url}");
+        }
+    }
+}

@@ -3,6 +3,7 @@
 //! Invariant: nothing is kept here. The caller keeps the account, the order's address and the certificate's key before the
 //! step that needs them, so a crash at any point costs no second order.
 
+pub mod alpn;
 mod authority;
 mod error;
 mod http;

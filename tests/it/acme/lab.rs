@@ -57,12 +57,12 @@ impl Pebble {
         let pair = self_signed::make(vec!["127.0.0.1".to_owned()], SystemClock::new().now()).unwrap();
         fs::write(at("cert.pem"), &pair.chain).unwrap();
         fs::write(at("key.pem"), pair.key.as_bytes()).unwrap();
-        let [port, management, tls_port] = free_ports();
+        let [port, management] = free_ports();
         let mut config = json!({
             "listenAddress": format!("127.0.0.1:{port}"),
             "managementListenAddress": format!("127.0.0.1:{management}"),
             "certificate": at("cert.pem"), "privateKey": at("key.pem"),
-            "httpPort": stage.http_port, "tlsPort": tls_port, "domainBlocklist": ["blocked-domain.example"],
+            "httpPort": stage.http_port, "tlsPort": stage.tls_port, "domainBlocklist": ["blocked-domain.example"],
         });
         config.as_object_mut().unwrap().extend(settings.as_object().unwrap().clone());
         fs::write(at("pebble.json"), json!({ "pebble": config }).to_string()).unwrap();
