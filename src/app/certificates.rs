@@ -4,6 +4,7 @@
 
 mod attempt;
 mod order;
+mod preflight;
 mod proofs;
 
 use std::sync::Arc;

@@ -4,6 +4,7 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -146,6 +147,8 @@ pub struct Facts {
     pub local_node: bool,
     /// The first UDP port for tunnels.
     pub first_listen_port: u16,
+    /// The operator's program that changes DNS records.
+    pub dns_hook: Option<PathBuf>,
 }
 
 /// Rows kept in memory for a while, so that a busy client costs no query each time.

@@ -85,7 +85,9 @@ pub enum AcmeFault {
     #[error("read the authority's terms of service and agree to them: true")]
     Terms,
     /// dns-01 without a server.
-    #[error("dns-01 needs a name server that takes changes: give dns")]
+    #[error(
+        "dns-01 needs a name server that takes changes: give dns, or a program as tls.dns_hook of the boot settings"
+    )]
     NoDns,
     /// A name that cannot be proven in this way.
     #[error("{fault}")]
@@ -98,15 +100,15 @@ pub enum AcmeFault {
 }
 
 impl Acme {
-    /// Checks what its fields alone cannot tell.
+    /// Checks what its fields alone cannot tell. `has_hook` is whether a program of the operator's changes DNS records.
     ///
     /// # Errors
     /// The rule that is broken.
-    pub fn check(&self, names: &[CertificateName]) -> Result<(), AcmeFault> {
+    pub fn check(&self, names: &[CertificateName], has_hook: bool) -> Result<(), AcmeFault> {
         if !self.terms_agreed {
             return Err(AcmeFault::Terms);
         }
-        if self.method == Method::Dns01 && self.dns.is_none() {
+        if self.method == Method::Dns01 && self.dns.is_none() && !has_hook {
             return Err(AcmeFault::NoDns);
         }
         for (at, name) in names.iter().enumerate() {
@@ -319,12 +321,13 @@ mod tests {
     fn nothing_is_ordered_that_could_not_be_proven() {
         let both = names(&["vpn.example.org", "*.example.org"]);
 
-        assert_eq!(acme(Method::Http01).check(&both[..1]), Ok(()));
+        assert_eq!(acme(Method::Http01).check(&both[..1], false), Ok(()));
         let fault = AcmeFault::Name { at: 1, fault: MethodFault::Wildcard };
-        assert_eq!(acme(Method::Http01).check(&both), Err(fault));
-        assert_eq!(acme(Method::Dns01).check(&both), Err(AcmeFault::NoDns));
+        assert_eq!(acme(Method::Http01).check(&both, false), Err(fault));
+        assert_eq!(acme(Method::Dns01).check(&both, false), Err(AcmeFault::NoDns));
+        assert_eq!(acme(Method::Dns01).check(&both, true), Ok(()));
         let unread = Acme { terms_agreed: false, ..acme(Method::Http01) };
-        assert_eq!(unread.check(&[]), Err(AcmeFault::Terms));
+        assert_eq!(unread.check(&[], false), Err(AcmeFault::Terms));
     }
 
     #[test]

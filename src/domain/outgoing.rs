@@ -133,6 +133,18 @@ impl Target {
         Self::parse(text, "smtp", 25, "smtps", 465)
     }
 
+    /// Reads where a name server is: a name or an address, with a port where it is not 53.
+    ///
+    /// # Errors
+    /// [`TargetError`] for what is no host, or carries more than that.
+    pub fn dns(host_and_port: &str) -> Result<Self, TargetError> {
+        if host_and_port.contains(['/', '?', '\\']) {
+            return Err(TargetError::Host);
+        }
+        // Only the signed form is called, so there is one scheme.
+        Self::parse(&format!("dns://{host_and_port}"), "dns", 53, "dns", 53)
+    }
+
     fn parse(
         text: &str,
         plain: &str,
@@ -285,6 +297,8 @@ mod tests {
             assert_eq!(address.to_canonical(), ip("127.0.0.1"), "{text}");
             assert!(target.judge(&[address], &AllowedNets::default()).is_err(), "{text}");
         }
+        let names = Target::dns("0x7f.1:5353").unwrap();
+        assert_eq!((names.address(), names.port()), (Some(ip("127.0.0.1")), 5353));
         let directory = Target::ldap("ldaps://0177.0.0.1/").unwrap();
         assert_eq!(directory.address(), Some(ip("127.0.0.1")));
     }
@@ -321,6 +335,19 @@ mod tests {
             // `https:///host` is read as `https://host`, so an empty one is all that is left to refuse.
             assert!(matches!(refused, Err(TargetError::Url(_))), "{text}: {refused:?}");
         }
+        for text in [
+            "",
+            "a/b",
+            "u@a.example",
+            "a.example:99999",
+            "dns://a.example",
+            "a.example#",
+            "a?b",
+            "2001:db8::1",
+        ] {
+            assert!(Target::dns(text).is_err(), "{text}");
+        }
+        assert_eq!(Target::dns("[2001:db8::1]").unwrap().port(), 53);
         assert_eq!(Target::http("https://Example.ORG:8443/a?b=@c").unwrap().host(), "example.org");
     }
 

@@ -114,7 +114,8 @@ impl Secure {
             && let Some(identifier) = alpn::wanted(&start.client_hello())
             && let Some(digest) = proofs(identifier.clone()).await
         {
-            return show(start, &identifier, &digest).await.map(|()| None);
+            // Apart, so that the state of ordinary connections does not grow by it.
+            return Box::pin(show(start, &identifier, &digest)).await.map(|()| None);
         }
         start.into_stream(Arc::clone(&self.config)).await.map(Some)
     }

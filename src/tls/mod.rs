@@ -3,6 +3,8 @@
 
 pub mod acme;
 pub mod certificate;
+pub mod dns_hook;
+pub mod dns_update;
 pub mod files;
 pub mod outgoing;
 pub mod self_signed;

@@ -1,8 +1,11 @@
-//! Certificates from real authorities: Pebble, which checks every rule of the protocol and is unkind on purpose.
+//! Certificates from real authorities: Pebble, which checks every rule of the protocol and is unkind on purpose, and Caddy.
 
+mod caddy;
+mod hook;
 pub(crate) mod lab;
 pub(crate) mod stage;
 mod unkind;
+mod zone;
 
 use std::process::{Command, Stdio};
 

@@ -10,6 +10,7 @@ use tracing::{debug, info, warn};
 use zeroize::Zeroizing;
 
 use super::order::Taken;
+use super::preflight;
 use super::proofs::Shown;
 use super::{Found, facts, key_place};
 use crate::app::App;
@@ -42,6 +43,8 @@ struct Failure {
 struct Order {
     url: String,
     key: Zeroizing<String>,
+    /// What looked wrong before it was made.
+    hint: Option<String>,
     is_new: bool,
 }
 
@@ -68,7 +71,7 @@ impl App {
     /// Nothing where the certificate is another worker's by now.
     async fn obtain(&self, taken: &Taken, acme: &Acme, settings: &Settings) -> Ended<PemPair> {
         let authority = self.authority(acme, settings).await?;
-        let Some(mut order) = self.find_or_make_order(taken, acme, &authority).await? else {
+        let Some(mut order) = self.find_or_make_order(taken, settings, acme, &authority).await? else {
             return Ok(None);
         };
         let shown = Shown::new(self, acme, &settings.outgoing_allowed).await?;
@@ -88,9 +91,11 @@ impl App {
             }
             // One of an earlier attempt may be gone for reasons of that time.
             if error.kind != AcmeErrorKind::OrderLost || order.is_new {
-                return Err(error.into());
+                return Err(Failure::from(error).with_hint(order.hint));
             }
-            let Some(made) = self.make_order(taken, acme, &authority).await? else { return Ok(None) };
+            let Some(made) = self.make_order(taken, settings, acme, &authority).await? else {
+                return Ok(None);
+            };
             order = made;
         }
     }
@@ -106,18 +111,35 @@ impl App {
         Ok(authority)
     }
 
-    async fn find_or_make_order(&self, taken: &Taken, acme: &Acme, authority: &Authority) -> Ended<Order> {
+    async fn find_or_make_order(
+        &self,
+        taken: &Taken,
+        settings: &Settings,
+        acme: &Acme,
+        authority: &Authority,
+    ) -> Ended<Order> {
         let name = taken.certificate.name.clone();
         let read = async move |on: &mut Conn| Ok::<_, AppError>(certificates::order(on, &name).await?);
         let Some(kept) = self.core.store.read(read).await? else {
-            return self.make_order(taken, acme, authority).await;
+            return self.make_order(taken, settings, acme, authority).await;
         };
         let key = self.unsealed_text(order_place(taken.certificate.name.as_str()), kept.key)?;
-        Ok(Some(Order { url: kept.url, key, is_new: false }))
+        Ok(Some(Order { url: kept.url, key, hint: None, is_new: false }))
     }
 
-    async fn make_order(&self, taken: &Taken, acme: &Acme, authority: &Authority) -> Ended<Order> {
+    async fn make_order(
+        &self,
+        taken: &Taken,
+        settings: &Settings,
+        acme: &Acme,
+        authority: &Authority,
+    ) -> Ended<Order> {
         let name = &taken.certificate.name;
+        let hint = preflight::look(acme, name, settings).await.map_err(|why| Failure {
+            setback: Setback::Temporary,
+            result: "temporary",
+            why,
+        })?;
         let row = name.clone();
         let read = async move |on: &mut Conn| Ok::<_, AppError>(certificates::chain(on, &row).await?);
         let replaces = self.core.store.read(read).await?;
@@ -128,7 +150,7 @@ impl App {
         let url = authority.order(name, profile, replaces.as_deref().map(str::as_bytes)).await?;
         let kept = KeptOrder { url: url.clone(), key: sealed.into_bytes() };
         let is_mine = self.keep_order(taken, Some(kept)).await?;
-        Ok(is_mine.then_some(Order { url, key, is_new: true }))
+        Ok(is_mine.then_some(Order { url, key, hint, is_new: true }))
     }
 
     async fn keep_order(&self, taken: &Taken, order: Option<KeptOrder>) -> Result<bool> {
@@ -255,6 +277,15 @@ impl App {
 
     fn of_certificate(&self, act: &str, taken: &Taken) -> AuditEvent {
         self.event(&Ctx::system(), act, ("certificate", taken.certificate.name.to_string()))
+    }
+}
+
+impl Failure {
+    fn with_hint(mut self, hint: Option<String>) -> Self {
+        if let Some(hint) = hint {
+            self.why.push_str(&format!(" ({hint})"));
+        }
+        self
     }
 }
 

@@ -111,7 +111,9 @@ impl Authority {
     }
 
     /// Brings an order to its end: shows proofs, sends the request for `key` (from [`new_key`]), and loads the chain. An order
-    /// that was brought some way before is continued; where it was for another key, it is lost. Takes up to five minutes.
+    /// that was brought some way before is continued; where it was for another key, it is lost. An authority that answers
+    /// is waited for up to five minutes. Where this is dropped before its end, proofs stay shown: who shows them forgets
+    /// them in time.
     ///
     /// # Errors
     /// [`AcmeError`].

@@ -46,6 +46,11 @@ impl Pebble {
         Self::launch(stage, settings, None, |process| process).await
     }
 
+    /// One that asks this name server for everything.
+    pub(crate) async fn asking(stage: &Stage, name_server: u16) -> Self {
+        Self::launch(stage, json!({}), Some(name_server), |process| process).await
+    }
+
     async fn launch(
         stage: &Stage,
         settings: Value,

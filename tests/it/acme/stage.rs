@@ -34,14 +34,18 @@ pub(crate) struct Stage {
 
 impl Stage {
     pub(crate) async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::at("127.0.0.1:0", "127.0.0.1:0").await
+    }
+
+    pub(crate) async fn at(http: &str, https: &str) -> Self {
+        let listener = TcpListener::bind(http).await.unwrap();
         let http_port = listener.local_addr().unwrap().port();
         let shown = Shown::default();
         let routes = Router::new()
             .route("/.well-known/acme-challenge/{token}", get(answer))
             .with_state(Arc::clone(&shown));
         tokio::spawn(async move { axum::serve(listener, routes).await });
-        let (tasks, tls_port) = listen(Arc::clone(&shown));
+        let (tasks, tls_port) = listen(Arc::clone(&shown), https);
         Self { http_port, tls_port, shown, _tasks: tasks }
     }
 
@@ -57,7 +61,7 @@ impl Stage {
     }
 }
 
-fn listen(shown: Shown) -> (Tasks, u16) {
+fn listen(shown: Shown, at: &str) -> (Tasks, u16) {
     let clock = Arc::new(SystemClock::new());
     let pair = self_signed::make(vec!["elsewhere.example".to_owned()], clock.now()).unwrap();
     let certificates = ServedCertificates::default();
@@ -71,7 +75,7 @@ fn listen(shown: Shown) -> (Tasks, u16) {
     };
     let secure = Secure::new(certificates, 0).unwrap().with_alpn_proofs(Arc::new(find));
     let tasks = Tasks::current(clock);
-    let address = Address::Tcp("127.0.0.1:0".parse().unwrap());
+    let address = Address::Tcp(at.parse().unwrap());
     let listener = Listener::open(&address, 0o600, &mut PassedSockets::none()).unwrap();
     let port = listener.local_addr().unwrap().port();
     let routes = Router::new().route("/", get(async || "hello"));
