@@ -21,6 +21,8 @@ import threading
 import time
 import uuid
 
+import edge
+
 HERE = pathlib.Path(__file__).parent
 BINARY, BARE = sys.argv[1], sys.argv[2]
 PASSWORD = "correct horse battery staple"
@@ -566,6 +568,7 @@ PARTS = {
     "audit": measure_audit,
     "tunnel": measure_tunnel,
     "login": measure_login,
+    "edge": lambda: edge.measure(sys.modules[__name__]),
     "memory": measure_memory,
 }
 

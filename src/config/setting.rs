@@ -81,6 +81,23 @@ impl Setting for u32 {
     }
 }
 
+impl Setting for bool {
+    fn read(raw: &Raw) -> Result<Self, String> {
+        match raw {
+            Raw::Boolean(value) => Ok(*value),
+            Raw::Text(text) if text == "true" => Ok(true),
+            Raw::Text(text) if text == "false" => Ok(false),
+            Raw::Text(_) | Raw::String(_) | Raw::Integer(_) | Raw::List(_) | Raw::Other(_) => {
+                Err(raw.is_not("true or false"))
+            }
+        }
+    }
+
+    fn show(&self) -> String {
+        self.to_string()
+    }
+}
+
 impl Setting for PathBuf {
     fn read(raw: &Raw) -> Result<Self, String> {
         match raw.text("a path")? {

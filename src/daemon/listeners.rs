@@ -9,6 +9,7 @@ use crate::daemon::routes::Site;
 use crate::daemon::serve::ServeError;
 use crate::edge::listener::{Listener, PassedSockets};
 use crate::edge::live_limits::LiveLimits;
+use crate::edge::proxies::Proxies;
 use crate::edge::secure::Secure;
 use crate::edge::server::Server;
 use crate::runtime::tasks::Tasks;
@@ -42,12 +43,14 @@ impl Listeners {
     pub(super) fn serve(
         self,
         site: &Site,
+        settings: &Settings,
         certificates: &Certificates,
-        hsts_s: u32,
         limits: &LiveLimits,
         tasks: &Tasks,
     ) -> Result<(), tls::server::ServerError> {
         let https = self.reached_at("listen.https");
+        let listen = &settings.listen;
+        let proxies = Proxies::new(listen.trusted_proxies.clone(), listen.forwarded_header);
         for (key, listener) in self.0 {
             let name = key.strip_prefix("listen.").unwrap_or(key);
             let routes = match key {
@@ -58,9 +61,11 @@ impl Listeners {
             };
             let mut server = Server::new(name, routes, limits.clone());
             if key == "listen.https" {
-                server = server.with_tls(
-                    Secure::new(certificates.served(), hsts_s)?.with_alpn_proofs(site.handshake_proofs()),
-                );
+                let secure = Secure::new(certificates.served(), settings.tls.hsts_s)?;
+                server = server.with_tls(secure.with_alpn_proofs(site.handshake_proofs()));
+            }
+            if !matches!(key, "listen.agent" | "listen.local") {
+                server = server.behind(proxies.clone(), listen.proxy_protocol);
             }
             server.start(tasks, listener);
         }

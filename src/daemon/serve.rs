@@ -193,7 +193,7 @@ async fn run(
     readiness.up(Stage::Panel).map_err(ServeError::Order)?;
     let pages = listeners.pages();
     app.serves_pages_at(pages.iter().map(ToString::to_string).collect());
-    listeners.serve(&site, &certificates, settings.tls.hsts_s, &limits, tasks).map_err(ServeError::Tls)?;
+    listeners.serve(&site, settings, &certificates, &limits, tasks).map_err(ServeError::Tls)?;
     readiness.up(Stage::Edge).map_err(ServeError::Order)?;
     let life = Lifecycle::begin(tasks.clone(), &jobs, readiness).await;
     announce(&Started {

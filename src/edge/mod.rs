@@ -4,15 +4,19 @@
 
 pub mod activity;
 pub mod address_caps;
+mod connection;
 pub mod holder;
 pub mod listener;
 pub mod live_limits;
 pub mod observe;
 pub mod peer;
 pub mod probes;
+pub mod proxies;
+mod proxy_protocol;
 pub mod redirect;
 pub mod secure;
 pub mod server;
+mod strict;
 
 /// What a listener serves.
 pub type Routes = axum::Router;

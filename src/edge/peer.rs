@@ -1,8 +1,8 @@
-//! Who is at the other end of a connection, as the kernel tells it.
+//! Who asks: the other end of the connection as the kernel tells it, or whom a trusted proxy there speaks for.
 
 use std::net::{IpAddr, SocketAddr};
 
-/// The other end. It is an extension of every request.
+/// Who asks. It is an extension of every request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Peer {
     /// An address and port. IPv4 is never written as IPv6.

@@ -18,8 +18,8 @@ use tokio_rustls::{LazyConfigAcceptor, StartHandshake};
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
+use crate::edge::connection::Http;
 use crate::edge::listener::Stream;
-use crate::edge::server::Http;
 use crate::telemetry::names;
 use crate::tls::acme::alpn;
 use crate::tls::served::ServedCertificates;

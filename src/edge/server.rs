@@ -1,29 +1,20 @@
-//! The accept loop, and the life of one connection.
-//!
-//! Invariant: whatever a client does or leaves undone, its connection ends within the limits.
+//! The accept loop: who may come in, and how a connection begins.
 
-use std::convert::Infallible;
 use std::io;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use http::HeaderValue;
-use http::header::STRICT_TRANSPORT_SECURITY;
-use hyper::body::Incoming;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
-use tower::ServiceExt;
 use tracing::{debug, info, warn};
 
-use crate::edge::activity::{Activity, AnswerBody, Phase, Watched};
 use crate::edge::address_caps::{AddressCaps, Place};
+use crate::edge::connection::{Asker, Http, StreamExecutor, serve};
 use crate::edge::listener::{Listener, Stream};
-use crate::edge::live_limits::{ConnectionLimits, LiveLimits};
+use crate::edge::live_limits::LiveLimits;
 use crate::edge::peer::Peer;
+use crate::edge::proxies::Proxies;
+use crate::edge::proxy_protocol;
 use crate::edge::secure::{Secure, Shaken};
 use crate::runtime::backoff::Backoff;
 use crate::runtime::tasks::{Group, Tasks};
@@ -32,17 +23,27 @@ use crate::telemetry::names;
 /// A router to be served on a listener.
 #[derive(Debug, Clone)]
 pub struct Server {
-    name: &'static str,
-    router: Router,
-    limits: LiveLimits,
+    pub(super) name: &'static str,
+    pub(super) router: Router,
+    pub(super) limits: LiveLimits,
     http2: bool,
     tls: Option<Secure>,
+    pub(super) proxies: Proxies,
+    proxy_protocol: bool,
 }
 
 impl Server {
     /// Serves HTTP/1.1. `name` is the listener's in the log, the metrics and the list of tasks.
-    pub const fn new(name: &'static str, router: Router, limits: LiveLimits) -> Self {
-        Self { name, router, limits, http2: false, tls: None }
+    pub fn new(name: &'static str, router: Router, limits: LiveLimits) -> Self {
+        Self {
+            name,
+            router,
+            limits,
+            http2: false,
+            tls: None,
+            proxies: Proxies::default(),
+            proxy_protocol: false,
+        }
     }
 
     /// Takes HTTP/2 without an upgrade as well. Not for a listener that the world reaches without TLS: whoever stands
@@ -57,6 +58,13 @@ impl Server {
     #[must_use]
     pub fn with_tls(mut self, tls: Secure) -> Self {
         self.tls = Some(tls);
+        self
+    }
+
+    /// Believes these proxies who it is that asks. With `proxy_protocol` each of their connections begins with a PROXY header.
+    #[must_use]
+    pub fn behind(mut self, proxies: Proxies, proxy_protocol: bool) -> Self {
+        (self.proxies, self.proxy_protocol) = (proxies, proxy_protocol);
         self
     }
 
@@ -118,7 +126,10 @@ impl Accepting {
     fn take(&self, stream: Stream, peer: Peer) {
         let name = self.server.name;
         let limits = self.server.limits.now();
-        let place = match self.caps.take(peer.ip(), limits.connections, limits.connections_per_address) {
+        let by_proxy = self.server.proxies.are(&peer);
+        // A proxy speaks for many, so it is held to the total alone.
+        let counted = peer.ip().filter(|_| !by_proxy);
+        let place = match self.caps.take(counted, limits.connections, limits.connections_per_address) {
             Ok(place) => place,
             Err(full) => {
                 let reason = full.label();
@@ -134,13 +145,18 @@ impl Accepting {
         let executor = StreamExecutor(self.connections.clone());
         self.connections.spawn(async move {
             let _open = open;
+            let arrived = arrive(&server, stream, peer, by_proxy, &stop).await;
+            let Some((stream, peer)) = arrived else { return };
+            // Behind a PROXY header is a stranger again, whose headers are his own.
+            let by_proxy = server.proxies.are(&peer);
             let Some(tls) = &server.tls else {
                 let http = if server.http2 { Http::Either } else { Http::One };
-                return serve(server, http, None, executor, stream, peer, stop).await;
+                let asker = Asker { peer, by_proxy, hsts: None };
+                return serve(server, http, asker, executor, stream, stop).await;
             };
             let shaken = tls.handshake(name, stream, limits.handshake_timeout, &stop).await;
             if let Some(Shaken { stream, http, hsts }) = shaken {
-                serve(server, http, hsts, executor, stream, peer, stop).await;
+                serve(server, http, Asker { peer, by_proxy, hsts }, executor, stream, stop).await;
             }
         });
     }
@@ -165,137 +181,37 @@ impl Drop for OpenConnection {
     }
 }
 
-/// Which HTTP a connection speaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Http {
-    /// HTTP/1.1.
-    One,
-    /// HTTP/2.
-    Two,
-    /// Whichever its first bytes are.
-    Either,
-}
-
-async fn serve(
-    server: Server,
-    http: Http,
-    hsts: Option<HeaderValue>,
-    executor: StreamExecutor,
-    stream: impl AsyncRead + AsyncWrite + Unpin + 'static,
+/// Reads the PROXY header where there has to be one.
+async fn arrive(
+    server: &Server,
+    mut stream: Stream,
     peer: Peer,
-    stop: CancellationToken,
-) {
-    let activity = Arc::new(Activity::default());
-    let limits = server.limits.now();
-    let service = {
-        let activity = Arc::clone(&activity);
-        let router = server.router;
-        hyper::service::service_fn(move |mut request: http::Request<Incoming>| {
-            let answering = activity.begin(request.version() == http::Version::HTTP_2);
-            request.extensions_mut().insert(peer);
-            let answer = router.clone().oneshot(request.map(axum::body::Body::new));
-            let hsts = hsts.clone();
-            async move {
-                let mut answer = answer.await?;
-                if let Some(hsts) = hsts {
-                    answer.headers_mut().insert(STRICT_TRANSPORT_SECURITY, hsts);
-                }
-                Ok::<_, Infallible>(answer.map(|body| AnswerBody { body, _answering: answering }))
-            }
-        })
+    by_proxy: bool,
+    stop: &CancellationToken,
+) -> Option<(Stream, Peer)> {
+    if !(server.proxy_protocol && by_proxy) {
+        return Some((stream, peer));
+    }
+    let limit = server.limits.now().handshake_timeout;
+    let read = tokio::select! {
+        biased;
+        () = stop.cancelled() => return None,
+        read = tokio::time::timeout(limit, proxy_protocol::read(&mut stream, peer)) => read,
     };
-    let io = TokioIo::new(Watched { stream, activity: Arc::clone(&activity) });
-    let builder = builder(executor, http, &limits);
-    let mut connection = pin!(builder.serve_connection(io, service));
-    let mut draining = false;
-    let mut watch = Watch::new(activity.phase());
-    loop {
-        let limits = server.limits.now();
-        let pause = watch.pause(&limits);
-        tokio::select! {
-            biased;
-            ended = connection.as_mut() => {
-                if let Err(cause) = ended {
-                    debug!(listener.name = server.name, error = %cause, "a connection ended early");
-                }
-                return;
-            }
-            () = stop.cancelled(), if !draining => {
-                draining = true;
-                connection.as_mut().graceful_shutdown();
-            }
-            () = tokio::time::sleep(pause) => {
-                if watch.is_over(activity.phase(), pause, &limits) {
-                    debug!(listener.name = server.name, "a connection was cut: nothing came of it in time");
-                    return;
-                }
-            }
+    match read {
+        Ok(Ok(client)) => Some((stream, client)),
+        Ok(Err(cause)) => {
+            warn!(listener.name = server.name, error = %cause, "a trusted proxy's connection was cut: {cause}");
+            None
+        }
+        Err(_) => {
+            warn!(
+                listener.name = server.name,
+                "a trusted proxy's connection was cut: its PROXY header did not come in time"
+            );
+            None
         }
     }
-}
-
-/// How long a connection has been in one phase. It is looked at now and then, so that a request costs no timer.
-struct Watch {
-    phase: Phase,
-    lasting: Duration,
-}
-
-impl Watch {
-    const fn new(phase: Phase) -> Self {
-        Self { phase, lasting: Duration::ZERO }
-    }
-
-    /// Time to the next look. A phase may last that much longer than its limit, and begin that much earlier than it is
-    /// seen; but thousands of idle connections are not to wake up all the time.
-    fn pause(&self, limits: &ConnectionLimits) -> Duration {
-        let limit = limits.header_timeout.min(limits.idle_timeout);
-        match self.phase {
-            Phase::Head(_) => limit / 4,
-            Phase::Idle(_) | Phase::Answering { .. } => limit,
-        }
-    }
-
-    /// Whether the phase has lasted as long as it may, `pause` after the last look.
-    fn is_over(&mut self, phase: Phase, pause: Duration, limits: &ConnectionLimits) -> bool {
-        self.lasting = if phase == self.phase { self.lasting + pause } else { Duration::ZERO };
-        self.phase = phase;
-        match phase {
-            Phase::Head(_) => self.lasting >= limits.header_timeout,
-            Phase::Idle(_) | Phase::Answering { blocked: Some(_) } => self.lasting >= limits.idle_timeout,
-            // A long answer may be quiet for good reasons, as a stream of events is.
-            Phase::Answering { blocked: None } => false,
-        }
-    }
-}
-
-/// Runs the streams of HTTP/2 connections beside the connections themselves.
-#[derive(Debug, Clone)]
-struct StreamExecutor(Group);
-
-impl<F: Future<Output = ()> + Send + 'static> hyper::rt::Executor<F> for StreamExecutor {
-    fn execute(&self, stream: F) {
-        self.0.spawn(stream);
-    }
-}
-
-fn builder(executor: StreamExecutor, http: Http, limits: &ConnectionLimits) -> Builder<StreamExecutor> {
-    let builder = Builder::new(executor);
-    let mut builder = match http {
-        Http::One => builder.http1_only(),
-        Http::Two => builder.http2_only(),
-        Http::Either => builder,
-    };
-    let header_bytes = usize::try_from(limits.header_bytes).unwrap_or(usize::MAX);
-    // Without a timer of its own: `serve` watches the head's time too.
-    builder.http1().max_buf_size(header_bytes);
-    builder
-        .http2()
-        .timer(TokioTimer::new())
-        .max_header_list_size(limits.header_bytes)
-        .max_concurrent_streams(STREAMS)
-        .keep_alive_interval(PING_EVERY)
-        .keep_alive_timeout(PING_TIMEOUT);
-    builder
 }
 
 /// Errors that are about the connection, not about the listener: accept(2), "Error handling".
@@ -314,10 +230,3 @@ fn concerns_one_connection(cause: &io::Error) -> bool {
 const FIRST_WAIT: Duration = Duration::from_millis(50);
 
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
-
-/// Requests at once on one HTTP/2 connection: RFC 9113 §6.5.2 recommends no fewer than 100.
-const STREAMS: u32 = 100;
-
-const PING_EVERY: Duration = Duration::from_secs(30);
-
-const PING_TIMEOUT: Duration = Duration::from_secs(10);

@@ -1,11 +1,36 @@
-//! The files of `web/dist` as they were when the program was compiled.
+//! The files of `web/dist` as they were when the program was compiled, each in the codings that the build made.
 //!
-//! Must never: read the disk at run time. The program is one file and serves what it carries.
+//! Must never: read the disk, compress or digest while somebody waits. The program is one file and serves what it
+//! carries; what can be known of a file is known before the first request.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
+use std::fmt::Write;
 
 use bytes::Bytes;
+use http::{HeaderMap, HeaderValue};
 use rust_embed::RustEmbed;
+
+use crate::panel::coding::{Accepted, Coding};
+
+/// A file as it came out of the build: its path below `web/dist`, its bytes and their SHA-256.
+pub(super) struct Built {
+    pub(super) path: Cow<'static, str>,
+    pub(super) content: Bytes,
+    pub(super) digest: [u8; 32],
+}
+
+/// Everything the build made that is embedded.
+pub(super) fn embedded() -> impl Iterator<Item = Built> {
+    Dist::iter().filter_map(|path| {
+        let file = Dist::get(&path)?;
+        let content = match file.data {
+            Cow::Borrowed(content) => Bytes::from_static(content),
+            Cow::Owned(content) => Bytes::from(content),
+        };
+        Some(Built { path, content, digest: file.metadata.sha256_hash() })
+    })
+}
 
 #[derive(RustEmbed)]
 #[folder = "web/dist"]
@@ -13,27 +38,69 @@ struct Dist;
 
 /// A file to serve.
 pub(super) struct Asset {
-    pub(super) content: Bytes,
     pub(super) content_type: &'static str,
-    /// Strong: the SHA-256 of the content.
-    pub(super) etag: String,
+    plain: Variant,
+    coded: Vec<Variant>,
 }
 
-/// The file at this path below `web/dist`, without a leading slash.
-pub(super) fn find(path: &str) -> Option<Asset> {
-    let content_type = content_type(path)?;
-    let file = Dist::get(path)?;
-    let content = match file.data {
-        Cow::Borrowed(content) => Bytes::from_static(content),
-        Cow::Owned(content) => Bytes::from(content),
+impl Asset {
+    /// The variant that this client wants most.
+    pub(super) fn choose(&self, headers: &HeaderMap) -> &Variant {
+        let offered = self.coded.iter().map(|variant| variant.coding).chain([Coding::Identity]);
+        let best = Accepted::read(headers).best(offered);
+        self.coded.iter().find(|variant| variant.coding == best).unwrap_or(&self.plain)
+    }
+
+    /// Whether others may get other bytes at the same address.
+    pub(super) fn varies(&self) -> bool {
+        !self.coded.is_empty()
+    }
+}
+
+/// A file in one coding.
+pub(super) struct Variant {
+    pub(super) coding: Coding,
+    pub(super) content: Bytes,
+    /// Strong: out of the digest of exactly these bytes.
+    pub(super) etag: HeaderValue,
+    pub(super) content_length: HeaderValue,
+}
+
+impl Variant {
+    fn of(built: &Built, coding: Coding) -> Option<Self> {
+        Some(Self {
+            coding,
+            content: built.content.clone(),
+            etag: etag(built.digest)?,
+            content_length: HeaderValue::from(built.content.len()),
+        })
+    }
+}
+
+/// The files by their addresses. Each path goes through `address`, which says where it is served, if at all.
+pub(super) fn table(
+    built: impl Iterator<Item = Built>,
+    address: impl Fn(&str) -> Option<String>,
+) -> HashMap<String, Asset> {
+    let built: HashMap<Cow<'static, str>, Built> = built.map(|file| (file.path.clone(), file)).collect();
+    let asset = |file: &Built| {
+        let content_type = content_type(&file.path)?;
+        let coded = CODED.iter().filter_map(|(coding, ending)| {
+            Variant::of(built.get(format!("{}{ending}", file.path).as_str())?, *coding)
+        });
+        Some(Asset { content_type, plain: Variant::of(file, Coding::Identity)?, coded: coded.collect() })
     };
-    Some(Asset { content, content_type, etag: etag(file.metadata.sha256_hash()) })
+    built.values().filter_map(|file| Some((address(&file.path)?, asset(file)?))).collect()
 }
 
 /// Half of the digest: 128 bits never meet by accident.
-fn etag(digest: [u8; 32]) -> String {
-    let hex: String = digest[..16].iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("\"{hex}\"")
+fn etag(digest: [u8; 32]) -> Option<HeaderValue> {
+    let mut text = String::from("\"");
+    for byte in &digest[..16] {
+        write!(text, "{byte:02x}").ok()?;
+    }
+    text.push('"');
+    HeaderValue::try_from(text).ok()
 }
 
 /// The kinds of file our build makes. Anything else is not served.
@@ -52,8 +119,5 @@ fn content_type(path: &str) -> Option<&'static str> {
     })
 }
 
-/// The paths of all files.
-#[cfg(test)]
-pub(super) fn paths() -> Vec<String> {
-    Dist::iter().map(Cow::into_owned).collect()
-}
+/// What `web/compress.js` puts behind the name of a file for its variants.
+const CODED: [(Coding, &str); 2] = [(Coding::Brotli, ".br"), (Coding::Gzip, ".gz")];

@@ -61,6 +61,7 @@ metrics! {
     HTTP_REQUEST_DURATION_SECONDS = Histogram "caspervpn_http_request_duration_seconds" Seconds "Time from a request's head to its response's head.";
     HTTP_REQUESTS_IN_FLIGHT = Gauge "caspervpn_http_requests_in_flight" Count "Requests being answered now.";
     HTTP_PANICS = Counter "caspervpn_http_panics_total" Count "Requests whose handler panicked.";
+    HTTP_MALFORMED = Counter "caspervpn_http_malformed_total" Count "Requests refused because they name no host, or two.";
     CONNECTIONS_OPEN = Gauge "caspervpn_connections_open" Count "Open connections, by listener.";
     CONNECTIONS = Counter "caspervpn_connections_total" Count "Accepted connections, by listener.";
     CONNECTIONS_REFUSED = Counter "caspervpn_connections_refused_total" Count "Connections closed at once, by listener and reason.";

@@ -194,9 +194,9 @@ impl Session {
         let mut at = name(&format!("_acme-challenge.{identifier}"))?;
         for _ in 0..LONGEST_ALIAS {
             let answer = self.ask(&at, RecordType::CNAME).await?;
-            let alias = answer.answers.iter().find_map(|record| match &record.data {
-                RData::CNAME(alias) if record.name == at => Some(alias.0.clone()),
-                _ => None,
+            let mut own = answer.answers.iter().filter(|record| record.name == at);
+            let alias = own.find_map(|record| {
+                if let RData::CNAME(alias) = &record.data { Some(alias.0.clone()) } else { None }
             });
             let Some(alias) = alias else { break };
             at = alias;

@@ -20,7 +20,7 @@ use stage::Stage;
 #[tokio::test(flavor = "multi_thread")]
 async fn http_01_brings_a_certificate_for_the_name_although_every_second_nonce_is_refused() {
     let stage = Stage::start().await;
-    let pebble = Pebble::start(&stage, |process| process.env("PEBBLE_WFE_NONCEREJECT", "50")).await;
+    let pebble = Pebble::start(&stage, |process| process.env("PEBBLE_WFE_NONCEREJECT", "50"));
     let (authority, credentials) = pebble.open().await;
     let credentials = credentials.expect("a new account");
     let (again, kept) = Authority::open(&pebble.directory, Some(&credentials), &loopback()).await.unwrap();
@@ -38,7 +38,7 @@ async fn http_01_brings_a_certificate_for_the_name_although_every_second_nonce_i
 #[tokio::test(flavor = "multi_thread")]
 async fn tls_alpn_01_is_answered_by_the_listener_that_serves_everybody_else_as_ever() {
     let stage = Stage::start().await;
-    let pebble = Pebble::start(&stage, |process| process).await;
+    let pebble = Pebble::start(&stage, |process| process);
     let (authority, _) = pebble.open().await;
     let roots = pebble.roots().await;
     for (who, flag) in [("vpn.example.org", "-verify_hostname"), ("127.0.0.1", "-verify_ip")] {
@@ -80,7 +80,7 @@ async fn tls_alpn_01_is_answered_by_the_listener_that_serves_everybody_else_as_e
 #[tokio::test(flavor = "multi_thread")]
 async fn an_order_that_was_ended_before_is_loaded_with_its_key_and_lost_with_another() {
     let stage = Stage::start().await;
-    let pebble = Pebble::start(&stage, |process| process).await;
+    let pebble = Pebble::start(&stage, |process| process);
     let (authority, _) = pebble.open().await;
     let order = authority.order(&name("127.0.0.1"), None, None).await.unwrap();
     let key = new_key().unwrap();
@@ -97,7 +97,7 @@ async fn an_order_that_was_ended_before_is_loaded_with_its_key_and_lost_with_ano
 #[tokio::test(flavor = "multi_thread")]
 async fn a_proof_that_is_not_there_is_told_in_the_authoritys_words_and_the_order_is_over() {
     let stage = Stage::start().await;
-    let pebble = Pebble::start(&stage, |process| process).await;
+    let pebble = Pebble::start(&stage, |process| process);
     let (authority, _) = pebble.open().await;
     let order = authority.order(&name("vpn.example.org"), None, None).await.unwrap();
     let key = new_key().unwrap();
@@ -124,7 +124,7 @@ async fn a_proof_that_is_not_there_is_told_in_the_authoritys_words_and_the_order
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_proven_so_is_said_before_an_attempt_is_spent() {
     let stage = Stage::start().await;
-    let pebble = Pebble::start(&stage, |process| process).await;
+    let pebble = Pebble::start(&stage, |process| process);
     let (authority, _) = pebble.open().await;
     let order = authority.order(&name("*.example.org"), None, None).await.unwrap();
 
@@ -143,7 +143,7 @@ async fn what_cannot_be_proven_so_is_said_before_an_attempt_is_spent() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_name_that_is_not_given_is_refused_for_good() {
     let stage = Stage::start().await;
-    let pebble = Pebble::start(&stage, |process| process).await;
+    let pebble = Pebble::start(&stage, |process| process);
     let (authority, _) = pebble.open().await;
 
     let refused = authority.order(&name("blocked-domain.example"), None, None).await.unwrap_err();
@@ -155,7 +155,7 @@ async fn a_name_that_is_not_given_is_refused_for_good() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_account_is_bound_to_the_one_elsewhere_or_refused_with_the_reason() {
     let stage = Stage::start().await;
-    let pebble = Pebble::with_external_accounts(&stage).await;
+    let pebble = Pebble::with_external_accounts(&stage);
     let open = async |key_id: &str, hmac_key: &[u8]| {
         let hmac_key = Zeroizing::new(hmac_key.to_vec());
         let external_account = Some(ExternalAccount { key_id: key_id.to_owned(), hmac_key });
@@ -178,7 +178,7 @@ async fn an_account_is_bound_to_the_one_elsewhere_or_refused_with_the_reason() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_authority_on_this_machine_is_asked_only_where_that_is_allowed() {
     let stage = Stage::start().await;
-    let pebble = Pebble::start(&stage, |process| process).await;
+    let pebble = Pebble::start(&stage, |process| process);
 
     let refused = Authority::open(&pebble.directory, None, &AllowedNets::default()).await.err().unwrap();
     let stranger = Directory { extra_roots: None, ..pebble.directory.clone() };

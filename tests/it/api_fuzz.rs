@@ -4,7 +4,6 @@
 //! No operation is left out. Those that may end the session they come with are asked in runs of their own.
 
 use std::net::TcpListener;
-use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use caspervpn::store::open::Database;
@@ -13,7 +12,7 @@ use serde_json::{Value, json};
 use crate::api_house::{PASSWORD, setup_request};
 use crate::databases::TestDatabase;
 use crate::mfa::world::{base32, totp_now};
-use crate::service::{Launch, Service};
+use crate::service::{Launch, Service, tool};
 
 /// Requests of each kind for each operation: enough to reach every rule, few enough for every run of the tests.
 const EXAMPLES: &str = "10";
@@ -210,7 +209,7 @@ impl Session<'_> {
     }
 
     fn ask<'o>(&self, phases: &str, operations: impl Iterator<Item = &'o str>) {
-        let output = Command::new(schemathesis())
+        let output = Command::new(tool("schemathesis"))
             .arg("--config-file")
             .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fuzz/schemathesis.toml"))
             .args(["run", &format!("{}/openapi.json", self.served.api), "--no-color"])
@@ -227,17 +226,4 @@ impl Session<'_> {
         let log = self.served.service.log();
         assert!(!log.contains("\"level\":\"ERROR\""), "nothing failed inside: {log}");
     }
-}
-
-/// The one that `make setup` installs, or any other on the path.
-fn schemathesis() -> PathBuf {
-    let under_home = || PathBuf::from(std::env::var_os("HOME").unwrap()).join(".cache/caspervpn");
-    let cache = std::env::var_os("CASPERVPN_CACHE").map_or_else(under_home, PathBuf::from);
-    let path = std::env::var_os("PATH").unwrap();
-    let found = [cache.join("tools/bin")]
-        .into_iter()
-        .chain(std::env::split_paths(&path))
-        .map(|folder| folder.join("schemathesis"))
-        .find(|program| program.exists());
-    found.expect("schemathesis is not on the path; `make setup` installs it")
 }

@@ -313,3 +313,16 @@ pub(crate) fn eventually(what: &str, within: Duration, mut holds: impl FnMut() -
         std::thread::sleep(Duration::from_millis(50));
     }
 }
+
+/// A program that `make setup` installs, or any other on the path.
+pub(crate) fn tool(name: &str) -> PathBuf {
+    let under_home = || PathBuf::from(std::env::var_os("HOME").unwrap()).join(".cache/caspervpn");
+    let cache = std::env::var_os("CASPERVPN_CACHE").map_or_else(under_home, PathBuf::from);
+    let path = std::env::var_os("PATH").unwrap();
+    let found = [cache.join("tools/bin")]
+        .into_iter()
+        .chain(std::env::split_paths(&path))
+        .map(|folder| folder.join(name))
+        .find(|program| program.exists());
+    found.unwrap_or_else(|| panic!("{name} is not on the path; `make setup` installs it"))
+}

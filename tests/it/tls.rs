@@ -9,9 +9,13 @@ use std::process::Command;
 use caspervpn::runtime::clock::{Clock, SystemClock};
 use caspervpn::tls::certificate::PemPair;
 use caspervpn::tls::self_signed::make;
+use rcgen::{
+    BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+};
 use tempfile::TempDir;
 
-use crate::service::{Launch, PATIENCE, eventually};
+use crate::api_house::setup_request;
+use crate::service::{Launch, PATIENCE, Service, eventually, tool};
 
 #[test]
 fn without_a_certificate_a_self_signed_one_is_served_and_its_fingerprint_told_and_kept() {
@@ -86,6 +90,23 @@ fn http_2_and_1_1_tls_1_3_and_1_2_and_nothing_older() {
 }
 
 #[test]
+fn sslyze_finds_what_mozilla_recommends_and_no_weakness() {
+    let house = House::new();
+    let authority = house.authority("ca.pem", "cert", "localhost");
+    let _service = house.launch(&[&house.directory.path().join("cert")]).serve();
+
+    let output = Command::new(tool("sslyze"))
+        .args(["--mozilla_config=intermediate", "--certinfo_ca_file", &authority.display().to_string()])
+        .arg(format!("localhost:{}", house.https.port()))
+        .output()
+        .unwrap();
+
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.contains("OK - Compliant"), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(!said.contains("VULNERABLE -") && said.contains("OK - Not vulnerable to Heartbleed"), "{said}");
+}
+
+#[test]
 fn a_session_is_resumed_without_another_full_handshake() {
     let house = House::new();
     let _service = house.launch(&[]).serve();
@@ -95,6 +116,30 @@ fn a_session_is_resumed_without_another_full_handshake() {
     let second = house.openssl(&["-tls1_2", "-sess_in", &session]);
 
     assert!(first.contains("New, TLSv1.2") && second.contains("Reused, TLSv1.2"), "{first}\n{second}");
+}
+
+#[test]
+fn slowhttptest_finds_the_service_available_whatever_it_is_slow_at() {
+    let house = House::new();
+    let _service =
+        house.launch(&[]).with("limits.header_timeout_s=2").with("limits.idle_timeout_s=3").serve();
+    for (what, path) in [
+        ("-H -i 1", "/livez"),
+        ("-B -i 1 -t POST", "/api/v1/sessions"),
+        ("-X -w 1 -y 8 -n 1 -z 4 -k 1", "/api/v1/openapi.json"),
+    ] {
+        let output = Command::new("slowhttptest")
+            .args(what.split(' '))
+            .args(["-c", "300", "-r", "300", "-l", "6", "-p", "5", "-u"])
+            .arg(format!("https://localhost:{}{path}", house.https.port()))
+            .output()
+            .unwrap();
+
+        let said = String::from_utf8_lossy(&output.stdout);
+        let judged: Vec<_> = said.lines().filter(|line| line.contains("service available")).collect();
+        assert!(!judged.is_empty() && judged.iter().all(|line| line.contains("YES")), "{what}: {said}");
+        assert_eq!(house.curl(&["--insecure"], "localhost", "/livez"), "200", "{what}");
+    }
 }
 
 #[test]
@@ -145,6 +190,52 @@ fn whoever_does_not_end_a_handshake_is_cut_and_others_are_served_meanwhile() {
 }
 
 #[test]
+fn a_named_proxy_tells_who_asks_and_nobody_else_does() {
+    let house = House::new();
+    let set_up = |service: &Service| {
+        service.post("/api/v1/setup", Some(setup_request()));
+    };
+    let failed_from = |service: &Service| {
+        let events = service.get("/api/v1/audit?action=session_create&limit=1");
+        events["items"][0]["source"].as_str().unwrap().to_owned()
+    };
+    let sign_in = |arguments: &[&str]| {
+        let wrong = ["--insecure", "--json", r#"{"login":"nobody","password":"a wrong password"}"#];
+        assert_eq!(house.curl(&[&wrong, arguments].concat(), "localhost", "/api/v1/sessions"), "401");
+    };
+    let claim = ["-H", "X-Forwarded-For: 198.51.100.1, 203.0.113.9"];
+
+    let service = house.launch(&[]).serve();
+    set_up(&service);
+    sign_in(&claim);
+    assert_eq!(failed_from(&service), "127.0.0.1", "a stranger's header is only his claim");
+    assert!(service.log().contains("listen.trusted_proxies does not name it"), "{}", service.log());
+    service.stop();
+
+    let service = house.launch(&[]).with("listen.trusted_proxies=127.0.0.1").serve();
+    sign_in(&claim);
+    assert_eq!(failed_from(&service), "203.0.113.9");
+    service.stop();
+
+    let behind =
+        house.launch(&[]).with("listen.trusted_proxies=127.0.0.1").with("listen.proxy_protocol=true");
+    let service = behind.serve();
+    let proxy = relay(house.https, "PROXY TCP4 203.0.113.77 127.0.0.1 4711 443\r\n");
+    let through = format!("localhost:{}:127.0.0.1:{}", house.https.port(), proxy.port());
+    sign_in(&["--connect-to", &through, "-H", claim[1]]);
+    assert_eq!(
+        failed_from(&service),
+        "203.0.113.77",
+        "behind the PROXY header stands a stranger with a claim"
+    );
+    let mut bare = TcpStream::connect(house.http).unwrap();
+    bare.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+    let mut answer = Vec::new();
+    let _ = bare.read_to_end(&mut answer);
+    assert!(answer.is_empty(), "without the header nothing is answered");
+}
+
+#[test]
 fn ipv6_is_served_as_ipv4_is() {
     let house = House::at("[::]", "[::1]");
     let _service = house.launch(&[]).serve();
@@ -152,6 +243,21 @@ fn ipv6_is_served_as_ipv4_is() {
     assert_eq!(house.curl(&["--insecure", "-6"], "localhost", "/livez"), "200");
     let v4 = SocketAddr::from(([127, 0, 0, 1], house.https.port()));
     assert!(TcpStream::connect(v4).is_ok(), "[::] is every address of both families");
+}
+
+/// A proxy of one connection that says first who is behind it.
+fn relay(to: SocketAddr, header: &'static str) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let at = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        let (mut client, _) = listener.accept().unwrap();
+        let mut server = TcpStream::connect(to).unwrap();
+        server.write_all(header.as_bytes()).unwrap();
+        let (mut from, mut into) = (client.try_clone().unwrap(), server.try_clone().unwrap());
+        std::thread::spawn(move || std::io::copy(&mut from, &mut into));
+        let _ = std::io::copy(&mut server, &mut client);
+    });
+    at
 }
 
 /// A place for a server with ports of its own.
@@ -197,6 +303,32 @@ impl House {
         fs::write(folder.join("fullchain.pem"), chain).unwrap();
         fs::write(folder.join("privkey.pem"), key.as_bytes()).unwrap();
         folder
+    }
+
+    /// A certificate for a name in `folder`, by an authority of its own, whose certificate is at the path that comes back.
+    fn authority(&self, file: &str, folder: &str, name: &str) -> PathBuf {
+        let from_now = |days: i64| time::OffsetDateTime::now_utc() + time::Duration::days(days);
+        let params = |names: Vec<String>| {
+            let mut params = CertificateParams::new(names).unwrap();
+            (params.not_before, params.not_after) = (from_now(-1), from_now(80));
+            params
+        };
+        let keys = [(); 2].map(|()| KeyPair::generate().unwrap());
+        let mut root = params(Vec::new());
+        root.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        root.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        let authority = root.self_signed(&keys[0]).unwrap();
+        let mut own = params(vec![name.to_owned()]);
+        own.use_authority_key_identifier_extension = true;
+        own.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        own.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        let own = own.signed_by(&keys[1], &Issuer::from_params(&root, &keys[0])).unwrap();
+        let (path, folder) = (self.directory.path().join(file), self.directory.path().join(folder));
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(&path, authority.pem()).unwrap();
+        fs::write(folder.join("fullchain.pem"), own.pem()).unwrap();
+        fs::write(folder.join("privkey.pem"), keys[1].serialize_pem()).unwrap();
+        path
     }
 
     /// The status of an answer.

@@ -1,7 +1,7 @@
 //! Caddy's own authority, which looks on ports 80 and 443 and nowhere else: in a network of the test's own.
 
 use std::fs;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use caspervpn::domain::certificate::Method;
 use caspervpn::tls::acme::{Authority, Directory, new_key};
@@ -70,7 +70,21 @@ impl Caddy {
             .args([at("hosts"), at("Caddyfile")])
             .env("HOME", files.path());
         let process = Process::start(&mut command, &[PORT]);
-        eventually("Caddy's root", PATIENCE, || at(ROOT).exists());
+        // It listens before it has a certificate of its own authority.
+        eventually("Caddy's certificate", PATIENCE, || {
+            let shaken = Command::new("openssl")
+                .args([
+                    "s_client",
+                    "-connect",
+                    &format!("127.0.0.1:{PORT}"),
+                    "-verify_return_error",
+                    "-CAfile",
+                ])
+                .arg(at(ROOT))
+                .stdin(Stdio::null())
+                .output();
+            shaken.unwrap().status.success()
+        });
         Self { files, _process: process }
     }
 }

@@ -31,27 +31,27 @@ pub(crate) struct Pebble {
 
 impl Pebble {
     /// One that looks for proofs on the stage, and takes every name for this machine.
-    pub(crate) async fn start(stage: &Stage, with: impl FnOnce(&mut Command) -> &mut Command) -> Self {
-        Self::launch(stage, json!({}), None, with).await
+    pub(crate) fn start(stage: &Stage, with: impl FnOnce(&mut Command) -> &mut Command) -> Self {
+        Self::launch(stage, json!({}), None, with)
     }
 
     /// One that makes accounts only for those it knows.
-    pub(crate) async fn with_external_accounts(stage: &Stage) -> Self {
+    pub(crate) fn with_external_accounts(stage: &Stage) -> Self {
         use base64::Engine as _;
         let key = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(HMAC_KEY);
         let settings = json!({
             "externalAccountBindingRequired": true,
             "externalAccountMACKeys": { "kid-1": key },
         });
-        Self::launch(stage, settings, None, |process| process).await
+        Self::launch(stage, settings, None, |process| process)
     }
 
     /// One that asks this name server for everything.
-    pub(crate) async fn asking(stage: &Stage, name_server: u16) -> Self {
-        Self::launch(stage, json!({}), Some(name_server), |process| process).await
+    pub(crate) fn asking(stage: &Stage, name_server: u16) -> Self {
+        Self::launch(stage, json!({}), Some(name_server), |process| process)
     }
 
-    async fn launch(
+    fn launch(
         stage: &Stage,
         settings: Value,
         name_server: Option<u16>,

@@ -29,7 +29,7 @@ use crate::databases::TestDatabase;
 #[tokio::test(flavor = "multi_thread")]
 async fn dns_01_brings_a_certificate_for_a_wildcard_and_leaves_no_record() {
     let (bind, stage) = (Bind::start(), Stage::start().await);
-    let pebble = Pebble::asking(&stage, bind.port).await;
+    let pebble = Pebble::asking(&stage, bind.port);
     let (authority, _) = pebble.open().await;
     let order = authority.order(&name("*.vpn.example.org"), None, None).await.unwrap();
 

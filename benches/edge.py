@@ -1,0 +1,273 @@
+"""The TLS edge beside nginx and Caddy: the same bytes, certificate and load, by turns, in one namespace.
+
+Every server writes its access log. Requests a second say how fast it is with the load on the same cores; processor seconds of
+the server alone say what it costs.
+"""
+
+import asyncio
+import os
+import pathlib
+import re
+import shutil
+import signal
+import ssl
+import statistics
+import subprocess
+import time
+
+OURS, NGINX, CADDY = "ours", "nginx", "caddy"
+PORTS = {OURS: 443, NGINX: 8443, CADDY: 9443}
+ROUNDS = 3
+SECONDS = 4
+IDLE = 10_000
+
+
+def measure(bench):
+    """All parts of it, with what `measure.py` is made of."""
+    with bench.data_dir() as data:
+        home = data.parent
+        certificate(home)
+        server = bench.Server(
+            data, "tunnel.backend=off", "log.level=info", f"tls.certificates={home}/cert", "limits.connections=20000"
+        ).set_up()
+        peers = {OURS: lambda: [server.pid]}
+        try:
+            small, large = publish(bench, home)
+            peers[NGINX] = nginx(bench, home)
+            if (program := find_caddy()) is not None:
+                peers[CADDY] = caddy(bench, home, program)
+            else:
+                bench.beside("caddy is not installed, and is left out", "make setup")
+            requests(bench, peers, small)
+            per_gigabyte(bench, peers, large)
+            handshakes(bench, peers)
+            idle(bench, server, small)
+        finally:
+            for pids in list(peers.values())[1:]:
+                os.kill(pids()[0], signal.SIGTERM)
+            server.stop()
+
+
+def certificate(home):
+    (home / "cert").mkdir()
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30",
+         "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-keyout", home / "cert/privkey.pem",
+         "-out", home / "cert/fullchain.pem"], check=True, capture_output=True)
+
+
+def publish(bench, home):
+    """A panel file of about 1 KiB and the longest answer there is, written down for the others to serve."""
+    dist = pathlib.Path(__file__).parent.parent / "web/dist/assets"
+    files = [file for file in dist.iterdir() if file.suffix in (".js", ".css")]
+    chosen = min(files, key=lambda file: abs(file.stat().st_size - 1024))
+    paths = [f"/assets/{chosen.name}", "/api/v1/openapi.json"]
+    for path in paths:
+        file = home / "www" / path.lstrip("/")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        curl = ["curl", "--silent", "--fail", "--insecure", "-o", str(file), f"https://localhost:{PORTS[OURS]}{path}"]
+        subprocess.run(bench.inside(*curl), check=True)
+    sizes = [(home / "www" / path.lstrip("/")).stat().st_size for path in paths]
+    bench.beside("bytes of the small and of the large file", f"{sizes[0]:,}; {sizes[1]:,}")
+    return zip(paths, sizes)
+
+
+def nginx(bench, home):
+    pid_file = home / "nginx.pid"
+    config = home / "nginx.conf"
+    config.write_text(f"""
+worker_processes {os.cpu_count()}; pid {pid_file}; error_log {home}/nginx-error.log; worker_rlimit_nofile 65536;
+events {{ worker_connections 20000; }}
+http {{
+  types {{ text/javascript js; text/css css; application/json json; }}
+  access_log {home}/nginx-access.log; sendfile on; tcp_nopush on; keepalive_requests 1000000000;
+  server {{
+    listen {PORTS[NGINX]} ssl http2 backlog=1024; root {home}/www;
+    ssl_certificate {home}/cert/fullchain.pem; ssl_certificate_key {home}/cert/privkey.pem;
+    ssl_protocols TLSv1.2 TLSv1.3;
+  }}
+}}
+""")
+    home.chmod(0o755)
+    subprocess.run(bench.inside("nginx", "-c", str(config)), check=True, capture_output=True)
+    main = int(pid_file.read_text())
+    return lambda: [main, *children(main)]
+
+
+def find_caddy():
+    cache = pathlib.Path(os.environ.get("CASPERVPN_CACHE", pathlib.Path.home() / ".cache/caspervpn"))
+    return shutil.which("caddy", path=f"{cache}/tools/bin:{os.environ['PATH']}")
+
+
+def caddy(bench, home, program):
+    config = home / "Caddyfile"
+    config.write_text(f"""
+{{
+  admin off
+  auto_https off
+  default_sni localhost
+  servers {{
+    protocols h1 h2
+  }}
+}}
+https://localhost:{PORTS[CADDY]} {{
+  tls {home}/cert/fullchain.pem {home}/cert/privkey.pem
+  log {{
+    output file {home}/caddy-access.log
+  }}
+  root * {home}/www
+  file_server
+}}
+""")
+    process = subprocess.Popen(
+        bench.inside(program, "run", "--config", str(config)), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        env={**os.environ, "HOME": str(home)})
+    wait_for(bench, PORTS[CADDY])
+    # `ip netns exec` becomes the program.
+    return lambda: [process.pid]
+
+
+def wait_for(bench, port):
+    for _ in range(200):
+        probe = bench.inside("curl", "--silent", "--insecure", "-o", "/dev/null", f"https://localhost:{port}/")
+        if subprocess.run(probe, check=False).returncode == 0:
+            return
+        time.sleep(0.05)
+    raise SystemExit(f"nobody answers on port {port}")
+
+
+def children(pid):
+    listed = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    return [int(word) for word in listed.split()]
+
+
+def cpu_s(pids):
+    """Processor time of these processes until now, in seconds."""
+    spent = 0
+    for pid in pids:
+        fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        spent += int(fields[11]) + int(fields[12])
+    return spent / os.sysconf("SC_CLK_TCK")
+
+
+def by_turns(peers, once):
+    """Medians of what `once(name)` gives, and of the server's processor time for one unit of it."""
+    rates, costs = {name: [] for name in peers}, {name: [] for name in peers}
+    for _ in range(ROUNDS):
+        for name, pids in peers.items():
+            before = cpu_s(pids())
+            amount, seconds = once(name)
+            costs[name].append((cpu_s(pids()) - before) / amount)
+            rates[name].append(amount / seconds)
+    median = statistics.median
+    return {name: (median(rates[name]), median(costs[name])) for name in peers}
+
+
+def tell(bench, what, found, unit, cost_unit, scale):
+    for name, (rate, cost) in found.items():
+        bench.beside(f"  {what}, {name}", f"{rate:,.0f} {unit}; {cost * scale:.1f} {cost_unit}")
+
+
+def h2load(bench, name, path, *words):
+    url = f"https://localhost:{PORTS[name]}{path}"
+    output = bench.run(*bench.inside("h2load", "-t1", f"-D{SECONDS}", *words, url))
+    done = re.search(r"(\d+) succeeded, (\d+) failed", output)
+    amount, failed = int(done[1]), int(done[2])
+    if failed or not amount:
+        raise SystemExit(f"{name}: {output}")
+    return amount, SECONDS
+
+
+def requests(bench, peers, small):
+    path, _ = small
+    for title, words, of_nginx, of_caddy in (
+        ("1 KiB over HTTP/1.1", ("--h1", "-c64"), 1.2, 3),
+        ("1 KiB over HTTP/2", ("-c16", "-m16"), 0.95, None),
+    ):
+        found = by_turns(peers, lambda name: h2load(bench, name, path, *words))
+        share = found[OURS][0] / found[NGINX][0]
+        bench.figure(f"{title}, of nginx's rate", f"{share:.2f} x", f"{of_nginx} x", share >= of_nginx)
+        if of_caddy and CADDY in found:
+            share = found[OURS][0] / found[CADDY][0]
+            bench.figure(f"{title}, of Caddy's rate", f"{share:.2f} x", f"{of_caddy} x", share >= of_caddy)
+        tell(bench, title, found, "/s", "us of processor each", 1e6)
+
+
+def per_gigabyte(bench, peers, large):
+    path, size = large
+
+    def once(name):
+        amount, seconds = h2load(bench, name, path, "--h1", "-c8")
+        return amount * size / 1e9, seconds
+
+    found = by_turns(peers, once)
+    share = found[OURS][1] / found[NGINX][1]
+    bench.figure("the large file: processor time for a GB, of nginx's", f"{share:.2f} x", "0.75 x", share <= 0.75)
+    tell(bench, "GB", found, "GB/s", "s of processor each", 1)
+
+
+def handshakes(bench, peers):
+    def once(name):
+        port = PORTS[name]
+        words = ["openssl", "s_time", "-connect", f"127.0.0.1:{port}", "-new", "-time", str(SECONDS), "-tls1_3"]
+        output = subprocess.run(bench.inside(*words), capture_output=True, text=True, check=False).stdout
+        return int(re.search(r"(\d+) connections in \d+ real", output)[1]), SECONDS
+
+    found = by_turns(peers, once)
+    share = found[OURS][1] / found[NGINX][1]
+    bench.figure("full handshakes, P-256: processor time each, of nginx's", f"{share:.2f} x", "0.7 x", share <= 0.7)
+    tell(bench, "handshakes", found, "/s", "us of processor each", 1e6)
+
+
+def idle(bench, server, small):
+    path, _ = small
+    port = PORTS[OURS]
+
+    def slowest():
+        words = ("wrk", "-t1", "-c16", f"-d{SECONDS}", "--latency", f"https://localhost:{port}{path}")
+        output = bench.run(*bench.inside(*words))
+        value, unit = re.search(r"99%\s+([\d.]+)(us|ms|s)", output).groups()
+        return float(value) * {"us": 1e-3, "ms": 1, "s": 1e3}[unit]
+
+    alone = statistics.median(slowest() for _ in range(ROUNDS))
+    before = server.pss_mib()
+    script = [shutil.which("python3"), __file__, str(port), str(IDLE)]
+    holder = subprocess.Popen(bench.inside(*script), stdout=subprocess.PIPE, text=True)
+    opened = int(holder.stdout.readline())
+    time.sleep(1)
+    each = (server.pss_mib() - before) * 1024 / opened
+    among = statistics.median(slowest() for _ in range(ROUNDS))
+    holder.kill()
+    holder.wait()
+    bench.figure(f"{opened:,} idle TLS connections: memory each", f"{each:.1f} KiB", "40 KiB", each <= 40 and opened == IDLE)
+    bench.figure("p99 of others among them, of alone", f"{among / alone:.2f} x", "1.1 x", among <= 1.1 * alone)
+    bench.beside("  alone; among them", f"{alone:.2f} ms; {among:.2f} ms")
+
+
+async def hold(port, count):
+    """Opens so many connections, asks once on each, and keeps them."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.set_alpn_protocols(["http/1.1"])
+    turns = asyncio.Semaphore(64)
+    held = []
+
+    async def one():
+        async with turns:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context)
+            writer.write(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            await reader.readuntil(b"\r\n\r\n")
+            held.append((reader, writer))
+
+    await asyncio.gather(*(one() for _ in range(count)))
+    print(len(held), flush=True)
+    await asyncio.sleep(3600)
+
+
+if __name__ == "__main__":
+    import resource
+    import sys
+
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    asyncio.run(hold(int(sys.argv[1]), int(sys.argv[2])))

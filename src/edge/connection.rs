@@ -1,0 +1,199 @@
+//! The life of one connection.
+//!
+//! Invariant: whatever a client does or leaves undone, its connection ends within the limits.
+
+use std::convert::Infallible;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::response::{IntoResponse, Response};
+use http::header::STRICT_TRANSPORT_SECURITY;
+use http::{HeaderValue, StatusCode};
+use hyper::body::Incoming;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
+use tracing::debug;
+
+use crate::edge::activity::{Activity, AnswerBody, Phase, Watched};
+use crate::edge::live_limits::ConnectionLimits;
+use crate::edge::peer::Peer;
+use crate::edge::proxies::note_unnamed;
+use crate::edge::server::Server;
+use crate::edge::strict;
+use crate::runtime::tasks::Group;
+use crate::telemetry::names;
+
+/// Which HTTP a connection speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Http {
+    /// HTTP/1.1.
+    One,
+    /// HTTP/2.
+    Two,
+    /// Whichever its first bytes are.
+    Either,
+}
+
+/// Who is at the other end of a connection.
+pub(super) struct Asker {
+    pub(super) peer: Peer,
+    pub(super) by_proxy: bool,
+    pub(super) hsts: Option<HeaderValue>,
+}
+
+/// Serves a connection until it ends, is told to, or has done nothing for too long.
+pub(super) async fn serve(
+    server: Server,
+    http: Http,
+    asker: Asker,
+    executor: StreamExecutor,
+    stream: impl AsyncRead + AsyncWrite + Unpin + 'static,
+    stop: CancellationToken,
+) {
+    let activity = Arc::new(Activity::default());
+    let limits = server.limits.now();
+    let service = {
+        let activity = Arc::clone(&activity);
+        let Server { name, router, proxies, .. } = server.clone();
+        let Asker { peer, by_proxy, hsts } = asker;
+        hyper::service::service_fn(move |mut request: http::Request<Incoming>| {
+            let answering = activity.begin(request.version() == http::Version::HTTP_2);
+            let fault = strict::fault(&request);
+            let ends = fault.is_some() || strict::ends_connection(&request);
+            let client = if by_proxy {
+                proxies.client(peer, request.headers())
+            } else {
+                note_unnamed(name, &peer, request.headers());
+                peer
+            };
+            request.extensions_mut().insert(client);
+            let answer = match fault {
+                None => Ok(router.clone().oneshot(request.map(axum::body::Body::new))),
+                Some(fault) => Err(fault),
+            };
+            let hsts = hsts.clone();
+            async move {
+                let mut answer = match answer {
+                    Ok(answer) => answer.await?,
+                    Err(fault) => malformed(name, fault),
+                };
+                if let Some(hsts) = hsts {
+                    answer.headers_mut().insert(STRICT_TRANSPORT_SECURITY, hsts);
+                }
+                if ends {
+                    strict::end_connection(&mut answer);
+                }
+                Ok::<_, Infallible>(answer.map(|body| AnswerBody { body, _answering: answering }))
+            }
+        })
+    };
+    let io = TokioIo::new(Watched { stream, activity: Arc::clone(&activity) });
+    let builder = builder(executor, http, &limits);
+    let mut connection = pin!(builder.serve_connection(io, service));
+    let mut draining = false;
+    let mut watch = Watch::new(activity.phase());
+    loop {
+        let limits = server.limits.now();
+        let pause = watch.pause(&limits);
+        tokio::select! {
+            biased;
+            ended = connection.as_mut() => {
+                if let Err(cause) = ended {
+                    debug!(listener.name = server.name, error = %cause, "a connection ended early");
+                }
+                return;
+            }
+            () = stop.cancelled(), if !draining => {
+                draining = true;
+                connection.as_mut().graceful_shutdown();
+            }
+            () = tokio::time::sleep(pause) => {
+                if watch.is_over(activity.phase(), pause, &limits) {
+                    debug!(listener.name = server.name, "a connection was cut: nothing came of it in time");
+                    return;
+                }
+            }
+        }
+    }
+}
+
+fn malformed(listener: &'static str, fault: &'static str) -> Response {
+    metrics::counter!(names::HTTP_MALFORMED.name, "listener" => listener).increment(1);
+    debug!(listener.name = listener, "a request was refused: {fault}");
+    (StatusCode::BAD_REQUEST, format!("{fault}\n")).into_response()
+}
+
+/// How long a connection has been in one phase. It is looked at now and then, so that a request costs no timer.
+struct Watch {
+    phase: Phase,
+    lasting: Duration,
+}
+
+impl Watch {
+    const fn new(phase: Phase) -> Self {
+        Self { phase, lasting: Duration::ZERO }
+    }
+
+    /// Time to the next look. A phase may last that much longer than its limit, and begin that much earlier than it is
+    /// seen; but thousands of idle connections are not to wake up all the time.
+    fn pause(&self, limits: &ConnectionLimits) -> Duration {
+        let limit = limits.header_timeout.min(limits.idle_timeout);
+        match self.phase {
+            Phase::Head(_) => limit / 4,
+            Phase::Idle(_) | Phase::Answering { .. } => limit,
+        }
+    }
+
+    /// Whether the phase has lasted as long as it may, `pause` after the last look.
+    fn is_over(&mut self, phase: Phase, pause: Duration, limits: &ConnectionLimits) -> bool {
+        self.lasting = if phase == self.phase { self.lasting + pause } else { Duration::ZERO };
+        self.phase = phase;
+        match phase {
+            Phase::Head(_) => self.lasting >= limits.header_timeout,
+            Phase::Idle(_) | Phase::Answering { blocked: Some(_) } => self.lasting >= limits.idle_timeout,
+            // A long answer may be quiet for good reasons, as a stream of events is.
+            Phase::Answering { blocked: None } => false,
+        }
+    }
+}
+
+/// Runs the streams of HTTP/2 connections beside the connections themselves.
+#[derive(Debug, Clone)]
+pub(super) struct StreamExecutor(pub(super) Group);
+
+impl<F: Future<Output = ()> + Send + 'static> hyper::rt::Executor<F> for StreamExecutor {
+    fn execute(&self, stream: F) {
+        self.0.spawn(stream);
+    }
+}
+
+fn builder(executor: StreamExecutor, http: Http, limits: &ConnectionLimits) -> Builder<StreamExecutor> {
+    let builder = Builder::new(executor);
+    let mut builder = match http {
+        Http::One => builder.http1_only(),
+        Http::Two => builder.http2_only(),
+        Http::Either => builder,
+    };
+    let header_bytes = usize::try_from(limits.header_bytes).unwrap_or(usize::MAX);
+    // Without a timer of its own: `serve` watches the head's time too.
+    builder.http1().max_buf_size(header_bytes);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_header_list_size(limits.header_bytes)
+        .max_concurrent_streams(STREAMS)
+        .keep_alive_interval(PING_EVERY)
+        .keep_alive_timeout(PING_TIMEOUT);
+    builder
+}
+
+/// Requests at once on one HTTP/2 connection: RFC 9113 §6.5.2 recommends no fewer than 100.
+const STREAMS: u32 = 100;
+
+const PING_EVERY: Duration = Duration::from_secs(30);
+
+const PING_TIMEOUT: Duration = Duration::from_secs(10);

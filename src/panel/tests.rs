@@ -1,0 +1,279 @@
+//! What browsers and caches see of the panel: of a few made-up files, and of those that are really embedded.
+
+use std::borrow::Cow;
+use std::io::Read;
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::response::Response;
+use bytes::Bytes;
+use http::header::{self, HeaderName};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use http_body_util::BodyExt;
+
+use super::assets::{self, Built};
+use super::{FILES, Files, HASHED, PAGES, answer};
+
+const BROWSER: &str = "gzip, deflate, br, zstd";
+const SCRIPT: &str = "/assets/a-1.js";
+
+/// A site of a page and a script with both variants, and a picture with none.
+fn site() -> Files {
+    let file = |(path, content): (&'static str, &'static str)| Built {
+        path: Cow::Borrowed(path),
+        content: Bytes::from_static(content.as_bytes()),
+        digest: std::array::from_fn(|at| content.as_bytes()[at % content.len()]),
+    };
+    let files = [
+        ("index.html", "<html>page"),
+        ("index.html.br", "page by brotli"),
+        ("index.html.gz", "page by gzip"),
+        ("assets/a-1.js", "0123456789"),
+        ("assets/a-1.js.br", "brotli"),
+        ("assets/a-1.js.gz", "gzipped"),
+        ("assets/b-2.png", "picture"),
+        ("assets/gone.js.br", "a variant of no file"),
+        ("notes.txt", "not for the web"),
+    ];
+    Files::of(files.into_iter().map(file))
+}
+
+fn ask(files: &Files, method: &Method, path: &str, given: &[(HeaderName, &str)]) -> Response {
+    let given = given.iter().map(|(name, value)| (name.clone(), HeaderValue::from_str(value).unwrap()));
+    files.respond(method, path, &HeaderMap::from_iter(given))
+}
+
+fn get(path: &str, given: &[(HeaderName, &str)]) -> Response {
+    ask(&site(), &Method::GET, path, given)
+}
+
+fn said(response: &Response, name: HeaderName) -> Option<&str> {
+    response.headers().get(name).map(|value| value.to_str().unwrap())
+}
+
+async fn body(response: Response) -> Bytes {
+    response.into_body().collect().await.unwrap().to_bytes()
+}
+
+#[tokio::test]
+async fn a_browser_gets_the_smallest_variant_and_a_tag_of_its_bytes() {
+    let mut tags = Vec::new();
+    for (accepted, coding, content) in [
+        (BROWSER, Some("br"), "brotli"),
+        ("gzip, deflate", Some("gzip"), "gzipped"),
+        ("br;q=0.5, gzip", Some("gzip"), "gzipped"),
+        ("deflate", None, "0123456789"),
+        ("identity;q=0", None, "0123456789"),
+    ] {
+        let response = get(SCRIPT, &[(header::ACCEPT_ENCODING, accepted)]);
+
+        assert_eq!(response.status(), StatusCode::OK, "{accepted}");
+        assert_eq!(said(&response, header::CONTENT_ENCODING), coding, "{accepted}");
+        assert_eq!(said(&response, header::VARY), Some("accept-encoding"), "{accepted}");
+        assert_eq!(said(&response, header::CONTENT_TYPE), Some("text/javascript; charset=utf-8"));
+        assert_eq!(said(&response, header::ACCEPT_RANGES), Some("bytes"));
+        assert_eq!(said(&response, header::CONTENT_LENGTH), Some(content.len().to_string().as_str()));
+        let tag = said(&response, header::ETAG).unwrap().to_owned();
+        assert!(tag.starts_with('"') && tag.ends_with('"') && tag.len() == 34, "{tag}");
+        tags.push((content, tag));
+        assert_eq!(body(response).await, content, "{accepted}");
+    }
+    tags.sort_unstable();
+    tags.dedup();
+    assert_eq!(tags.len(), 3, "a tag for each variant: {tags:?}");
+}
+
+#[tokio::test]
+async fn a_file_without_variants_does_not_vary() {
+    let response = get("/assets/b-2.png", &[(header::ACCEPT_ENCODING, BROWSER)]);
+
+    assert_eq!(said(&response, header::VARY), None);
+    assert_eq!(said(&response, header::CONTENT_ENCODING), None);
+    assert_eq!(body(response).await, "picture");
+}
+
+#[test]
+fn what_the_browser_has_is_not_sent_again_but_another_variant_is() {
+    for (path, keep) in [("/", "no-cache"), (SCRIPT, "public, max-age=31536000, immutable")] {
+        let first = get(path, &[(header::ACCEPT_ENCODING, BROWSER)]);
+        let tag = said(&first, header::ETAG).unwrap();
+        let second = get(path, &[(header::ACCEPT_ENCODING, BROWSER), (header::IF_NONE_MATCH, tag)]);
+        let other = get(path, &[(header::ACCEPT_ENCODING, "gzip"), (header::IF_NONE_MATCH, tag)]);
+
+        assert_eq!(second.status(), StatusCode::NOT_MODIFIED, "{path}");
+        assert_eq!(said(&second, header::ETAG), Some(tag));
+        assert_eq!(said(&second, header::VARY), Some("accept-encoding"));
+        assert_eq!(said(&second, header::CONTENT_TYPE), None);
+        assert_eq!([&first, &second].map(|answer| said(answer, header::CACHE_CONTROL)), [Some(keep); 2]);
+        assert_eq!((other.status(), said(&other, header::CONTENT_ENCODING)), (StatusCode::OK, Some("gzip")));
+    }
+}
+
+#[tokio::test]
+async fn a_part_is_cut_out_of_the_variant_that_was_chosen() {
+    let plain = get(SCRIPT, &[(header::RANGE, "bytes=2-4")]);
+    let coded = get(SCRIPT, &[(header::RANGE, "bytes=-3"), (header::ACCEPT_ENCODING, "br")]);
+
+    assert_eq!((plain.status(), coded.status()), (StatusCode::PARTIAL_CONTENT, StatusCode::PARTIAL_CONTENT));
+    assert_eq!(said(&plain, header::CONTENT_RANGE), Some("bytes 2-4/10"));
+    assert_eq!(said(&plain, header::CONTENT_LENGTH), Some("3"));
+    assert_eq!(said(&coded, header::CONTENT_RANGE), Some("bytes 3-5/6"));
+    assert_eq!(said(&coded, header::CONTENT_ENCODING), Some("br"));
+    assert!(said(&coded, header::ETAG).is_some() && said(&coded, header::VARY).is_some());
+    assert_eq!((body(plain).await, body(coded).await), ("234".into(), "tli".into()));
+}
+
+#[tokio::test]
+async fn a_download_goes_on_only_in_the_same_file() {
+    let tag = said(&get(SCRIPT, &[]), header::ETAG).unwrap().to_owned();
+    let range = (header::RANGE, "bytes=8-");
+
+    let same = get(SCRIPT, &[range.clone(), (header::IF_RANGE, &tag)]);
+    let changed = get(SCRIPT, &[range.clone(), (header::IF_RANGE, "\"before\"")]);
+    let failed = get(SCRIPT, &[range, (header::IF_MATCH, "\"before\"")]);
+
+    assert_eq!(same.status(), StatusCode::PARTIAL_CONTENT);
+    assert_eq!(body(same).await, "89");
+    assert_eq!(changed.status(), StatusCode::OK);
+    assert_eq!(body(changed).await, "0123456789");
+    assert_eq!(failed.status(), StatusCode::PRECONDITION_FAILED);
+    assert_eq!(said(&failed, header::CACHE_CONTROL), Some("no-store"));
+}
+
+#[test]
+fn a_range_behind_the_end_is_refused_with_the_length_and_kept_by_no_cache() {
+    let response = get(SCRIPT, &[(header::RANGE, "bytes=10-"), (header::ACCEPT_ENCODING, "deflate")]);
+
+    assert_eq!(response.status(), StatusCode::RANGE_NOT_SATISFIABLE);
+    assert_eq!(said(&response, header::CONTENT_RANGE), Some("bytes */10"));
+    assert_eq!(said(&response, header::CACHE_CONTROL), Some("no-store"));
+    assert_eq!(said(&response, header::VARY), Some("accept-encoding"));
+}
+
+#[tokio::test]
+async fn head_says_what_get_says_and_sends_nothing() {
+    for path in ["/", SCRIPT, "/assets/b-2.png", "/setup", "/nothing", "/assets/gone.js"] {
+        for accepted in [BROWSER, "gzip", ""] {
+            let head = ask(&site(), &Method::HEAD, path, &[(header::ACCEPT_ENCODING, accepted)]);
+            let get = get(path, &[(header::ACCEPT_ENCODING, accepted)]);
+
+            assert_eq!((head.status(), head.headers()), (get.status(), get.headers()), "{path}");
+            assert!(head.status() != StatusCode::OK || body(head).await.is_empty(), "{path}");
+        }
+    }
+}
+
+#[test]
+fn a_page_is_shown_or_says_how_to_build_it() {
+    let nothing_built = Files::of(std::iter::empty());
+    for (address, _) in PAGES {
+        let response = ask(&nothing_built, &Method::GET, address, &[]);
+
+        assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE, "{address}");
+        assert_eq!(said(&response, header::CONTENT_TYPE), Some("text/html; charset=utf-8"));
+        assert_eq!(said(&response, header::CACHE_CONTROL), Some("no-store"));
+    }
+    assert_eq!(get("/", &[]).status(), StatusCode::OK);
+    assert_eq!(said(&get("/", &[]), header::CONTENT_TYPE), Some("text/html; charset=utf-8"));
+}
+
+#[test]
+fn a_missing_file_is_not_found_and_never_a_page() {
+    let html = [(header::ACCEPT, "text/html"), (HeaderName::from_static("sec-fetch-mode"), "navigate")];
+    for path in
+        ["/assets/gone.js", "/assets/gone.js.br", "/assets/a-1.js.br", "/assets/", "/assets/../setup.html"]
+    {
+        for given in [&html[..], &[]] {
+            let response = get(path, given);
+
+            assert_eq!(response.status(), StatusCode::NOT_FOUND, "{path}");
+            assert_eq!(said(&response, header::CONTENT_TYPE), Some("text/plain; charset=utf-8"), "{path}");
+            assert_eq!(said(&response, header::CACHE_CONTROL), Some("no-store"));
+        }
+    }
+}
+
+#[test]
+fn a_wrong_address_is_told_to_people_in_a_page_and_to_programs_in_a_line() {
+    for path in ["/index.html", "/notes.txt", "/nothing", "//", "/setup/"] {
+        let program = get(path, &[(header::ACCEPT, "*/*")]);
+        let person = get(path, &[(HeaderName::from_static("sec-fetch-mode"), "navigate")]);
+
+        assert_eq!([program.status(), person.status()], [StatusCode::NOT_FOUND; 2], "{path}");
+        assert_eq!(said(&program, header::CONTENT_TYPE), Some("text/plain; charset=utf-8"));
+        assert_eq!(said(&person, header::CONTENT_TYPE), Some("text/html; charset=utf-8"));
+        assert_eq!(said(&person, header::CACHE_CONTROL), Some("no-store"));
+    }
+}
+
+#[test]
+fn other_methods_are_refused_with_what_is_allowed() {
+    let response = ask(&site(), &Method::POST, "/setup", &[]);
+
+    assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED);
+    assert_eq!(said(&response, header::ALLOW), Some("GET, HEAD"));
+}
+
+#[test]
+fn every_answer_limits_what_a_page_may_do() {
+    for (path, range) in
+        [("/", ""), ("/setup", ""), ("/nothing", ""), (SCRIPT, "bytes=0-1"), (SCRIPT, "bytes=10-")]
+    {
+        let response = get(path, &[(header::RANGE, range)]);
+
+        let policy = said(&response, header::CONTENT_SECURITY_POLICY).unwrap();
+        assert!(policy.starts_with("default-src 'self';") && !policy.contains("unsafe"), "{path}");
+        for (name, value) in [
+            ("x-content-type-options", "nosniff"),
+            ("cross-origin-resource-policy", "same-origin"),
+            ("cross-origin-opener-policy", "same-origin"),
+            ("cross-origin-embedder-policy", "require-corp"),
+            ("referrer-policy", "no-referrer"),
+        ] {
+            assert_eq!(said(&response, HeaderName::from_static(name)), Some(value), "{path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_embedded_file_is_served_as_it_was_built() {
+    for file in assets::embedded() {
+        let (of, coding) = match file.path.rsplit_once('.').unwrap() {
+            (of, "br") => (of, "br"),
+            (of, "gz") => (of, "gzip"),
+            _ => (file.path.as_ref(), "identity"),
+        };
+        let page = PAGES.iter().find(|(_, page)| *page == of).map(|(address, _)| (*address).to_owned());
+        let path = page.unwrap_or(format!("/{of}"));
+        let request =
+            Request::get(&path).header(header::ACCEPT_ENCODING, coding).body(Body::empty()).unwrap();
+
+        let response = answer(request).await;
+
+        assert_eq!(response.status(), StatusCode::OK, "{path} {coding}");
+        assert_eq!(said(&response, header::CONTENT_ENCODING).unwrap_or("identity"), coding, "{path}");
+        let keep = said(&response, header::CACHE_CONTROL).unwrap();
+        assert_eq!(keep.contains("immutable"), path.starts_with(HASHED), "{path}");
+        assert_eq!(body(response).await, file.content, "{path}");
+    }
+}
+
+#[test]
+fn each_embedded_variant_saves_a_tenth_and_holds_the_file() {
+    let files: Vec<Built> = assets::embedded().collect();
+    for variant in &files {
+        let Some((of, "br" | "gz")) = variant.path.rsplit_once('.') else { continue };
+        let file = files.iter().find(|file| file.path == of).unwrap();
+        assert!(variant.content.len() * 10 <= file.content.len() * 9, "{}", variant.path);
+
+        if variant.path.ends_with(".gz") {
+            let mut unpacked = Vec::new();
+            flate2::read::GzDecoder::new(variant.content.as_ref()).read_to_end(&mut unpacked).unwrap();
+            assert!(unpacked == file.content, "{}", variant.path);
+        }
+    }
+    assert!(
+        FILES.0.is_empty() || files.iter().any(|file| file.path.ends_with(".br")),
+        "built without variants"
+    );
+}
