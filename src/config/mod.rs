@@ -11,6 +11,7 @@
 mod section;
 
 pub mod address;
+pub mod api;
 pub mod aws;
 mod check;
 pub mod database;
@@ -33,6 +34,7 @@ pub mod vault;
 use std::collections::BTreeMap;
 
 use crate::config::address::{Address, PageAddress};
+use crate::config::api::Api;
 use crate::config::aws::Aws;
 use crate::config::database::Database;
 use crate::config::environment::Environment;
@@ -54,6 +56,8 @@ pub struct Settings {
     pub server: Server,
     /// Where it listens.
     pub listen: Listen,
+    /// Who else's pages may use the API.
+    pub api: Api,
     /// What it shows of itself there.
     pub tls: Tls,
     /// Where the truth is kept.
@@ -76,10 +80,11 @@ pub struct Settings {
 }
 
 impl Settings {
-    fn sections(&self) -> [&dyn Section; 10] {
+    fn sections(&self) -> [&dyn Section; 11] {
         [
             &self.server,
             &self.listen,
+            &self.api,
             &self.tls,
             &self.database,
             &self.tunnel,
@@ -92,9 +97,10 @@ impl Settings {
     }
 
     fn section_mut(&mut self, name: &str) -> Option<&mut dyn Section> {
-        let sections: [&mut dyn Section; 10] = [
+        let sections: [&mut dyn Section; 11] = [
             &mut self.server,
             &mut self.listen,
+            &mut self.api,
             &mut self.tls,
             &mut self.database,
             &mut self.tunnel,

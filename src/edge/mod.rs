@@ -2,9 +2,12 @@
 //!
 //! Invariant: a listener serves whatever router it is given and decides nothing about what is in it.
 
+pub mod access_log;
 pub mod activity;
 pub mod address_caps;
+mod api_path;
 mod connection;
+pub mod cors;
 pub mod holder;
 pub mod listener;
 pub mod live_limits;
@@ -13,6 +16,7 @@ pub mod peer;
 pub mod probes;
 pub mod proxies;
 mod proxy_protocol;
+pub mod rate_limit;
 pub mod redirect;
 pub mod secure;
 pub mod server;

@@ -16,18 +16,20 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 /// Finds what is shown to a certificate authority for a token.
 pub type FindProof = Arc<dyn Fn(String) -> BoxFuture<'static, Option<String>> + Send + Sync>;
 
-/// Sends every request to HTTPS on `port`, at the name it was made to. Proofs for authorities come first: nothing stands in
-/// their way.
-pub fn routes(port: u16, proofs: FindProof) -> Router {
-    let proof = get(move |Path(token): Path<String>| async move { show(proofs(token).await) });
-    Router::new().route("/.well-known/acme-challenge/{token}", proof).fallback(
-        move |request: Request| async move {
-            let mut answer = respond(request.method(), request.uri(), request.headers(), port);
-            // What is served here may change with a setting, so nobody is to remember it.
-            answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-            answer
-        },
-    )
+/// Shows proofs to authorities. Mount it in front of everything: nothing may stand in their way.
+pub fn proofs(find: FindProof) -> Router {
+    let proof = get(move |Path(token): Path<String>| async move { show(find(token).await) });
+    Router::new().route("/.well-known/acme-challenge/{token}", proof)
+}
+
+/// Sends every request to HTTPS on `port`, at the name it was made to.
+pub fn routes(port: u16) -> Router {
+    Router::new().fallback(move |request: Request| async move {
+        let mut answer = respond(request.method(), request.uri(), request.headers(), port);
+        // What is served here may change with a setting, so nobody is to remember it.
+        answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        answer
+    })
 }
 
 fn show(proof: Option<String>) -> Response {

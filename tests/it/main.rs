@@ -6,6 +6,7 @@
     reason = "a test ends at the first surprise"
 )]
 
+mod access_log;
 mod acme;
 mod agent;
 mod api;
@@ -42,6 +43,7 @@ mod master_key;
 mod mfa;
 mod namespaces;
 mod netlink;
+mod origins;
 mod panel;
 mod password_resets;
 mod pgbouncer;
@@ -57,6 +59,7 @@ mod store_fixtures;
 mod store_jobs;
 mod store_open;
 mod store_people;
+mod strangers;
 mod tls;
 mod tunnel;
 mod webhooks;
