@@ -296,8 +296,15 @@ const REPEATABLE: &[&str] = &[
 ];
 
 /// Operations on things without revisions, whose names would have one think otherwise.
-const UNREVISED: &[&str] =
-    &["system_get", "api_token_get", "api_token_create", "invite_get", "invite_create", "me_mfa_get"];
+const UNREVISED: &[&str] = &[
+    "system_get",
+    "api_token_get",
+    "api_token_create",
+    "invite_get",
+    "invite_create",
+    "me_mfa_get",
+    "certificate_get",
+];
 
 fn security_schemes() -> Value {
     json!({

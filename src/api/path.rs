@@ -1,4 +1,4 @@
-//! Reads ids from a request's path. A text that names nothing is not found, whatever it looks like.
+//! Reads ids and names from a request's path. A text that names nothing is not found, whatever it looks like.
 
 use std::str::FromStr;
 
@@ -18,6 +18,10 @@ pub struct Id<T>(pub T);
 #[derive(Debug)]
 pub struct Ids<A, B>(pub A, pub B);
 
+/// The name in a path, `{name}`, of a thing that has no other.
+#[derive(Debug)]
+pub struct Name<T>(pub T);
+
 /// The name of a path's second id.
 const INNER: &str = "node_network_id";
 
@@ -28,6 +32,16 @@ impl<T: FromStr, S: Send + Sync> FromRequestParts<S> for Id<T> {
         let params =
             RawPathParams::from_request_parts(parts, state).await.map_err(|_| Problem::not_found())?;
         named(&params, "id").map(Self)
+    }
+}
+
+impl<T: FromStr, S: Send + Sync> FromRequestParts<S> for Name<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let params =
+            RawPathParams::from_request_parts(parts, state).await.map_err(|_| Problem::not_found())?;
+        named(&params, "name").map(Self)
     }
 }
 
@@ -49,6 +63,12 @@ fn named<T: FromStr>(params: &RawPathParams, name: &str) -> Result<T, Problem> {
 impl<T: ToSchema> IntoParams for Id<T> {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
         vec![parameter::<T>("id")]
+    }
+}
+
+impl<T: ToSchema> IntoParams for Name<T> {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        vec![parameter::<T>("name")]
     }
 }
 

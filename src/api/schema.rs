@@ -15,10 +15,14 @@ use crate::api::number::{
     SegmentNumber, Shown, TcpPort, UseSeconds, Word,
 };
 use crate::domain::access::Role;
+use crate::domain::acme::{AcmeWord, DirectoryUrl, DnsName, TsigAlgorithm};
 use crate::domain::api_token::Scope;
 use crate::domain::audit::Outcome;
 use crate::domain::audit_chain::DigestText;
 use crate::domain::authority::AuthorityPem;
+use crate::domain::certificate::{
+    CertificateName, CertificateSource, CertificateState, Method as AcmeMethod,
+};
 use crate::domain::contact::Email;
 use crate::domain::device::{DeviceReason, DeviceState};
 use crate::domain::id::{
@@ -165,6 +169,14 @@ texts! {
         "A name in a directory.";
     AuthorityPem as "AuthorityPem": exactly("^\\s*-----BEGIN CERTIFICATE-----"), 27, AuthorityPem::MAX_CHARS, None,
         "-----BEGIN CERTIFICATE-----\nMIIB…\n-----END CERTIFICATE-----", "Certificates, as PEM.";
+    CertificateName as "CertificateName": exactly(CERTIFICATE_NAME), 1, CertificateName::MAX_CHARS, None, "vpn.example.org",
+        "What a certificate is for: a DNS name, one with `*` as its first label, or an IP address without brackets.";
+    DirectoryUrl as "DirectoryUrl": exactly(DIRECTORY_URL), 9, DirectoryUrl::MAX_CHARS, Some("uri"),
+        "https://acme-v02.api.letsencrypt.org/directory", "The URL of an authority's directory (RFC 8555 §7.1.1).";
+    AcmeWord as "AcmeWord": exactly("^[!-~]{1,256}$"), 1, AcmeWord::MAX_CHARS, None, "shortlived",
+        "A word that an authority has given a thing.";
+    DnsName as "DnsName": exactly("^([a-z0-9_]([a-z0-9_-]{0,30}[a-z0-9])?\\.){0,4}[a-z][a-z0-9]{0,30}$"), 1, DnsName::MAX_CHARS, None,
+        "example.org", "The name of a zone or a key in DNS.";
     NetworkName as "NetworkName": free(), 1, NetworkName::MAX_CHARS, None, "office", "What a network is called.";
     NodeName as "NodeName": free(), 1, NodeName::MAX_CHARS, None, "fra-1", "What a node is called.";
     Location as "Location": free_or_empty(), 0, Location::MAX_CHARS, None, "Frankfurt", "Where a node stands.";
@@ -200,6 +212,9 @@ texts! {
     Once as "Secret": None, 1, 1_000_000, None, "shown once", "A secret, written into this answer and not kept.";
 }
 
+const CERTIFICATE_NAME: &str = "^(\\*\\.[a-z0-9]{1,30}\\.)?([a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?\\.){0,4}[a-z]([a-z0-9-]{0,30}[a-z0-9])?$\
+                    |^[0-9]{1,3}(\\.[0-9]{1,3}){3}$|^[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*$";
+const DIRECTORY_URL: &str = "^https://([A-Za-z0-9]([A-Za-z0-9-]{0,30}[A-Za-z0-9])?\\.){0,4}[A-Za-z][A-Za-z0-9]{1,24}(:[1-9][0-9]{0,3})?(/[A-Za-z0-9._~%-]*)*$";
 const HOST: &str = "^([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\\.)*[A-Za-z]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$\
                     |^[0-9]{1,3}(\\.[0-9]{1,3}){3}$|^[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*$";
 const HASH: &str = r"^\$(2[aby]\$1[0-5]\$[./A-Za-z0-9]{53}|argon2(id|i)\$v=19\$m=[0-9]+,t=[0-9]+,p=[0-9]+\$[+/A-Za-z0-9]+\$[+/A-Za-z0-9]+)$";
@@ -292,6 +307,26 @@ words! {
     Language: En De Ru Zh, "A language: English, German, Russian, Chinese in simplified characters.";
     MailSecurity: Starttls Tls Plain, "How a mail server is spoken to; `plain` only on this machine.";
     Outcome: Done Refused, "How an act ended.";
+    CertificateState: Valid Expiring Expired Pending Failing, "How a certificate stands.";
+    CertificateSource: Acme File SelfSigned, "Who sees to a certificate.";
+    TsigAlgorithm: HmacSha256 HmacSha512, "How changes of records are signed.";
+}
+
+impl PartialSchema for AcmeMethod {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .enum_values(Some(Self::ALL.map(Self::as_str)))
+            .examples([json!("http-01")])
+            .description(Some("How a name is proven to an authority."))
+            .into()
+    }
+}
+
+impl ToSchema for AcmeMethod {
+    fn name() -> std::borrow::Cow<'static, str> {
+        "AcmeMethod".into()
+    }
 }
 
 impl PartialSchema for EventKind {
@@ -363,7 +398,7 @@ mod tests {
                 ApiTokenName DeviceName NetworkName NodeName Location Note SearchText Host InterfaceName PublicKey Timestamp Cursor
                 Pool Day Word NewPassword Shown Mtu Port Limit ByteLimit UseSeconds DeviceLimit NodeCapacity
                 RetentionDays InviteId Email MailUsername Pem TcpPort WebhookId DeliveryId WebhookUrl
-                SegmentNumber DigestText);
+                SegmentNumber DigestText CertificateName DirectoryUrl AcmeWord DnsName);
 
             assert!(ok, "{word} refuses {value}");
         }

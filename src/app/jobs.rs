@@ -12,8 +12,8 @@ use crate::domain::time::Timestamp;
 use crate::store::backend::Tx;
 use crate::store::error::StoreError;
 use crate::store::{
-    api_tokens, challenges, devices, idempotency, invites, jobs, links, networks, outbox, sessions, usage,
-    users, webhooks,
+    acme, api_tokens, challenges, devices, idempotency, invites, jobs, links, networks, outbox, sessions,
+    usage, users, webhooks,
 };
 use crate::telemetry::names;
 
@@ -61,10 +61,11 @@ enum Old {
     Devices,
     Networks,
     Users,
+    AcmeProofs,
 }
 
 impl Old {
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 15] = [
         Self::IdempotencyKeys,
         Self::Challenges,
         Self::Links,
@@ -80,6 +81,7 @@ impl Old {
         // Behind the devices, which stand in the way.
         Self::Networks,
         Self::Users,
+        Self::AcmeProofs,
     ];
 
     const fn as_str(self) -> &'static str {
@@ -98,13 +100,14 @@ impl Old {
             Self::Devices => "devices",
             Self::Networks => "networks",
             Self::Users => "users",
+            Self::AcmeProofs => "acme_proofs",
         }
     }
 
     const fn kept(self, settings: &Settings) -> Duration {
         match self {
             Self::IdempotencyKeys => KEPT,
-            Self::Challenges | Self::DeletedWebhooks => Duration::ZERO,
+            Self::Challenges | Self::DeletedWebhooks | Self::AcmeProofs => Duration::ZERO,
             Self::Links | Self::Sessions => ENDED_KEPT,
             Self::ApiTokens => EXPIRED_TOKENS_KEPT,
             Self::Invites => INVITES_KEPT,
@@ -130,7 +133,8 @@ impl Old {
             | Self::Outbox
             | Self::DailyUsage
             | Self::Networks
-            | Self::Users => ROWS_AT_ONCE,
+            | Self::Users
+            | Self::AcmeProofs => ROWS_AT_ONCE,
         }
     }
 
@@ -151,6 +155,7 @@ impl Old {
             Self::Devices => devices::purge(tx, before, limit).await,
             Self::Networks => networks::purge(tx, before, limit).await,
             Self::Users => users::purge(tx, before, limit).await,
+            Self::AcmeProofs => acme::purge(tx, before, limit).await,
         }
     }
 }

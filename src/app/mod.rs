@@ -4,6 +4,7 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -27,11 +28,13 @@ use crate::secrets::seal::Keyring;
 use crate::store::backend::Store;
 use crate::tls::outgoing::Client;
 
+pub mod acme;
 pub mod api_tokens;
 pub mod audit;
 mod audit_retention;
 mod audit_seal;
 pub mod audit_verify;
+pub mod certificates;
 pub mod ctx;
 mod deliveries;
 pub mod desired;
@@ -128,6 +131,8 @@ pub(in crate::app) struct Core {
     facts: Facts,
     /// Where the pages are served, once they are.
     pages: OnceLock<Vec<String>>,
+    /// Which certificates this process serves that it did not order, once it serves any.
+    served: OnceLock<certificates::Served>,
 }
 
 /// Reads the ranges that the host's own addresses and routes take.
@@ -142,6 +147,8 @@ pub struct Facts {
     pub local_node: bool,
     /// The first UDP port for tunnels.
     pub first_listen_port: u16,
+    /// The operator's program that changes DNS records.
+    pub dns_hook: Option<PathBuf>,
 }
 
 /// Rows kept in memory for a while, so that a busy client costs no query each time.
@@ -259,6 +266,11 @@ impl App {
     /// The first run.
     pub const fn setup(&self) -> setup::Setup<'_> {
         setup::Setup(self)
+    }
+
+    /// Certificates.
+    pub const fn certificates(&self) -> certificates::Certificates<'_> {
+        certificates::Certificates(self)
     }
 
     /// One-time links.

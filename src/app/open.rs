@@ -147,6 +147,7 @@ impl App {
             outgoing,
             facts: parts.facts,
             pages: OnceLock::new(),
+            served: OnceLock::new(),
         };
         let app = Self { core: Arc::new(core) };
         app.reload_policy()

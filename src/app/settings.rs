@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use serde_json::{Value, json};
 
+use crate::app::acme::AcmeSecrets;
 use crate::app::ctx::Ctx;
 use crate::app::error::{AppError, Result};
 use crate::app::mail::{self, MailPassword};
@@ -12,6 +13,7 @@ use crate::app::networks::all_live;
 use crate::app::policy::gate;
 use crate::app::{App, Patch, Revision, noun};
 use crate::domain::access::{Action, Role};
+use crate::domain::acme::{Acme, TlsNames};
 use crate::domain::language::Language;
 use crate::domain::mail::MailServer;
 use crate::domain::name::Host;
@@ -59,6 +61,12 @@ pub struct UpdateSettings {
     pub smtp_password: Option<MailPassword>,
     /// The language of letters to users who chose none.
     pub language: Option<Language>,
+    /// What certificates are ordered for.
+    pub tls_names: Option<TlsNames>,
+    /// From which authority.
+    pub acme: Patch<Acme>,
+    /// What that authority, and the name server, are shown.
+    pub acme_secrets: AcmeSecrets,
 }
 
 impl SettingsAct<'_> {
@@ -92,6 +100,11 @@ impl SettingsAct<'_> {
                 {
                     mail::check(&after)?;
                     keeper.keep_mail_password(tx, &before, &after, request.smtp_password.as_ref()).await?;
+                }
+                if request.tls_names.is_some() || request.acme.is_some() {
+                    keeper
+                        .follow_acme(tx, &before, &after, &request.acme_secrets, request.acme.is_some())
+                        .await?;
                 }
                 let revision = settings::set_service(tx, &after, revision, now).await?;
                 if after.endpoint_host != before.endpoint_host {
@@ -163,6 +176,12 @@ fn changed(before: &Settings, request: &UpdateSettings) -> Settings {
     if let Some(language) = request.language {
         after.language = language;
     }
+    if let Some(names) = &request.tls_names {
+        after.tls_names = names.clone();
+    }
+    if let Some(acme) = &request.acme {
+        after.acme.clone_from(acme);
+    }
     if let Some(nets) = &request.outgoing_allowed {
         after.outgoing_allowed.clone_from(nets);
     }
@@ -198,6 +217,6 @@ pub(in crate::app) fn facts(settings: &Settings) -> Value {
         "login_unlimited_from": settings.login_unlimited_from,
         "mfa_required_roles": settings.mfa_required_roles, "panel_url": settings.panel_url,
         "smtp": settings.smtp, "language": settings.language,
-        "outgoing_allowed": settings.outgoing_allowed,
+        "outgoing_allowed": settings.outgoing_allowed, "tls_names": settings.tls_names, "acme": settings.acme,
     })
 }

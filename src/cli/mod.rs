@@ -3,6 +3,7 @@
 //! Invariant: a verb reads and changes the service through `/api/v1` alone, whether the server runs or not.
 
 mod access;
+mod acme;
 mod api_token;
 mod ask;
 mod audit;
@@ -33,6 +34,7 @@ mod settings;
 mod setup;
 mod support_bundle;
 mod tar;
+mod tls;
 mod user;
 mod value;
 mod webhook;
@@ -49,7 +51,7 @@ use crate::config::environment::Environment;
 use crate::config::load::Args;
 use crate::daemon::exit::Exit;
 use crate::runtime::executor;
-use crate::tls;
+use crate::tls::install_provider;
 
 /// A whole VPN service in one binary: API, WireGuard, admin panel and command line.
 ///
@@ -160,6 +162,9 @@ enum ApiVerb {
     /// The master key, which seals every secret in the database.
     #[command(subcommand)]
     MasterKey(master_key::MasterKeyVerb),
+    /// Certificates: what is served, and ordering one now.
+    #[command(subcommand)]
+    Tls(tls::TlsVerb),
     /// From where the panel and the API may be reached.
     #[command(subcommand)]
     Access(access::AccessVerb),
@@ -179,7 +184,7 @@ pub fn main() -> Exit {
             return if refused.use_stderr() { Exit::Usage } else { Exit::Success };
         }
     };
-    tls::install_provider();
+    install_provider();
     match run(cli) {
         Ok(exit) => exit,
         Err(failure) => {
@@ -272,6 +277,7 @@ impl ApiVerb {
             Self::Audit(verb) => verb.run(on).await,
             Self::RateLimit(verb) => verb.run(on).await,
             Self::MasterKey(verb) => verb.run(on).await,
+            Self::Tls(verb) => verb.run(on).await,
             Self::Access(verb) => verb.run(on).await,
             Self::Settings(verb) => verb.run(on).await,
         }

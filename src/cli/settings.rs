@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::cli::Asked;
+use crate::cli::acme::AcmeVerb;
 use crate::cli::api_token::Range;
 use crate::cli::failure::Failure;
 use crate::cli::mail::MailVerb;
@@ -28,6 +29,9 @@ pub(super) enum SettingsVerb {
     /// The server that takes our mail.
     #[command(subcommand)]
     Mail(MailVerb),
+    /// The authority that certificates are ordered from.
+    #[command(subcommand)]
+    Acme(AcmeVerb),
 }
 
 /// Changes of the settings.
@@ -70,7 +74,7 @@ pub(super) struct UpdateArgs {
     /// Roles whose users must have a second factor, with commas between them, or `none`.
     #[arg(long, value_name = "ROLES")]
     #[serde(skip_serializing_if = "Option::is_none")]
-    mfa_required_roles: Option<Roles>,
+    mfa_required_roles: Option<Names>,
     /// Networks that are not public and may be called all the same, with commas between them, or `none`.
     #[arg(long, value_name = "RANGES")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -80,14 +84,19 @@ pub(super) struct UpdateArgs {
     #[arg(long, value_name = "URL")]
     #[serde(skip_serializing_if = "Option::is_none")]
     panel_url: Option<Change<String>>,
+    /// What certificates are ordered for, with commas between, or `none`: DNS names, some with a star, and IP addresses.
+    /// The authority is set by `caspervpn settings acme set`.
+    #[arg(long, value_name = "NAMES")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tls_names: Option<Names>,
 }
 
-/// Roles as the API takes them; it judges their names.
+/// Names with commas between them, as the API takes them; it judges each. `none` is no name.
 #[derive(Debug, Clone, Serialize)]
 #[serde(transparent)]
-struct Roles(Vec<String>);
+pub(super) struct Names(Vec<String>);
 
-impl FromStr for Roles {
+impl FromStr for Names {
     type Err = Infallible;
 
     fn from_str(text: &str) -> Result<Self, Infallible> {
@@ -130,6 +139,8 @@ const WHOLE: &[Column] = &[
     ("MFA REQUIRED OF", "/mfa_required_roles"),
     ("OUTGOING ALLOWED", "/outgoing_allowed"),
     ("PANEL URL", "/panel_url"),
+    ("TLS NAMES", "/tls_names"),
+    ("ACME DIRECTORY", "/acme/directory"),
 ];
 
 impl SettingsVerb {
@@ -138,6 +149,7 @@ impl SettingsVerb {
         match self {
             Self::Show => on.form.one(&on.client.get(SETTINGS).await?.body, WHOLE),
             Self::Mail(verb) => verb.run(on).await,
+            Self::Acme(verb) => verb.run(on).await,
             Self::Update(args) => {
                 let body = on.body(&args)?;
                 let settings = on.client.patch(SETTINGS, body).await?.body;

@@ -14,6 +14,9 @@ use std::time::Duration;
 use tracing::{error, info, warn};
 use zeroize::Zeroizing;
 
+use crate::app::certificates::{Found, ServedItem};
+use crate::domain::certificate::CertificateSource;
+use crate::domain::renewal::Lifetime;
 use crate::domain::time::Timestamp;
 use crate::runtime::clock::Clock;
 use crate::runtime::job::{Job, Jobs};
@@ -35,6 +38,15 @@ struct Kept {
     readiness: Readiness,
     clock: Arc<dyn Clock>,
     files: Mutex<Files>,
+    ordered: Mutex<Ordered>,
+    others: Mutex<Vec<ServedItem>>,
+}
+
+/// What the service has ordered, and what is wrong with the ordering.
+#[derive(Debug, Default)]
+struct Ordered {
+    certificates: Vec<ServedCertificate>,
+    problems: Vec<String>,
 }
 
 #[derive(Debug, Default)]
@@ -53,10 +65,17 @@ impl Certificates {
             readiness,
             clock,
             files: Mutex::default(),
+            ordered: Mutex::default(),
+            others: Mutex::default(),
         };
         let certificates = Self(Arc::new(kept));
         certificates.set_files(paths);
-        for facts in certificates.0.served.facts() {
+        certificates
+    }
+
+    /// Tells the log what is served.
+    pub fn announce(&self) {
+        for facts in self.0.served.facts() {
             info!(
                 certificate.names = %names_of(&facts),
                 certificate.not_after = %facts.not_after,
@@ -65,7 +84,6 @@ impl Certificates {
                 names_of(&facts), facts.issuer, facts.not_after, facts.fingerprint
             );
         }
-        certificates
     }
 
     /// What handshakes choose from.
@@ -77,6 +95,22 @@ impl Certificates {
     pub fn set_files(&self, paths: &[PathBuf]) {
         self.0.files().paths = paths.to_vec();
         self.0.refresh();
+    }
+
+    /// Takes these that were ordered instead of those before, behind those in files.
+    pub fn set_ordered(&self, certificates: Vec<ServedCertificate>) {
+        self.0.ordered().certificates = certificates;
+        self.0.refresh();
+    }
+
+    /// Notes what is wrong with the ordering.
+    pub fn note_problems(&self, problems: Vec<String>) {
+        self.0.ordered().problems = problems;
+    }
+
+    /// Those that are served and were not ordered, a row for each name.
+    pub fn others(&self) -> Vec<ServedItem> {
+        self.0.others.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The fingerprint a person has to compare, where no authority vouches for the certificate.
@@ -100,19 +134,28 @@ impl Kept {
         self.files.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn ordered(&self) -> std::sync::MutexGuard<'_, Ordered> {
+        self.ordered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn refresh(&self) {
         let now = self.clock.now();
         let mut files = self.files();
         files.read_again();
         let mut all: Vec<_> = files.paths.iter().filter_map(|path| files.read.get(path)).cloned().collect();
+        let mut others = rows(CertificateSource::File, &all);
+        let ordered = self.ordered();
+        all.extend(ordered.certificates.iter().cloned());
         if all.is_empty() {
             all.extend(self.last_resort.clone());
+            others = rows(CertificateSource::SelfSigned, &all);
         }
         self.served.set(&all, now);
-        self.tell(&files, &all, now);
+        *self.others.lock().unwrap_or_else(PoisonError::into_inner) = others;
+        self.tell(&files, &ordered.problems, &all, now);
     }
 
-    fn tell(&self, files: &Files, all: &[ServedCertificate], now: Timestamp) {
+    fn tell(&self, files: &Files, ordering: &[String], all: &[ServedCertificate], now: Timestamp) {
         for ServedCertificate { facts, .. } in all.iter().rev() {
             #[expect(clippy::cast_precision_loss, reason = "Prometheus knows only floating point")]
             let ends = facts.not_after.as_seconds() as f64;
@@ -123,7 +166,7 @@ impl Kept {
             all.iter().filter(|certificate| !certificate.facts.is_valid_at(now)).map(|certificate| {
                 format!("the certificate of {} is out of its time", names_of(&certificate.facts))
             });
-        let problems: Vec<_> = files.faults.values().cloned().chain(expired).collect();
+        let problems: Vec<_> = files.faults.values().chain(ordering).cloned().chain(expired).collect();
         match problems.join("; ") {
             none if none.is_empty() => self.readiness.clear_note("certificates"),
             problems => self.readiness.note("certificates", problems),
@@ -159,6 +202,22 @@ impl Files {
             }
         }
     }
+}
+
+/// A row for each name of each certificate.
+fn rows(source: CertificateSource, certificates: &[ServedCertificate]) -> Vec<ServedItem> {
+    let row = |facts: &CertificateFacts, name: String| {
+        let life = Lifetime { not_before: facts.not_before, not_after: facts.not_after };
+        let (issuer, fingerprint) = (facts.issuer.clone(), facts.fingerprint.clone());
+        // What stands in a certificate of somebody else's making may be no name that we know.
+        let name = name.parse().ok()?;
+        Some(ServedItem { name, source, found: Found { life, issuer, fingerprint } })
+    };
+    let of = |facts: &CertificateFacts| -> Vec<ServedItem> {
+        let addresses = facts.addresses.iter().map(ToString::to_string);
+        facts.names.iter().cloned().chain(addresses).filter_map(|name| row(facts, name)).collect()
+    };
+    certificates.iter().flat_map(|certificate| of(&certificate.facts)).collect()
 }
 
 /// The names and addresses of a certificate, as a person reads them.

@@ -61,7 +61,8 @@ impl Listeners {
             };
             let mut server = Server::new(name, routes, limits.clone());
             if key == "listen.https" {
-                server = server.with_tls(Secure::new(certificates.served(), settings.tls.hsts_s)?);
+                let secure = Secure::new(certificates.served(), settings.tls.hsts_s)?;
+                server = server.with_tls(secure.with_alpn_proofs(site.handshake_proofs()));
             }
             if !matches!(key, "listen.agent" | "listen.local") {
                 server = server.behind(proxies.clone(), listen.proxy_protocol);

@@ -20,6 +20,8 @@ use crate::edge::cors::Cors;
 use crate::edge::peer::Peer;
 use crate::edge::probes::{self, Detail};
 use crate::edge::rate_limit::{RequestLimits, Surroundings};
+use crate::edge::redirect::FindProof;
+use crate::edge::secure::AlpnProofs;
 use crate::runtime::readiness::Readiness;
 use crate::runtime::tasks::Tasks;
 use crate::telemetry::metrics::Metrics;
@@ -91,13 +93,29 @@ impl Site {
         self.observe(shared, listener)
     }
 
-    /// The way from HTTP to `https`, where that is served.
+    /// The way from HTTP to `https`, where that is served, and what certificate authorities look for.
     pub(super) fn plain(&self, listener: &'static str, https: Option<&Address>) -> Routes {
         let port = match https {
             Some(Address::Tcp(at)) => at.port(),
             Some(Address::Unix(_) | Address::Systemd(_)) | None => HTTPS,
         };
-        self.observe(self.requests.before(edge::redirect::routes(port)), listener)
+        let app = self.app.clone();
+        let proofs: FindProof = Arc::new(move |token| {
+            let app = app.clone();
+            Box::pin(async move { app.http_proof(&token).await })
+        });
+        // Nothing stands in the way of an authority, no limit either.
+        let moved = self.requests.before(edge::redirect::routes(port));
+        self.observe(edge::redirect::proofs(proofs).merge(moved), listener)
+    }
+
+    /// What certificate authorities look for in handshakes.
+    pub(super) fn handshake_proofs(&self) -> AlpnProofs {
+        let app = self.app.clone();
+        Arc::new(move |name| {
+            let app = app.clone();
+            Box::pin(async move { app.handshake_proof(&name).await })
+        })
     }
 
     /// Metrics and probes with every detail: what the machine's own may reach.

@@ -24,6 +24,7 @@ use crate::daemon::figures;
 use crate::daemon::lifecycle::Lifecycle;
 use crate::daemon::link::InProcessLink;
 use crate::daemon::listeners::Listeners;
+use crate::daemon::ordering;
 use crate::daemon::routes::Site;
 use crate::daemon::services::{Services, StartError};
 use crate::daemon::signals::Signals;
@@ -183,10 +184,13 @@ async fn run(
         Arc::clone(tasks.clock()),
     );
     certificates.follow(&jobs);
+    ordering::follow(&jobs, app, &certificates).await;
+    certificates.announce();
     note_token_uses(tasks, &jobs, app);
     follow_policy(&jobs, app);
     if settings.server.has(Role::Worker) {
         start_jobs(&jobs, app);
+        ordering::work(&jobs, app);
     }
     readiness.up(Stage::Api).map_err(ServeError::Order)?;
     if settings.server.has(Role::Agent) {

@@ -119,6 +119,7 @@ impl Services {
                 },
                 local_node: settings.server.has(Role::Agent),
                 first_listen_port: Port::WIREGUARD.number(),
+                dns_hook: settings.tls.dns_hook.clone(),
             },
         };
         // Entered after the database's own threads, so that a drain closes the database before it waits for them.

@@ -315,6 +315,12 @@ access_table! {
     SettingsUpdate = "settings_update":             All All None None None None;
     /// Send a test letter.
     SettingsMailTest = "settings_mail_test":        All All None None None None;
+    /// List certificates.
+    CertificateList = "certificate_list":           All All All All All None;
+    /// Read a certificate; never its key.
+    CertificateGet = "certificate_get":             All All All All All None;
+    /// Order a certificate now.
+    CertificateRenew = "certificate_renew":         All All None None None None;
     /// Read the state of the service.
     SystemGet = "system_get":                       All All All All All None;
     /// See which master keys there are and how much each has sealed; never a key.

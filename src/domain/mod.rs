@@ -3,6 +3,7 @@
 //! Invariant: no async, clock, files, SQL or HTTP. Time and randomness are arguments.
 
 pub mod access;
+pub mod acme;
 pub mod actor;
 pub mod api_token;
 pub mod audit;
@@ -36,6 +37,7 @@ pub mod panel_url;
 pub mod passkey;
 pub mod pool;
 pub mod ranges;
+pub mod renewal;
 pub mod secret_reference;
 pub mod session;
 pub mod settings;

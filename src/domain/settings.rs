@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::access::Role;
+use crate::domain::acme::{Acme, TlsNames};
 use crate::domain::language::Language;
 use crate::domain::mail::MailServer;
 use crate::domain::name::Host;
@@ -45,6 +46,10 @@ pub struct Settings {
     pub smtp: Option<MailServer>,
     /// The language of letters to users who chose none.
     pub language: Language,
+    /// What certificates are ordered for, each its own.
+    pub tls_names: TlsNames,
+    /// From which authority. None is ordered without it.
+    pub acme: Option<Acme>,
 }
 
 impl Default for Settings {
@@ -63,6 +68,8 @@ impl Default for Settings {
             panel_url: None,
             smtp: None,
             language: Language::En,
+            tls_names: TlsNames::default(),
+            acme: None,
         }
     }
 }

@@ -1,13 +1,26 @@
-//! From HTTP to HTTPS.
+//! From HTTP to HTTPS, but for what certificate authorities look for in the clear (RFC 8555 §8.3).
 //!
 //! Invariant: nothing that was sent without encryption is acted upon. Only a browser's first step is sent on; a program that
 //! sent its token in the clear is told so instead of being helped to do it again.
 
+use std::sync::Arc;
+
 use axum::Router;
-use axum::extract::Request;
+use axum::extract::{Path, Request};
 use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use futures_util::future::BoxFuture;
 use http::uri::Authority;
-use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
+
+/// Finds what is shown to a certificate authority for a token.
+pub type FindProof = Arc<dyn Fn(String) -> BoxFuture<'static, Option<String>> + Send + Sync>;
+
+/// Shows proofs to authorities. Mount it in front of everything: nothing may stand in their way.
+pub fn proofs(find: FindProof) -> Router {
+    let proof = get(move |Path(token): Path<String>| async move { show(find(token).await) });
+    Router::new().route("/.well-known/acme-challenge/{token}", proof)
+}
 
 /// Sends every request to HTTPS on `port`, at the name it was made to.
 pub fn routes(port: u16) -> Router {
@@ -17,6 +30,17 @@ pub fn routes(port: u16) -> Router {
         answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         answer
     })
+}
+
+fn show(proof: Option<String>) -> Response {
+    const HEADERS: [(HeaderName, HeaderValue); 2] = [
+        (header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream")),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    ];
+    match proof {
+        Some(proof) => (HEADERS, proof).into_response(),
+        None => (StatusCode::NOT_FOUND, HEADERS, NO_PROOF).into_response(),
+    }
 }
 
 fn respond(method: &Method, uri: &Uri, headers: &HeaderMap, port: u16) -> Response {
@@ -55,6 +79,8 @@ const MOVED: &str = "This is answered over HTTPS.\n";
 
 const REFUSED: &str = "This is answered over HTTPS only. Nothing was done. If the request carried a token or a password, it \
     has crossed the network unencrypted: replace it, and write https:// in the program that sent it.\n";
+
+const NO_PROOF: &str = "Nothing is shown here for this token.\n";
 
 const NO_HOST: &str = "The request does not say which host it is for.\n";
 

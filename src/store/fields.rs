@@ -9,6 +9,7 @@ use ipnet::IpNet;
 use crate::domain::access::Role;
 use crate::domain::api_token::{AllowList, Scopes};
 use crate::domain::authority::AuthorityPem;
+use crate::domain::certificate::{CertificateName, Method};
 use crate::domain::contact::Email;
 use crate::domain::id::{
     ApiTokenId, AuditEventId, ChallengeId, DeliveryId, DeviceId, ExternalIdentityId, IdentityProviderId,
@@ -92,6 +93,7 @@ texts! {
     PublicKey = "a public key",
     IpAddr = "an address",
     IpNet = "an address range",
+    CertificateName = "what a certificate is for",
 }
 
 impl Bind for Role {
@@ -105,6 +107,14 @@ impl Bind for Role {
 impl Column for Role {
     fn column(value: Value) -> Result<Self, Unfit> {
         Self::parse(&String::column(value)?).ok_or(Unfit::new("a role"))
+    }
+}
+
+impl Bind for Method {
+    const KIND: Kind = Kind::Text;
+
+    fn bind(self) -> Value {
+        self.as_str().bind()
     }
 }
 

@@ -3,11 +3,13 @@
 //! SQL is written once, in the subset SQLite and PostgreSQL both speak; [`backend`] is where the two meet. The other
 //! public files are one noun each: functions over a [`backend::Conn`] to read and a [`backend::Tx`] to write.
 
+pub mod acme;
 pub mod addresses;
 pub mod api_tokens;
 pub mod audit;
 pub mod audit_segments;
 pub mod backend;
+pub mod certificates;
 pub mod challenges;
 pub mod devices;
 pub mod error;

@@ -18,7 +18,7 @@ pub struct SealedColumn {
 }
 
 /// Every column of sealed values.
-pub const COLUMNS: [SealedColumn; 8] = [
+pub const COLUMNS: [SealedColumn; 11] = [
     SealedColumn { table: "devices", column: "private_key", row: "id" },
     SealedColumn { table: "devices", column: "preshared_key", row: "id" },
     SealedColumn { table: "node_networks", column: "private_key", row: "id" },
@@ -27,6 +27,9 @@ pub const COLUMNS: [SealedColumn; 8] = [
     SealedColumn { table: "webhooks", column: "secret", row: "id" },
     SealedColumn { table: "sessions", column: "successor", row: "id" },
     SealedColumn { table: "jobs", column: "payload", row: "id" },
+    SealedColumn { table: "certificates", column: "private_key", row: "name" },
+    SealedColumn { table: "certificates", column: "order_key", row: "name" },
+    SealedColumn { table: "acme_accounts", column: "credentials", row: "directory" },
 ];
 
 /// The start of the keys under which settings hold a sealed value, in base64.

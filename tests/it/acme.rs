@@ -2,8 +2,8 @@
 
 mod caddy;
 mod hook;
-mod lab;
-mod stage;
+pub(crate) mod lab;
+pub(crate) mod stage;
 mod unkind;
 mod zone;
 

@@ -186,7 +186,7 @@ fn parts(store: Store, clock: &Arc<dyn Clock>, key: [u8; MasterKey::BYTES]) -> P
         passwords: PasswordWork::new(Tasks::current(Arc::clone(clock)), 2, 64),
         login_rates: LoginRates { per_address: 60, per_account: 60 },
         host_ranges: Arc::new(|| vec!["192.168.0.0/16".parse().unwrap()]),
-        facts: Facts { database: "sqlite", local_node: true, first_listen_port: 51820 },
+        facts: Facts { database: "sqlite", local_node: true, first_listen_port: 51820, dns_hook: None },
     }
 }
 

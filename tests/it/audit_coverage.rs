@@ -82,6 +82,8 @@ const DONE_ELSEWHERE: &[&str] = &[
     "webhook_delete",
     "webhook_test",
     "webhook_redeliver",
+    // certificates::
+    "certificate_renew",
 ];
 
 /// Does one of each, and gives the names of all events that this left.

@@ -17,6 +17,7 @@ use http::StatusCode;
 use serde_json::{Value, json};
 
 use crate::api_house::{Client, House, PASSWORD, setup_request};
+use crate::certificates;
 use crate::databases::{TestDatabase, on_both};
 use crate::mfa::world::{Enrolled, World};
 use crate::service::{Launch, PATIENCE, eventually};
@@ -39,6 +40,7 @@ async fn seal_one_of_each(world: &World) -> Before {
     let allowed = json!(["127.0.0.0/8"]);
     let change = json!({ "panel_url": "https://vpn.example.org", "outgoing_allowed": allowed, "smtp": smtp });
     world.set(change).await;
+    certificates::order_one_of_two(&world.house).await;
     let oidc = json!({ "issuer": "https://id.example.org", "client_id": "vpn" });
     let provider = json!({ "name": "main", "oidc": oidc, "secret": "client secret" });
     host.post("/identity-providers", provider).await.expect(StatusCode::CREATED);

@@ -4,8 +4,10 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::api::{Api, openapi};
 
+pub mod acme;
 pub mod api_tokens;
 pub mod audit;
+pub mod certificates;
 pub mod configs;
 pub mod device_traffic;
 pub mod devices;
@@ -58,6 +60,7 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .merge(audit::routes())
         .merge(settings::routes())
         .merge(mail::routes())
+        .merge(certificates::routes())
         .merge(webhooks::routes())
         .merge(system::routes())
         .merge(master_key::routes())

@@ -11,10 +11,14 @@ use crate::api::body::Body;
 use crate::api::precondition::IfMatch;
 use crate::api::reply::{self, Answer, Revised};
 use crate::api::schema::{Range, given, patch};
+use crate::api::v1::acme::{AcmeView, SetAcme};
 use crate::api::v1::mail::{MailServerView, SetMailServer};
+use crate::app::acme::AcmeSecrets;
 use crate::app::ctx::Ctx;
 use crate::app::{App, Patch, Revision, settings};
 use crate::domain::access::Role;
+use crate::domain::acme::TlsNames;
+use crate::domain::certificate::CertificateName;
 use crate::domain::language::Language;
 use crate::domain::name::Host;
 use crate::domain::outgoing::AllowedNets;
@@ -62,6 +66,11 @@ pub struct SettingsView {
     smtp: Option<MailServerView>,
     /// The language of letters to users who chose none.
     language: Language,
+    /// What certificates are ordered for, each its own.
+    #[schema(value_type = Vec<CertificateName>, max_items = 50)]
+    tls_names: TlsNames,
+    /// The authority that they are ordered from; none is ordered without it.
+    acme: Option<AcmeView>,
     /// Counts the changes: the ETag.
     #[schema(minimum = 0, example = 3)]
     revision: i64,
@@ -82,6 +91,8 @@ impl From<(Settings, Revision)> for SettingsView {
             panel_url: settings.panel_url,
             smtp: settings.smtp.map(Into::into),
             language: settings.language,
+            tls_names: settings.tls_names,
+            acme: settings.acme.map(Into::into),
             outgoing_allowed: settings.outgoing_allowed,
             revision,
         }
@@ -151,6 +162,15 @@ pub struct UpdateSettings {
     #[serde(default, deserialize_with = "given")]
     #[schema(nullable = false)]
     language: Option<Language>,
+    /// What certificates are ordered for, each its own. One that is left out is given up, with its certificate.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<Vec<CertificateName>>, nullable = false, max_items = 50)]
+    tls_names: Option<TlsNames>,
+    /// The authority that they are ordered from, as a whole; with null none is ordered any more, and those that are there
+    /// are served to their end.
+    #[serde(default, deserialize_with = "patch")]
+    #[schema(value_type = Option<SetAcme>)]
+    acme: Patch<SetAcme>,
     /// Networks that are not public and may be called all the same: by default, webhooks, identity providers and the
     /// like are reached at public addresses only, and encrypted.
     #[serde(default, deserialize_with = "given")]
@@ -173,7 +193,18 @@ impl From<UpdateSettings> for settings::UpdateSettings {
                 (Some(Some(server)), password)
             }
         };
+        let (acme, acme_secrets) = match request.acme {
+            None => (None, AcmeSecrets::default()),
+            Some(None) => (Some(None), AcmeSecrets::default()),
+            Some(Some(acme)) => {
+                let (acme, secrets) = acme.parts();
+                (Some(Some(acme)), secrets)
+            }
+        };
         Self {
+            tls_names: request.tls_names,
+            acme,
+            acme_secrets,
             smtp,
             smtp_password,
             language: request.language,

@@ -49,6 +49,12 @@ impl Stage {
         Self { http_port, tls_port, shown, _tasks: tasks }
     }
 
+    /// Ports on which somebody else shows proofs, or nobody.
+    pub(crate) fn elsewhere(http_port: u16, tls_port: u16) -> Self {
+        let tasks = Tasks::current(Arc::new(SystemClock::new()));
+        Self { http_port, tls_port, shown: Shown::default(), _tasks: tasks }
+    }
+
     /// Whether no proof is shown.
     pub(crate) fn is_bare(&self) -> bool {
         self.shown.lock().unwrap().is_empty()

@@ -12,14 +12,19 @@ use caspervpn::runtime::clock::{Clock as _, SystemClock};
 use caspervpn::telemetry::chain::chain;
 use caspervpn::tls::acme::{Proof, Shows, new_key};
 use caspervpn::tls::dns_update::{DnsUpdateError, TsigAlgorithm, TsigKey, UpdateServer};
+use http::StatusCode;
+use serde_json::json;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
 use super::lab::{Pebble, Process, free_ports, loopback, verify};
 use super::name;
 use super::stage::Stage;
+use crate::api_house::House;
+use crate::databases::TestDatabase;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn dns_01_brings_a_certificate_for_a_wildcard_and_leaves_no_record() {
@@ -31,6 +36,30 @@ async fn dns_01_brings_a_certificate_for_a_wildcard_and_leaves_no_record() {
     let pair = authority.finish(&order, &new_key().unwrap(), Method::Dns01, &bind).await.unwrap();
 
     verify(&pair.chain, &pebble.roots().await, &["-verify_hostname", "any.vpn.example.org"]);
+    assert_eq!(bind.dig("_acme-challenge.vpn.example.org"), "");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_service_proves_a_star_by_the_name_server_of_its_settings() {
+    let (bind, stage) = (Bind::start(), Stage::start().await);
+    let pebble = Pebble::asking(&stage, bind.port).await;
+    let house = House::new(TestDatabase::sqlite()).await;
+    let UpdateServer { server, key, .. } = bind.server(TsigAlgorithm::HmacSha512);
+    let (host, port) = server.rsplit_once(':').unwrap();
+    let dns = json!({ "host": host, "port": port.parse::<u16>().unwrap(), "key_name": key.name,
+        "algorithm": key.algorithm, "secret": STANDARD.encode(&*key.secret) });
+    let authority = String::from_utf8(pebble.directory.extra_roots.clone().unwrap()).unwrap();
+    let acme = json!({ "terms_agreed": true, "method": "dns-01", "directory": pebble.directory.url,
+        "ca_certificate": authority, "dns": dns });
+    let allowed = json!(["127.0.0.0/8"]);
+    let set = json!({ "outgoing_allowed": allowed, "tls_names": ["*.vpn.example.org"], "acme": acme });
+    let tag = house.host().get("/settings").await.tag().to_owned();
+    house.host().patch("/settings", &tag, set).await.expect(StatusCode::OK);
+
+    house.app.order_step(&CancellationToken::new()).await.unwrap();
+
+    let found = house.host().get("/certificates/*.vpn.example.org").await.body;
+    assert_eq!(found["state"], "valid", "{found}");
     assert_eq!(bind.dig("_acme-challenge.vpn.example.org"), "");
 }
 
