@@ -44,9 +44,11 @@ leave_out_what_cannot_run() {
 	have oathtool || leave_out "because there is no oathtool" 'test(/oathtool/)'
 	has_oidc_provider || leave_out "because there is no oidc-provider" 'test(/by_a_real_provider/)'
 	{ [[ -x /usr/sbin/slapd ]] && have ldapadd && have openssl; } || leave_out "because there is no slapd" 'test(/^directory::/)'
-	{ have pebble && have openssl; } || leave_out "because there is no Pebble" 'test(/^acme::/) - test(/^acme::(caddy|hook|unkind)::/)'
+	{ have pebble && have openssl; } || leave_out "because there is no Pebble" 'test(/^acme::/) - test(/^acme::(caddy|hook|unkind)::/) + test(/^certificates::/)'
 	{ [[ -x /usr/sbin/named ]] && have dig; } || leave_out "because there is no BIND" 'test(/^acme::zone::/)'
 	have caddy || leave_out "because there is no Caddy" 'test(/^acme::caddy::/)'
+	have sslyze || leave_out "because there is no sslyze" 'test(/::sslyze_/)'
+	have slowhttptest || leave_out "because there is no slowhttptest" 'test(/::slowhttptest_/)'
 	have strace || leave_out "because there is no strace" 'test(/the_log_is_synced/)'
 }
 

@@ -57,11 +57,18 @@ struct Files {
 }
 
 impl Certificates {
-    /// Reads the certificates at `paths`, and makes the one of last resort in `data_dir` where it is not there yet.
-    pub fn open(data_dir: &Path, paths: &[PathBuf], readiness: Readiness, clock: Arc<dyn Clock>) -> Self {
+    /// Reads the certificates at `paths`. `data_dir` is where the one of last resort is, or is made; none where nothing of
+    /// this process takes TLS.
+    pub fn open(
+        data_dir: Option<&Path>,
+        paths: &[PathBuf],
+        readiness: Readiness,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         let kept = Kept {
             served: ServedCertificates::default(),
-            last_resort: last_resort(&data_dir.join(LAST_RESORT), clock.now()),
+            last_resort: data_dir
+                .and_then(|directory| last_resort(&directory.join(LAST_RESORT), clock.now())),
             readiness,
             clock,
             files: Mutex::default(),

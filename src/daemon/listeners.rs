@@ -34,6 +34,11 @@ impl Listeners {
         settings.listeners().map(open).collect::<Result<_, _>>().map(Self)
     }
 
+    /// Whether one of them takes TLS.
+    pub(super) fn take_tls(&self) -> bool {
+        self.reached_at("listen.https").is_some()
+    }
+
     /// Where the pages are found, the likeliest way in first.
     pub(super) fn pages(&self) -> Vec<PageAddress> {
         page_addresses(|key| self.reached_at(key)).collect()

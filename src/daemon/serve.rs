@@ -178,7 +178,7 @@ async fn run(
         .map_err(ServeError::AccessLog)?;
     let listeners = Listeners::open(settings, &mut passed)?;
     let certificates = Certificates::open(
-        &settings.server.data_dir,
+        listeners.take_tls().then_some(settings.server.data_dir.as_path()),
         &settings.tls.certificates,
         readiness.clone(),
         Arc::clone(tasks.clock()),
