@@ -42,7 +42,7 @@ async fn dns_01_brings_a_certificate_for_a_wildcard_and_leaves_no_record() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_service_proves_a_star_by_the_name_server_of_its_settings() {
     let (bind, stage) = (Bind::start(), Stage::start().await);
-    let pebble = Pebble::asking(&stage, bind.port).await;
+    let pebble = Pebble::asking(&stage, bind.port);
     let house = House::new(TestDatabase::sqlite()).await;
     let UpdateServer { server, key, .. } = bind.server(TsigAlgorithm::HmacSha512);
     let (host, port) = server.rsplit_once(':').unwrap();
