@@ -22,7 +22,7 @@ use crate::service::{Launch, PATIENCE, Service, eventually};
 #[tokio::test(flavor = "multi_thread")]
 async fn a_certificate_is_ordered_served_told_of_and_ordered_again_on_demand() {
     let [http, https] = free_ports();
-    let town = Town::start(http, https, "0").await;
+    let town = Town::start(http, https, "0");
     let launch = town.launch("one", https).with(&format!("listen.http=127.0.0.1:{http}"));
     let service = launch.serve();
 
@@ -70,7 +70,7 @@ async fn a_certificate_is_ordered_served_told_of_and_ordered_again_on_demand() {
 #[tokio::test(flavor = "multi_thread")]
 async fn replicas_share_one_order_and_one_certificate_and_a_crash_loop_adds_none() {
     let [http, https, other_https] = free_ports();
-    let town = Town::start(http, https, "4").await;
+    let town = Town::start(http, https, "4");
     let (server, database) = (Server::shared(), "replicas");
     server.execute("postgres", &format!("CREATE DATABASE {database}")).await;
     let key = town.files.path().join("master.key");
@@ -113,7 +113,7 @@ async fn replicas_share_one_order_and_one_certificate_and_a_crash_loop_adds_none
 #[tokio::test(flavor = "multi_thread")]
 async fn a_name_is_proven_in_a_handshake_where_port_80_is_closed() {
     let [http, https] = free_ports();
-    let town = Town::start(http, https, "0").await;
+    let town = Town::start(http, https, "0");
     let launch = town.launch("one", https);
     let service = launch.serve();
 
@@ -166,7 +166,7 @@ async fn what_cannot_be_ordered_is_refused_with_the_field_and_secrets_go_nowhere
 /// Leaves a certificate in force, an order under way and an account behind.
 pub(crate) async fn order_one_of_two(house: &House) {
     let [http, https] = free_ports();
-    let town = Town::start(http, https, "0").await;
+    let town = Town::start(http, https, "0");
     let app = house.app.clone();
     let show = move |headers: HeaderMap, Path(token): Path<String>| async move {
         let is_seen = headers["host"].to_str().unwrap().starts_with("seen.example");
@@ -199,7 +199,7 @@ struct Town {
 
 impl Town {
     /// `sleeps` is how many seconds, at most, the authority lets pass before it looks.
-    async fn start(http: u16, https: u16, sleeps: &str) -> Self {
+    fn start(http: u16, https: u16, sleeps: &str) -> Self {
         let files = tempfile::tempdir().unwrap();
         let log = files.path().join("pebble.log");
         let pebble = Pebble::start(&Stage::elsewhere(http, https), |process| {
@@ -207,8 +207,7 @@ impl Town {
                 process.env("PEBBLE_VA_NOSLEEP", "0").env("PEBBLE_VA_SLEEPTIME", sleeps);
             }
             logged(process, &log)
-        })
-        .await;
+        });
         let roots = pebble.directory.extra_roots.clone().unwrap();
         fs::write(files.path().join("authority.pem"), roots).unwrap();
         Self { pebble, files }
