@@ -24,6 +24,7 @@ pub mod listen;
 pub mod load;
 pub mod log;
 mod nearest;
+pub mod proxy;
 pub mod server;
 pub mod setting;
 pub mod tls;
@@ -41,6 +42,7 @@ use crate::config::keys::Keys;
 use crate::config::limits::Limits;
 use crate::config::listen::Listen;
 use crate::config::log::Log;
+use crate::config::proxy::Proxy;
 use crate::config::section::{Key, Section};
 use crate::config::server::{Role, Server};
 use crate::config::tls::Tls;
@@ -56,6 +58,8 @@ pub struct Settings {
     pub listen: Listen,
     /// What it shows of itself there.
     pub tls: Tls,
+    /// To whom it passes requests on.
+    pub proxy: Proxy,
     /// Where the truth is kept.
     pub database: Database,
     /// How packets are carried.
@@ -76,11 +80,12 @@ pub struct Settings {
 }
 
 impl Settings {
-    fn sections(&self) -> [&dyn Section; 10] {
+    fn sections(&self) -> [&dyn Section; 11] {
         [
             &self.server,
             &self.listen,
             &self.tls,
+            &self.proxy,
             &self.database,
             &self.tunnel,
             &self.log,
@@ -92,10 +97,11 @@ impl Settings {
     }
 
     fn section_mut(&mut self, name: &str) -> Option<&mut dyn Section> {
-        let sections: [&mut dyn Section; 10] = [
+        let sections: [&mut dyn Section; 11] = [
             &mut self.server,
             &mut self.listen,
             &mut self.tls,
+            &mut self.proxy,
             &mut self.database,
             &mut self.tunnel,
             &mut self.log,
@@ -115,6 +121,11 @@ impl Settings {
             "listen.https" | "listen.http" | "listen.public" => self.server.has(Role::Edge),
             _ => true,
         })
+    }
+
+    /// Whether this process passes requests on to others that have the API.
+    pub fn is_proxy(&self) -> bool {
+        self.server.has(Role::Edge) && !self.server.has(Role::Api)
     }
 
     /// What this process serves the pages on, the likeliest way in first.

@@ -10,6 +10,7 @@ pub mod link;
 mod listeners;
 pub mod local_api;
 pub mod notify;
+mod proxy;
 pub mod routes;
 pub mod serve;
 pub mod services;

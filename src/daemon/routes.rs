@@ -12,6 +12,7 @@ use crate::config::address::Address;
 use crate::edge::Routes;
 use crate::edge::peer::Peer;
 use crate::edge::probes::{self, Detail};
+use crate::edge::proxy::{Proxy, Scheme};
 use crate::runtime::readiness::Readiness;
 use crate::runtime::tasks::Tasks;
 use crate::telemetry::metrics::Metrics;
@@ -28,12 +29,19 @@ pub struct Site {
     pub readiness: Readiness,
     /// Renders the metrics.
     pub metrics: Metrics,
+    /// The way to other processes that have the API, where this one has none.
+    pub proxy: Option<Proxy>,
 }
 
 impl Site {
-    /// The API, the panel and brief probes: what strangers may reach.
+    /// The API, the panel and brief probes: what strangers may reach. Without the API here all but the probes is passed on:
+    /// those tell whether requests should come to this process.
     pub fn public(&self, listener: &'static str) -> Routes {
         let probes = probes::routes(self.readiness.clone(), Detail::Status, VERSION);
+        if let Some(proxy) = &self.proxy {
+            let scheme = if listener == "https" { Scheme::Https } else { Scheme::Http };
+            return self.observe(proxy.routes(scheme).merge(probes), listener);
+        }
         let panel = api::doors::before(panel::router(), self.app.clone(), stranger);
         let pages = api::router(self.app.clone(), &self.tasks, stranger).fallback_service(panel);
         self.observe(pages.merge(probes), listener)

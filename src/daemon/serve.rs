@@ -23,6 +23,7 @@ use crate::daemon::figures;
 use crate::daemon::lifecycle::Lifecycle;
 use crate::daemon::link::InProcessLink;
 use crate::daemon::listeners::Listeners;
+use crate::daemon::proxy;
 use crate::daemon::routes::Site;
 use crate::daemon::services::{Services, StartError};
 use crate::daemon::signals::Signals;
@@ -167,7 +168,8 @@ async fn run(
     readiness.up(Stage::Store).map_err(ServeError::Order)?;
     let metrics = start_metrics(services, &jobs)?;
     let limits = LiveLimits::new((&settings.limits).into());
-    let site = Site { app: app.clone(), tasks: tasks.clone(), readiness: readiness.clone(), metrics };
+    let proxy = proxy::start(settings, tasks, &jobs, &readiness, &metrics).await;
+    let site = Site { app: app.clone(), tasks: tasks.clone(), readiness: readiness.clone(), metrics, proxy };
     let listeners = Listeners::open(settings, &mut passed)?;
     let certificates = Certificates::open(
         &settings.server.data_dir,
