@@ -2,12 +2,13 @@
 //!
 //! Invariant: a state that is wrong costs no request, as those that are down are asked when no other is left.
 
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::body::Body;
-use futures_util::future::join_all;
+use futures_util::future::{Either, join_all, select};
 use http::{Request, StatusCode, header};
 use hyper_util::rt::TokioIo;
 use tokio::time::timeout;
@@ -173,14 +174,11 @@ async fn probe(proxy: &Inner, endpoint: &Endpoint) -> Result<(), Bad> {
         .map_err(|cause| refused(&cause))?;
     let (mut sender, connection) =
         builder().handshake(TokioIo::new(stream)).await.map_err(|cause| refused(&cause))?;
-    let asking = sender.send_request(request);
-    let answer = tokio::select! {
-        biased;
-        answer = asking => answer,
-        ended = connection => return Err(Bad::Refusal(match ended {
-            Ok(()) => format!("{path} was not answered: the connection was closed"),
-            Err(cause) => format!("{path} was not answered: {cause}"),
-        })),
+    let asking = pin!(sender.send_request(request));
+    let answer = match select(asking, connection).await {
+        Either::Left((answer, _)) => answer,
+        // It may have ended just behind the answer.
+        Either::Right((_, asking)) => asking.await,
     };
     let status = answer.map_err(|cause| Bad::Refusal(format!("{path} was not answered: {cause}")))?.status();
     match status {
