@@ -45,6 +45,15 @@ pub async fn guard(State(api): State<Api>, mut request: Request, next: Next) -> 
     response
 }
 
+/// The answer to a request that was turned away before it came here because too many come from its address.
+pub fn too_many_requests(id: Option<RequestId>, retry_after: Duration) -> Response {
+    let problem = Problem::too_many_requests(retry_after);
+    let Some(id) = id else { return problem.into_response() };
+    let mut response = problem.render(id);
+    harden(response.headers_mut(), id);
+    response
+}
+
 /// Runs an act to its end, whether or not the client waits for it: what was committed must also reach the caches and
 /// the nodes, and that happens after the commit.
 async fn act(api: &Api, next: Next, request: Request) -> Response {

@@ -130,7 +130,13 @@ const PROBLEMS: &[(u16, &str, &str, &str)] = &[
     ),
     (422, "Invalid", "invalid", "A field or parameter breaks its rule; `errors` names each."),
     (428, "IfMatchRequired", "if_match_required", "`If-Match` is missing."),
-    (429, "TooManyAttempts", "too_many_attempts", "Too many tries; `Retry-After` says how long to wait."),
+    (
+        429,
+        "TooMany",
+        "too_many_requests",
+        "Too many requests from this address, or, with the code `too_many_attempts`, too many tries to sign in; \
+         `Retry-After` says how long to wait.",
+    ),
     (
         500,
         "Internal",
@@ -166,20 +172,6 @@ const AMONG_OTHERS: &[&str] = &[
     "api_token_list",
     "me_identity_create",
     "ratelimit_unban",
-];
-/// Operations where tries are counted: each takes a secret that could be guessed.
-const LIMITED: &[&str] = &[
-    "session_create",
-    "session_second_factor",
-    "session_passkey_begin",
-    "session_passkey",
-    "sign_in_begin",
-    "me_set_password",
-    "me_delete",
-    "me_update",
-    "password_reset_create",
-    "me_step_up",
-    "me_step_up_passkey",
 ];
 /// Public operations that take a proof, and so can find it wanting.
 const PROVEN: &[&str] = &[
@@ -239,7 +231,7 @@ fn complete_operation(method: &str, operation: &mut Value) {
 /// Which problems an operation can answer with, by what it takes.
 fn statuses(method: &str, name: &str, is_public: bool, operation: &Value) -> Vec<u16> {
     let has_body = operation.get("requestBody").is_some();
-    let mut found = vec![500, 503];
+    let mut found = vec![429, 500, 503];
     let mut when = |holds: bool, statuses: &[u16]| {
         if holds {
             found.extend_from_slice(statuses);
@@ -256,7 +248,6 @@ fn statuses(method: &str, name: &str, is_public: bool, operation: &Value) -> Vec
     when(!is_public, &[400, 401]);
     when(PROVEN.contains(&name), &[401]);
     when(method != "get" && (!is_public || CONFLICTING.contains(&name)), &[409]);
-    when(LIMITED.contains(&name), &[429]);
     found
 }
 

@@ -140,6 +140,17 @@ impl Problem {
             .with(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge))
     }
 
+    /// So many requests came from an address that this one has to wait.
+    pub fn too_many_requests(retry_after: Duration) -> Self {
+        let retry_after = seconds(retry_after);
+        let detail = format!(
+            "too many requests come from this address; send this one again in {} s, and fewer at once",
+            retry_after.to_str().unwrap_or("some")
+        );
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", detail)
+            .with(header::RETRY_AFTER, retry_after)
+    }
+
     /// The server has no room or no time for this now.
     pub fn busy(detail: impl Into<String>, retry_after: Duration) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", detail)

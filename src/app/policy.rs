@@ -3,6 +3,7 @@
 //! Invariant: no request waits for the database because of them. They are read again after each change here, and by the
 //! clock for changes elsewhere; while the database is away the last ones hold.
 
+use std::net::IpAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::app::App;
@@ -27,6 +28,11 @@ impl App {
     /// Which addresses may reach the panel and the API.
     pub fn gate(&self) -> Arc<Gate> {
         Arc::clone(&self.core.policy.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Whether no limit by address holds there: the setting `login_unlimited_from`.
+    pub fn is_unlimited(&self, address: IpAddr) -> bool {
+        self.core.login_limit.is_unlimited(Some(address))
     }
 
     /// Reads the rules again: what another replica has changed, or what a change of a network's pools means.

@@ -18,7 +18,14 @@ pub(super) fn run(settings: Settings, args: Args) -> Result<Exit, Failure> {
     let journal = settings.environment.find("JOURNAL_STREAM").is_some();
     let level = logging::start(&settings.log, journal).map_err(|cause| Failure::Verb(cause.to_string()))?;
     let passed = PassedSockets::take(settings.environment.socket_names());
-    let start = Start { settings, args, level, node: None, offer_link: io::stdout().is_terminal() };
+    let start = Start {
+        settings,
+        args,
+        level,
+        node: None,
+        offer_link: io::stdout().is_terminal(),
+        output: || Box::new(io::stdout()),
+    };
     let ended = executor::run(serve(start, passed, announce));
     ended.map_err(Failure::terminal("start a runtime"))?.map_err(Failure::serve)
 }

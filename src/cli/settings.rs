@@ -62,8 +62,8 @@ pub(super) struct UpdateArgs {
     #[arg(long, value_name = "BOOL")]
     #[serde(skip_serializing_if = "Option::is_none")]
     api_only_from_vpn: Option<bool>,
-    /// A range of addresses, or an address, from where sign-ins are never limited; repeat it for more. The list takes
-    /// the place of the one before.
+    /// A range of addresses, or an address, from where sign-ins and requests are never limited; repeat it for more. The
+    /// list takes the place of the one before.
     #[arg(long = "login-unlimited-from", value_name = "RANGE")]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     login_unlimited_from: Vec<Range>,

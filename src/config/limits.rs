@@ -22,6 +22,13 @@ section! {
         pub connections: u32 = 4096; [1 to 1_000_000] live
         /// Connections open at once from one IPv4 address or one IPv6 /64, but for those of this host.
         pub connections_per_address: u32 = 256; [1 to 1_000_000] live
+        /// Requests without credentials per minute from one IPv4 address or one IPv6 /64, which may all come at once. Sixty people
+        /// behind one address can load the panel's fifty files in one moment and go on with fifty requests a second; a scanner with
+        /// a list of 100,000 paths is held up for half an hour. Zero turns the limit off.
+        pub requests_anonymous_per_minute: u32 = 3000; [0 to 10_000_000]
+        /// The same for requests that carry credentials, good or not: five hundred a second are three hundred open panels that ask
+        /// each second, and programs beside them. Zero turns the limit off.
+        pub requests_with_credentials_per_minute: u32 = 30_000; [0 to 10_000_000]
         /// Sign-ins tried per minute from one IPv4 address or one IPv6 /64. Zero turns the limit off.
         pub login_per_address_per_minute: u32 = 20; [0 to 100_000]
         /// Sign-ins tried per minute for one account, from wherever. Zero turns the limit off.

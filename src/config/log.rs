@@ -10,6 +10,34 @@ section! {
         pub format: Format = Format::Auto;
         /// `error`, `warn`, `info`, `debug`, `trace` or `off`, and exceptions: `info,caspervpn::vpn=debug`.
         pub level: Level = Level("info".to_owned()); live
+        /// A line for each request on standard output, in place of the log's own: `combined` as Apache writes it, `json`, or `off`.
+        pub access: Access = Access::Off;
+        /// What stands there of a client's address: `full`, `truncated` (IPv4 to its /24, IPv6 to its /48), or `none`.
+        pub access_addresses: AccessAddresses = AccessAddresses::Full;
+    }
+}
+
+choice! {
+    /// How a line of the access log looks.
+    pub enum Access {
+        /// There is none.
+        Off = "off",
+        /// Apache's combined format.
+        Combined = "combined",
+        /// One JSON object a line.
+        Json = "json",
+    }
+}
+
+choice! {
+    /// What the access log tells of a client's address.
+    pub enum AccessAddresses {
+        /// All of it.
+        Full = "full",
+        /// The site it is of.
+        Truncated = "truncated",
+        /// Nothing.
+        None = "none",
     }
 }
 

@@ -11,6 +11,7 @@
 mod section;
 
 pub mod address;
+pub mod api;
 pub mod aws;
 mod check;
 pub mod database;
@@ -34,6 +35,7 @@ pub mod vault;
 use std::collections::BTreeMap;
 
 use crate::config::address::{Address, PageAddress};
+use crate::config::api::Api;
 use crate::config::aws::Aws;
 use crate::config::database::Database;
 use crate::config::environment::Environment;
@@ -56,6 +58,8 @@ pub struct Settings {
     pub server: Server,
     /// Where it listens.
     pub listen: Listen,
+    /// Who else's pages may use the API.
+    pub api: Api,
     /// What it shows of itself there.
     pub tls: Tls,
     /// To whom it passes requests on.
@@ -80,10 +84,11 @@ pub struct Settings {
 }
 
 impl Settings {
-    fn sections(&self) -> [&dyn Section; 11] {
+    fn sections(&self) -> [&dyn Section; 12] {
         [
             &self.server,
             &self.listen,
+            &self.api,
             &self.tls,
             &self.proxy,
             &self.database,
@@ -97,9 +102,10 @@ impl Settings {
     }
 
     fn section_mut(&mut self, name: &str) -> Option<&mut dyn Section> {
-        let sections: [&mut dyn Section; 11] = [
+        let sections: [&mut dyn Section; 12] = [
             &mut self.server,
             &mut self.listen,
+            &mut self.api,
             &mut self.tls,
             &mut self.proxy,
             &mut self.database,

@@ -154,6 +154,7 @@ fn start(scratch: &Scratch, listen: SocketAddr) -> Result<Start, DemoError> {
         level,
         node: Some(Mode::Detached(MemoryTransport::default())),
         offer_link: false,
+        output: || Box::new(io::sink()),
     })
 }
 

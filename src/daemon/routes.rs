@@ -2,17 +2,25 @@
 //!
 //! Public: panel and API. Internal: metrics and probes with details. Node: nothing yet; the one node runs inside.
 
+use std::io::{self, Write};
 use std::sync::{Arc, LazyLock};
 
 use http::Extensions;
 
 use crate::api::caller::Origin;
 use crate::app::App;
+use crate::config::Settings;
 use crate::config::address::Address;
+use crate::config::api::WebOrigin;
+use crate::config::limits::Limits;
+use crate::daemon::services::Services;
 use crate::edge::Routes;
+use crate::edge::access_log::AccessLog;
+use crate::edge::cors::Cors;
 use crate::edge::peer::Peer;
 use crate::edge::probes::{self, Detail};
 use crate::edge::proxy::{Proxy, Scheme};
+use crate::edge::rate_limit::{RequestLimits, Surroundings};
 use crate::runtime::readiness::Readiness;
 use crate::runtime::tasks::Tasks;
 use crate::telemetry::metrics::Metrics;
@@ -29,13 +37,59 @@ pub struct Site {
     pub readiness: Readiness,
     /// Renders the metrics.
     pub metrics: Metrics,
+    /// Bounds the requests of strangers.
+    pub requests: RequestLimits,
+    /// Lets pages of other origins in, where there are any.
+    pub cors: Option<Cors>,
+    /// Tells of each request, where that is wanted.
+    pub access: Option<Arc<AccessLog>>,
     /// The way to other processes that have the API, where this one has none.
     pub proxy: Option<Proxy>,
 }
 
+fn request_limits(limits: &Limits, app: &App) -> RequestLimits {
+    let app = app.clone();
+    let around = Surroundings {
+        cookies: &[api::cookie::NAME, api::cookie::LOCAL_NAME],
+        is_unlimited: Arc::new(move |address| app.is_unlimited(address)),
+        refuse: api::front::too_many_requests,
+    };
+    RequestLimits::new(limits.into(), around)
+}
+
 impl Site {
+    /// What these settings make of it. `output` takes the access log.
+    ///
+    /// # Errors
+    /// When the system gives no thread for that.
+    pub(super) fn new(
+        settings: &Settings,
+        services: &Services,
+        readiness: &Readiness,
+        metrics: Metrics,
+        output: Box<dyn Write + Send>,
+    ) -> io::Result<Self> {
+        let Services { tasks, app } = services;
+        Ok(Self {
+            app: app.clone(),
+            tasks: tasks.clone(),
+            readiness: readiness.clone(),
+            metrics,
+            requests: request_limits(&settings.limits, app),
+            cors: Cors::new(settings.api.allowed_origins.iter().map(WebOrigin::as_str)),
+            access: AccessLog::start(&settings.log, panel::find_file, output, tasks)?,
+            proxy: None,
+        })
+    }
+
+    /// The same, passing on what it does not have.
+    #[must_use]
+    pub(super) fn with_proxy(self, proxy: Option<Proxy>) -> Self {
+        Self { proxy, ..self }
+    }
+
     /// The API, the panel and brief probes: what strangers may reach. Without the API here all but the probes is passed on:
-    /// those tell whether requests should come to this process.
+    /// those tell whether requests should come to this process, and whoever answers has limits of its own.
     pub fn public(&self, listener: &'static str) -> Routes {
         let probes = probes::routes(self.readiness.clone(), Detail::Status, VERSION);
         if let Some(proxy) = &self.proxy {
@@ -44,7 +98,12 @@ impl Site {
         }
         let panel = api::doors::before(panel::router(), self.app.clone(), stranger);
         let pages = api::router(self.app.clone(), &self.tasks, stranger).fallback_service(panel);
-        self.observe(pages.merge(probes), listener)
+        let limited = self.requests.before(pages.merge(probes));
+        let shared = match &self.cors {
+            Some(cors) => cors.around(limited),
+            None => limited,
+        };
+        self.observe(shared, listener)
     }
 
     /// The way from HTTP to `https`, where that is served.
@@ -53,7 +112,7 @@ impl Site {
             Some(Address::Tcp(at)) => at.port(),
             Some(Address::Unix(_) | Address::Systemd(_)) | None => HTTPS,
         };
-        self.observe(edge::redirect::routes(port), listener)
+        self.observe(self.requests.before(edge::redirect::routes(port)), listener)
     }
 
     /// Metrics and probes with every detail: what the machine's own may reach.
@@ -68,7 +127,7 @@ impl Site {
     }
 
     fn observe(&self, routes: Routes, listener: &'static str) -> Routes {
-        edge::observe::observe(routes, listener, Arc::clone(self.tasks.clock()))
+        edge::observe::observe(routes, listener, Arc::clone(self.tasks.clock()), self.access.clone())
     }
 
     fn figures(&self) -> Routes {

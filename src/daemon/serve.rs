@@ -1,5 +1,6 @@
 //! `caspervpn serve`: opens the service, starts its roles in order, and runs until a signal.
 
+use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -54,6 +55,8 @@ pub struct Start {
     pub node: Option<Mode>,
     /// Whether somebody is there to be told a setup link. Making one ends the one before.
     pub offer_link: bool,
+    /// Where the access log goes.
+    pub output: fn() -> Box<dyn Write + Send>,
 }
 
 /// What there is to tell once the service runs.
@@ -98,6 +101,9 @@ pub enum ServeError {
     /// The metrics.
     #[error("cannot start the metrics")]
     Metrics(#[source] MetricsError),
+    /// The access log.
+    #[error("cannot start a thread for the access log")]
+    AccessLog(#[source] std::io::Error),
     /// TLS.
     #[error(transparent)]
     Tls(ServerError),
@@ -120,7 +126,7 @@ impl ServeError {
     pub fn exit(&self) -> Exit {
         match self {
             Self::Start(cause) => cause.exit(),
-            Self::Listen { .. } | Self::Prepare(_) => Exit::Unavailable,
+            Self::Listen { .. } | Self::Prepare(_) | Self::AccessLog(_) => Exit::Unavailable,
             Self::Metrics(_) | Self::Tls(_) | Self::Signals(_) | Self::Order(_) | Self::Network(_) => {
                 Exit::Failure
             }
@@ -169,7 +175,9 @@ async fn run(
     let metrics = start_metrics(services, &jobs)?;
     let limits = LiveLimits::new((&settings.limits).into());
     let proxy = proxy::start(settings, tasks, &jobs, &readiness, &metrics).await;
-    let site = Site { app: app.clone(), tasks: tasks.clone(), readiness: readiness.clone(), metrics, proxy };
+    let site = Site::new(settings, services, &readiness, metrics, (start.output)())
+        .map_err(ServeError::AccessLog)?
+        .with_proxy(proxy);
     let listeners = Listeners::open(settings, &mut passed)?;
     let certificates = Certificates::open(
         &settings.server.data_dir,

@@ -31,7 +31,7 @@ pub struct Settings {
     pub api_allowed_from: Ranges,
     /// Whether they are reached from inside the VPN only, and from `api_allowed_from`.
     pub api_only_from_vpn: bool,
-    /// From where sign-ins are never limited.
+    /// From where sign-ins and requests are never limited.
     pub login_unlimited_from: Ranges,
     /// Roles whose users must have a second factor. A session of one without may do nothing but enrol one.
     pub mfa_required_roles: BTreeSet<Role>,

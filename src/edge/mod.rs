@@ -2,9 +2,12 @@
 //!
 //! Invariant: a listener serves whatever router it is given and decides nothing about what is in it.
 
+pub mod access_log;
 pub mod activity;
 pub mod address_caps;
+mod api_path;
 mod connection;
+pub mod cors;
 pub mod holder;
 pub mod listener;
 pub mod live_limits;
@@ -15,6 +18,7 @@ mod problem;
 pub mod proxies;
 pub mod proxy;
 mod proxy_protocol;
+pub mod rate_limit;
 pub mod redirect;
 pub mod secure;
 pub mod server;

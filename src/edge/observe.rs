@@ -9,6 +9,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use axum::Router;
+use axum::body::HttpBody;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
@@ -19,6 +20,7 @@ use metrics::{Counter, Gauge, Histogram};
 use tracing::{Instrument, debug, field, info, info_span};
 
 use crate::domain::id::RequestId;
+use crate::edge::access_log::{AccessLog, Asked, Ended};
 use crate::edge::problem::problem;
 use crate::runtime::clock::Clock;
 use crate::telemetry::names;
@@ -27,13 +29,15 @@ use crate::telemetry::names;
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Observes every request to `router`, including those that match no route. `listener` is the name in the metrics.
-/// The id is an extension of the request, a [`RequestId`].
+/// The id is an extension of the request, a [`RequestId`]. Where there is an access log, requests are told there, and in the
+/// log only at the level debug.
 pub fn observe<S: Clone + Send + Sync + 'static>(
     router: Router<S>,
     listener: &'static str,
     clock: Arc<dyn Clock>,
+    access: Option<Arc<AccessLog>>,
 ) -> Router<S> {
-    router.layer(from_fn_with_state(Arc::new(Observer::new(listener, clock)), observed))
+    router.layer(from_fn_with_state(Arc::new(Observer::new(listener, clock, access)), observed))
 }
 
 #[derive(Debug)]
@@ -42,12 +46,13 @@ struct Observer {
     clock: Arc<dyn Clock>,
     in_flight: Gauge,
     series: Series,
+    access: Option<Arc<AccessLog>>,
 }
 
 impl Observer {
-    fn new(listener: &'static str, clock: Arc<dyn Clock>) -> Self {
+    fn new(listener: &'static str, clock: Arc<dyn Clock>, access: Option<Arc<AccessLog>>) -> Self {
         let in_flight = metrics::gauge!(names::HTTP_REQUESTS_IN_FLIGHT.name, "listener" => listener);
-        Self { listener, clock, in_flight, series: Series::default() }
+        Self { listener, clock, in_flight, series: Series::default(), access }
     }
 }
 
@@ -68,7 +73,7 @@ async fn observed(State(observer): State<Arc<Observer>>, mut request: Request, n
         {
             empty.insert(value);
         }
-        record.end(answer.status());
+        record.end(answer.status(), answer.body().size_hint().exact());
         answer
     };
     answer.instrument(span).await
@@ -127,18 +132,20 @@ struct Record {
     id: RequestId,
     method: &'static str,
     route: Option<MatchedPath>,
+    asked: Option<Asked>,
     ended: bool,
 }
 
 impl Record {
     fn begin(observer: Arc<Observer>, id: RequestId, request: &Request) -> Self {
         observer.in_flight.increment(1);
-        let route = request.extensions().get().cloned();
+        let (method, route) = (known(request.method()), request.extensions().get().cloned());
         Self {
             began: observer.clock.instant(),
+            asked: observer.access.as_ref().map(|access| access.note(request, method)),
             observer,
             id,
-            method: known(request.method()),
+            method,
             route,
             ended: false,
         }
@@ -148,19 +155,25 @@ impl Record {
         self.route.as_ref().map_or(UNMATCHED, MatchedPath::as_str)
     }
 
-    fn end(mut self, status: StatusCode) {
+    fn end(mut self, status: StatusCode, bytes: Option<u64>) {
         self.ended = true;
-        self.write(status.as_u16());
+        self.write(status.as_u16(), bytes);
     }
 
-    fn write(&self, code: u16) {
+    fn write(&self, code: u16, bytes: Option<u64>) {
         let Self { observer, id, method, .. } = self;
         let route = self.route();
         let took = observer.clock.instant().saturating_duration_since(self.began);
         observer.series.count(observer.listener, route, method, code, took);
         let duration_ms = took.as_secs_f64() * 1000.0;
         // Probes and scrapes come every few seconds for ever.
-        if QUIET_ROUTES.contains(&route) {
+        let is_quiet = QUIET_ROUTES.contains(&route);
+        if let (Some(access), Some(asked), false) = (&observer.access, &self.asked, is_quiet) {
+            let began = observer.clock.now().before(took);
+            let (listener, id) = (observer.listener, *id);
+            access.write(asked, &Ended { listener, id, began, took, status: code, bytes });
+        }
+        if is_quiet || observer.access.is_some() {
             debug!(request.id = %id, status = code, duration_ms, "{method} {route} answered {code}");
         } else {
             info!(request.id = %id, status = code, duration_ms, "{method} {route} answered {code}");
@@ -172,7 +185,7 @@ impl Drop for Record {
     fn drop(&mut self) {
         self.observer.in_flight.decrement(1);
         if !self.ended {
-            self.write(GIVEN_UP);
+            self.write(GIVEN_UP, None);
         }
     }
 }
@@ -216,7 +229,8 @@ mod tests {
         let (recorder, metrics) = Metrics::build(Timestamp::from_millis(0)).unwrap();
         let _installed = metrics::set_default_local_recorder(&recorder);
         let devices = Router::new().route("/devices/{id}", get(|| async { "" }));
-        let router = observe(Router::new().nest("/api/v1", devices), "api", Arc::new(SystemClock::new()));
+        let router =
+            observe(Router::new().nest("/api/v1", devices), "api", Arc::new(SystemClock::new()), None);
 
         for (method, path) in
             [("GET", "/api/v1/devices/secret-one"), ("GET", "/wp-login.php"), ("BREW", "/api/v1/devices/two")]
@@ -242,7 +256,7 @@ mod tests {
         let router = Router::new().route("/", get(|| async { std::future::pending::<()>().await }));
         let request = Request::builder().uri("/").body(Body::empty()).unwrap();
 
-        let mut answer = Box::pin(observe(router, "api", clock).oneshot(request));
+        let mut answer = Box::pin(observe(router, "api", clock, None).oneshot(request));
         let waited = tokio::time::timeout(std::time::Duration::from_millis(20), &mut answer).await;
         drop(answer);
 

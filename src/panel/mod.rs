@@ -28,6 +28,11 @@ pub fn router() -> Router {
     Router::new().fallback(answer)
 }
 
+/// The path of a file that is served here, as it stands in the program.
+pub fn find_file(path: &str) -> Option<&'static str> {
+    FILES.0.get_key_value(path).map(|(path, _)| path.as_str())
+}
+
 async fn answer(request: Request) -> Response {
     FILES.respond(request.method(), request.uri().path(), request.headers())
 }

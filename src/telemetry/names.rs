@@ -62,6 +62,7 @@ metrics! {
     HTTP_REQUESTS_IN_FLIGHT = Gauge "caspervpn_http_requests_in_flight" Count "Requests being answered now.";
     HTTP_PANICS = Counter "caspervpn_http_panics_total" Count "Requests whose handler panicked.";
     HTTP_MALFORMED = Counter "caspervpn_http_malformed_total" Count "Requests refused because they name no host, or two.";
+    ACCESS_LOG_DROPPED = Counter "caspervpn_access_log_dropped_total" Count "Lines of the access log that were lost, because whoever reads it was too slow or gone.";
     CONNECTIONS_OPEN = Gauge "caspervpn_connections_open" Count "Open connections, by listener.";
     CONNECTIONS = Counter "caspervpn_connections_total" Count "Accepted connections, by listener.";
     CONNECTIONS_REFUSED = Counter "caspervpn_connections_refused_total" Count "Connections closed at once, by listener and reason.";
@@ -92,6 +93,8 @@ metrics! {
     DIRECTORY_AWAY = Counter "caspervpn_directory_away_total" Count "Sign-ins for which an LDAP directory could not be asked.";
 
     ADDRESS_REFUSED = Counter "caspervpn_address_refused_total" Count "Requests from addresses that may not reach the panel and the API.";
+
+    RATELIMIT_REJECTED = Counter "caspervpn_ratelimit_rejected_total" Count "Requests that were refused because too many came from their address, by layer: anonymous, credentials.";
 
     QUEUE_JOBS = Gauge "caspervpn_queue_jobs" Count "Jobs of the queue, by state: waiting, or given up within a week.";
     QUEUE_ATTEMPTS = Counter "caspervpn_queue_attempts_total" Count "Attempts at jobs of the queue that this process made, by kind and result.";

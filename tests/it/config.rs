@@ -118,6 +118,33 @@ fn broken_toml_is_told_with_its_line_and_the_rest_is_still_checked() {
 }
 
 #[test]
+fn an_origin_is_exact_or_the_fault_says_what_to_write() {
+    let told = |origin: &str| {
+        let args = Args::default().with_set(&format!("api.allowed_origins={origin}"));
+        Settings::load(&args)
+            .map(|settings| settings.api.allowed_origins.len())
+            .map_err(|error| error.to_string())
+    };
+
+    assert_eq!(told("https://panel.example.org,http://localhost:3000,http://[::1]:8080"), Ok(3));
+    for (written, right) in [
+        ("https://panel.example.org/admin", "write https://panel.example.org"),
+        ("https://panel.example.org/", "write https://panel.example.org"),
+        ("https://Panel.example.org:443", "write https://panel.example.org"),
+        ("https://ada:secret@panel.example.org", "write https://panel.example.org"),
+        ("panel.example.org", "begins with https://"),
+        ("file:///etc", "begins with https://"),
+        ("null", "begins with https://"),
+        ("*", "with no *"),
+        ("https://*.example.org", "with no *"),
+    ] {
+        let fault = told(written).unwrap_err();
+        assert!(fault.contains("--set api.allowed_origins") && fault.contains(right), "{written}: {fault}");
+        assert!(!fault.contains("secret"), "{fault}");
+    }
+}
+
+#[test]
 fn listeners_that_cannot_both_be_opened_are_refused() {
     let args = Args::default()
         .with_set("listen.public=[::]:8080")

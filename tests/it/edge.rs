@@ -64,7 +64,7 @@ fn router() -> Router {
         .route("/slow", get(slow))
         .route("/broken", get(broken))
         .route("/endless", get(endless));
-    observe(router, "test", Arc::new(SystemClock::new()))
+    observe(router, "test", Arc::new(SystemClock::new()), None)
 }
 
 fn serve(address: &Address, limits: ConnectionLimits) -> (Tasks, Option<SocketAddr>) {

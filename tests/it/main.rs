@@ -6,6 +6,7 @@
     reason = "a test ends at the first surprise"
 )]
 
+mod access_log;
 mod agent;
 mod api;
 mod api_cookies;
@@ -41,6 +42,7 @@ mod master_key;
 mod mfa;
 mod namespaces;
 mod netlink;
+mod origins;
 mod panel;
 mod password_resets;
 mod pgbouncer;
@@ -55,6 +57,7 @@ mod store_fixtures;
 mod store_jobs;
 mod store_open;
 mod store_people;
+mod strangers;
 mod tls;
 mod tunnel;
 mod webhooks;

@@ -46,7 +46,7 @@ pub struct SettingsView {
     api_allowed_from: Ranges,
     /// Whether the panel and the API are reached from inside the VPN only, and from `api_allowed_from`.
     api_only_from_vpn: bool,
-    /// From where sign-ins are never limited.
+    /// From where sign-ins and requests are never limited.
     #[schema(value_type = Vec<Range>, max_items = 64, example = json!(["192.0.2.0/24"]))]
     login_unlimited_from: Ranges,
     /// Roles whose users must have a second factor. A session of one without may do nothing but enrol one.
@@ -131,7 +131,7 @@ pub struct UpdateSettings {
     #[serde(default, deserialize_with = "given")]
     #[schema(nullable = false)]
     api_only_from_vpn: Option<bool>,
-    /// From where sign-ins are never limited.
+    /// From where sign-ins and requests are never limited.
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<Vec<Range>>, nullable = false, max_items = 64, example = json!(["192.0.2.0/24"]))]
     login_unlimited_from: Option<Ranges>,

@@ -16,7 +16,8 @@ impl LoginLimit {
         !always && self.is_unlimited(address)
     }
 
-    pub(super) fn is_unlimited(&self, address: Option<IpAddr>) -> bool {
+    /// Whether an address is in a range that is never limited.
+    pub(in crate::app) fn is_unlimited(&self, address: Option<IpAddr>) -> bool {
         let Some(address) = address.map(|address| address.to_canonical()) else { return false };
         let ranges = self.unlimited.read().unwrap_or_else(PoisonError::into_inner);
         ranges.iter().any(|range| range.contains(&address))
