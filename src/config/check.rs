@@ -1,16 +1,18 @@
 //! What no single key can know: whether the settings agree with each other.
 
 use crate::config::Settings;
+use crate::config::address::Address;
 use crate::config::database::DatabaseUrl;
 use crate::config::fault::{Fault, Source};
 use crate::config::keys::MasterKeyPlace;
-use crate::config::server::Role;
+use crate::config::proxy::Upstream;
 use crate::domain::secret_reference::SecretReference;
 
 /// Adds what is wrong with the settings as a whole.
 pub(super) fn all(settings: &Settings, exposed_mode: Option<u32>, faults: &mut Vec<Fault>) {
     server(settings, faults);
     listeners(settings, faults);
+    proxy(settings, faults);
     database(settings, faults);
     secret_stores(settings, faults);
     if let Some(mode) = exposed_mode {
@@ -30,11 +32,6 @@ fn server(settings: &Settings, faults: &mut Vec<Fault>) {
     if settings.server.roles.is_empty() {
         faults.push(fault(settings, "server.roles", "a process needs at least one role"));
     }
-    if settings.server.has(Role::Edge) && !settings.server.has(Role::Api) {
-        let message =
-            "edge is the way of the world to the API, which this process then needs too: add \"api\"";
-        faults.push(fault(settings, "server.roles", message));
-    }
     let mut roles = settings.server.roles.clone();
     roles.sort_unstable();
     if roles.windows(2).any(|pair| pair[0] == pair[1]) {
@@ -51,6 +48,38 @@ fn listeners(settings: &Settings, faults: &mut Vec<Fault>) {
         if let Some((other, taken)) = all[..at].iter().find(|(_, other)| address.collides(other)) {
             faults.push(fault(settings, key, format!("{address} collides with {other}, which is {taken}")));
         }
+    }
+}
+
+fn proxy(settings: &Settings, faults: &mut Vec<Fault>) {
+    let upstreams = &settings.proxy.upstreams;
+    if settings.is_proxy() && upstreams.is_empty() {
+        let message = "edge without api passes requests on to API replicas, and none is named: set proxy.upstreams, or add \
+                       \"api\"";
+        faults.push(fault(settings, "server.roles", message));
+    }
+    for (at, upstream) in upstreams.iter().enumerate() {
+        if upstreams[..at].contains(upstream) {
+            faults.push(fault(settings, "proxy.upstreams", format!("{upstream} is named twice")));
+        }
+        let own = settings.listeners().find(|(_, address)| leads_to(upstream, address));
+        if let Some((key, address)) = own.filter(|_| settings.is_proxy()) {
+            let message = format!(
+                "{upstream} is {key} ({address}) of this very process, which would pass requests on to itself"
+            );
+            faults.push(fault(settings, "proxy.upstreams", message));
+        }
+    }
+}
+
+fn leads_to(upstream: &Upstream, address: &Address) -> bool {
+    match (upstream, address) {
+        (Upstream::Address(to), Address::Tcp(at)) => {
+            let is_here = to.ip() == at.ip() || (at.ip().is_unspecified() && to.ip().is_loopback());
+            to.port() == at.port() && is_here
+        }
+        (Upstream::Unix(to), Address::Unix(at)) => to == at,
+        (Upstream::Address(_) | Upstream::Name { .. } | Upstream::Unix(_), _) => false,
     }
 }
 

@@ -25,6 +25,7 @@ pub mod listen;
 pub mod load;
 pub mod log;
 mod nearest;
+pub mod proxy;
 pub mod server;
 pub mod setting;
 pub mod tls;
@@ -43,6 +44,7 @@ use crate::config::keys::Keys;
 use crate::config::limits::Limits;
 use crate::config::listen::Listen;
 use crate::config::log::Log;
+use crate::config::proxy::Proxy;
 use crate::config::section::{Key, Section};
 use crate::config::server::{Role, Server};
 use crate::config::tls::Tls;
@@ -60,6 +62,8 @@ pub struct Settings {
     pub api: Api,
     /// What it shows of itself there.
     pub tls: Tls,
+    /// To whom it passes requests on.
+    pub proxy: Proxy,
     /// Where the truth is kept.
     pub database: Database,
     /// How packets are carried.
@@ -80,12 +84,13 @@ pub struct Settings {
 }
 
 impl Settings {
-    fn sections(&self) -> [&dyn Section; 11] {
+    fn sections(&self) -> [&dyn Section; 12] {
         [
             &self.server,
             &self.listen,
             &self.api,
             &self.tls,
+            &self.proxy,
             &self.database,
             &self.tunnel,
             &self.log,
@@ -97,11 +102,12 @@ impl Settings {
     }
 
     fn section_mut(&mut self, name: &str) -> Option<&mut dyn Section> {
-        let sections: [&mut dyn Section; 11] = [
+        let sections: [&mut dyn Section; 12] = [
             &mut self.server,
             &mut self.listen,
             &mut self.api,
             &mut self.tls,
+            &mut self.proxy,
             &mut self.database,
             &mut self.tunnel,
             &mut self.log,
@@ -121,6 +127,11 @@ impl Settings {
             "listen.https" | "listen.http" | "listen.public" => self.server.has(Role::Edge),
             _ => true,
         })
+    }
+
+    /// Whether this process passes requests on to others that have the API.
+    pub fn is_proxy(&self) -> bool {
+        self.server.has(Role::Edge) && !self.server.has(Role::Api)
     }
 
     /// What this process serves the pages on, the likeliest way in first.

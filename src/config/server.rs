@@ -9,7 +9,7 @@ section! {
     pub struct Server("server") {
         /// Directory of the database, the keys and the local socket. Relative paths of other keys start here.
         pub data_dir: PathBuf = PathBuf::from("/var/lib/caspervpn");
-        /// What `caspervpn serve` runs: api, agent, edge (with api), worker.
+        /// What `caspervpn serve` runs: api, agent, edge, worker.
         pub roles: Vec<Role> = vec![Role::Api, Role::Agent, Role::Edge, Role::Worker];
     }
 }
@@ -21,7 +21,8 @@ choice! {
         Api = "api",
         /// The WireGuard side of this host: without it no tunnel is carried.
         Agent = "agent",
-        /// The same for the world, on `listen.https`, `listen.http` and `listen.public`.
+        /// The same for the world, on `listen.https`, `listen.http` and `listen.public`. Without `api` in the same process
+        /// requests are passed on to `proxy.upstreams`.
         Edge = "edge",
         /// Periodic work on the database: without it nothing is purged or counted.
         Worker = "worker",

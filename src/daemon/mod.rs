@@ -11,6 +11,7 @@ mod listeners;
 pub mod local_api;
 pub mod notify;
 mod ordering;
+mod proxy;
 pub mod routes;
 pub mod serve;
 pub mod services;

@@ -19,6 +19,7 @@ use crate::edge::access_log::AccessLog;
 use crate::edge::cors::Cors;
 use crate::edge::peer::Peer;
 use crate::edge::probes::{self, Detail};
+use crate::edge::proxy::{Proxy, Scheme};
 use crate::edge::rate_limit::{RequestLimits, Surroundings};
 use crate::edge::redirect::FindProof;
 use crate::edge::secure::AlpnProofs;
@@ -44,6 +45,8 @@ pub struct Site {
     pub cors: Option<Cors>,
     /// Tells of each request, where that is wanted.
     pub access: Option<Arc<AccessLog>>,
+    /// The way to other processes that have the API, where this one has none.
+    pub proxy: Option<Proxy>,
 }
 
 fn request_limits(limits: &Limits, app: &App) -> RequestLimits {
@@ -77,12 +80,24 @@ impl Site {
             requests: request_limits(&settings.limits, app),
             cors: Cors::new(settings.api.allowed_origins.iter().map(WebOrigin::as_str)),
             access: AccessLog::start(&settings.log, panel::find_file, output, tasks)?,
+            proxy: None,
         })
     }
 
-    /// The API, the panel and brief probes: what strangers may reach.
+    /// The same, passing on what it does not have.
+    #[must_use]
+    pub(super) fn with_proxy(self, proxy: Option<Proxy>) -> Self {
+        Self { proxy, ..self }
+    }
+
+    /// The API, the panel and brief probes: what strangers may reach. Without the API here all but the probes is passed on:
+    /// those tell whether requests should come to this process, and whoever answers has limits of its own.
     pub fn public(&self, listener: &'static str) -> Routes {
         let probes = probes::routes(self.readiness.clone(), Detail::Status, VERSION);
+        if let Some(proxy) = &self.proxy {
+            let scheme = if listener == "https" { Scheme::Https } else { Scheme::Http };
+            return self.observe(proxy.routes(scheme).merge(probes), listener);
+        }
         let panel = api::doors::before(panel::router(), self.app.clone(), stranger);
         let pages = api::router(self.app.clone(), &self.tasks, stranger).fallback_service(panel);
         let limited = self.requests.before(pages.merge(probes));

@@ -25,6 +25,7 @@ use crate::daemon::lifecycle::Lifecycle;
 use crate::daemon::link::InProcessLink;
 use crate::daemon::listeners::Listeners;
 use crate::daemon::ordering;
+use crate::daemon::proxy;
 use crate::daemon::routes::Site;
 use crate::daemon::services::{Services, StartError};
 use crate::daemon::signals::Signals;
@@ -174,8 +175,10 @@ async fn run(
     readiness.up(Stage::Store).map_err(ServeError::Order)?;
     let metrics = start_metrics(services, &jobs)?;
     let limits = LiveLimits::new((&settings.limits).into());
+    let proxy = proxy::start(settings, tasks, &jobs, &readiness, &metrics).await;
     let site = Site::new(settings, services, &readiness, metrics, (start.output)())
-        .map_err(ServeError::AccessLog)?;
+        .map_err(ServeError::AccessLog)?
+        .with_proxy(proxy);
     let listeners = Listeners::open(settings, &mut passed)?;
     let certificates = Certificates::open(
         listeners.take_tls().then_some(settings.server.data_dir.as_path()),

@@ -3,16 +3,18 @@
 //! Invariant: whatever a client does or leaves undone, its connection ends within the limits.
 
 use std::convert::Infallible;
-use std::pin::pin;
+use std::fmt::Display;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::response::{IntoResponse, Response};
-use http::header::STRICT_TRANSPORT_SECURITY;
+use http::header::{STRICT_TRANSPORT_SECURITY, UPGRADE};
 use http::{HeaderValue, StatusCode};
 use hyper::body::Incoming;
+use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
+use hyper_util::server::conn::auto;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
@@ -21,8 +23,9 @@ use tracing::debug;
 use crate::edge::activity::{Activity, AnswerBody, Phase, Watched};
 use crate::edge::live_limits::ConnectionLimits;
 use crate::edge::peer::Peer;
-use crate::edge::proxies::note_unnamed;
-use crate::edge::server::Server;
+use crate::edge::proxies::{Vouched, note_unnamed};
+use crate::edge::proxy::Held;
+use crate::edge::server::{OpenConnection, Server};
 use crate::edge::strict;
 use crate::runtime::tasks::Group;
 use crate::telemetry::names;
@@ -43,6 +46,7 @@ pub(super) struct Asker {
     pub(super) peer: Peer,
     pub(super) by_proxy: bool,
     pub(super) hsts: Option<HeaderValue>,
+    pub(super) open: Arc<OpenConnection>,
 }
 
 /// Serves a connection until it ends, is told to, or has done nothing for too long.
@@ -51,7 +55,7 @@ pub(super) async fn serve(
     http: Http,
     asker: Asker,
     executor: StreamExecutor,
-    stream: impl AsyncRead + AsyncWrite + Unpin + 'static,
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     stop: CancellationToken,
 ) {
     let activity = Arc::new(Activity::default());
@@ -59,12 +63,17 @@ pub(super) async fn serve(
     let service = {
         let activity = Arc::clone(&activity);
         let Server { name, router, proxies, .. } = server.clone();
-        let Asker { peer, by_proxy, hsts } = asker;
+        let Asker { peer, by_proxy, hsts, open } = asker;
         hyper::service::service_fn(move |mut request: http::Request<Incoming>| {
             let answering = activity.begin(request.version() == http::Version::HTTP_2);
             let fault = strict::fault(&request);
             let ends = fault.is_some() || strict::ends_connection(&request);
+            if request.headers().contains_key(UPGRADE) {
+                request.extensions_mut().insert(Held(Arc::clone(&open)));
+            }
             let client = if by_proxy {
+                let vouched = Vouched::of(request.headers());
+                request.extensions_mut().insert(vouched);
                 proxies.client(peer, request.headers())
             } else {
                 note_unnamed(name, &peer, request.headers());
@@ -92,8 +101,32 @@ pub(super) async fn serve(
         })
     };
     let io = TokioIo::new(Watched { stream, activity: Arc::clone(&activity) });
-    let builder = builder(executor, http, &limits);
-    let mut connection = pin!(builder.serve_connection(io, service));
+    match http {
+        Http::One => {
+            let connection = http_1(&limits).serve_connection(io, service).with_upgrades();
+            let close = |connection: Pin<&mut _>| http1::UpgradeableConnection::graceful_shutdown(connection);
+            watch(pin!(connection), close, &server, &activity, &stop).await;
+        }
+        Http::Two | Http::Either => {
+            let builder = builder(executor, http, &limits);
+            let close = |connection: Pin<&mut _>| auto::Connection::graceful_shutdown(connection);
+            watch(pin!(builder.serve_connection(io, service)), close, &server, &activity, &stop).await;
+        }
+    }
+}
+
+/// Lets a connection run until it ends, is told to, or has done nothing for too long. `close` tells it to end after the
+/// requests under way.
+async fn watch<C, E>(
+    mut connection: Pin<&mut C>,
+    close: impl Fn(Pin<&mut C>),
+    server: &Server,
+    activity: &Activity,
+    stop: &CancellationToken,
+) where
+    C: Future<Output = Result<(), E>>,
+    E: Display,
+{
     let mut draining = false;
     let mut watch = Watch::new(activity.phase());
     loop {
@@ -109,7 +142,7 @@ pub(super) async fn serve(
             }
             () = stop.cancelled(), if !draining => {
                 draining = true;
-                connection.as_mut().graceful_shutdown();
+                close(connection.as_mut());
             }
             () = tokio::time::sleep(pause) => {
                 if watch.is_over(activity.phase(), pause, &limits) {
@@ -171,16 +204,18 @@ impl<F: Future<Output = ()> + Send + 'static> hyper::rt::Executor<F> for StreamE
     }
 }
 
-fn builder(executor: StreamExecutor, http: Http, limits: &ConnectionLimits) -> Builder<StreamExecutor> {
-    let builder = Builder::new(executor);
-    let mut builder = match http {
-        Http::One => builder.http1_only(),
-        Http::Two => builder.http2_only(),
-        Http::Either => builder,
-    };
-    let header_bytes = usize::try_from(limits.header_bytes).unwrap_or(usize::MAX);
-    // Without a timer of its own: `serve` watches the head's time too.
-    builder.http1().max_buf_size(header_bytes);
+/// HTTP/1.1 alone, where a connection may become something else. Without a timer of its own: [`watch`] has the time of the
+/// head, too.
+fn http_1(limits: &ConnectionLimits) -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder.max_buf_size(usize::try_from(limits.header_bytes).unwrap_or(usize::MAX));
+    builder
+}
+
+fn builder(executor: StreamExecutor, http: Http, limits: &ConnectionLimits) -> auto::Builder<StreamExecutor> {
+    let builder = auto::Builder::new(executor);
+    let mut builder = if http == Http::Two { builder.http2_only() } else { builder };
+    builder.http1().max_buf_size(usize::try_from(limits.header_bytes).unwrap_or(usize::MAX));
     builder
         .http2()
         .timer(TokioTimer::new())

@@ -12,15 +12,16 @@ use axum::Router;
 use axum::body::HttpBody;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use futures_util::FutureExt;
 use http::header::Entry;
-use http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use http::{HeaderName, HeaderValue, Method, StatusCode};
 use metrics::{Counter, Gauge, Histogram};
-use tracing::{Instrument, debug, info, info_span};
+use tracing::{Instrument, debug, field, info, info_span};
 
 use crate::domain::id::RequestId;
 use crate::edge::access_log::{AccessLog, Asked, Ended};
+use crate::edge::problem::problem;
 use crate::runtime::clock::Clock;
 use crate::telemetry::names;
 
@@ -60,7 +61,7 @@ async fn observed(State(observer): State<Arc<Observer>>, mut request: Request, n
     request.headers_mut().remove(REQUEST_ID);
     request.extensions_mut().insert(id);
     let record = Record::begin(observer, id, &request);
-    let span = info_span!("request", request.id = %id, request.method = record.method, request.route = record.route());
+    let span = info_span!("request", request.id = %id, request.method = record.method, request.route = record.route(), request.upstream = field::Empty);
     let answer = async {
         let answer = AssertUnwindSafe(next.run(request)).catch_unwind().await;
         let mut answer = answer.unwrap_or_else(|_| {
@@ -191,11 +192,8 @@ impl Drop for Record {
 
 /// A body with nothing but the id: what broke is in the log, under it.
 fn panicked(id: RequestId) -> Response {
-    let body = format!(
-        r#"{{"type":"urn:caspervpn:problem:internal","title":"Internal Server Error","status":500,"detail":"something went wrong inside the server; its log has the cause under this request_id","code":"internal","request_id":"{id}"}}"#
-    );
-    (StatusCode::INTERNAL_SERVER_ERROR, [(header::CONTENT_TYPE, "application/problem+json")], body)
-        .into_response()
+    let detail = "something went wrong inside the server; its log has the cause under this request_id";
+    problem(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail, id)
 }
 
 /// A client may send any word as the method; only the standard ones are told apart.

@@ -12,6 +12,7 @@ use tracing::warn;
 
 use crate::config::listen::{ForwardedHeader, Proxy};
 use crate::edge::peer::Peer;
+use crate::edge::proxy::Scheme;
 
 /// The proxies in front, and how they tell who asks.
 #[derive(Debug, Clone, Default)]
@@ -73,6 +74,27 @@ impl Proxies {
     }
 }
 
+/// How a client reached a proxy of ours, as that proxy says. It is an extension of the requests that come by one.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Vouched(Option<Scheme>);
+
+impl Vouched {
+    /// What the proxy wrote. Behind several the one at the front has written it first.
+    pub(super) fn of(headers: &HeaderMap) -> Self {
+        let value = headers.get(X_FORWARDED_PROTO).and_then(|value| value.to_str().ok());
+        Self(match value.and_then(|value| value.split(',').next()).map(str::trim) {
+            Some("https") => Some(Scheme::Https),
+            Some("http") => Some(Scheme::Http),
+            _ => None,
+        })
+    }
+
+    /// How the client came, where nothing was written `otherwise`.
+    pub(super) fn scheme(self, otherwise: Scheme) -> Scheme {
+        self.0.unwrap_or(otherwise)
+    }
+}
+
 /// An address as the headers write it: bare, in brackets, either with a port. Anything else (`unknown`, `_hidden`) names
 /// nobody (RFC 7239 §6).
 fn node_address(node: &str) -> Option<SocketAddr> {
@@ -115,6 +137,7 @@ fn is_private(ip: IpAddr) -> bool {
 }
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
 #[cfg(test)]
 mod tests {

@@ -140,30 +140,30 @@ impl Accepting {
         };
         metrics::counter!(names::CONNECTIONS.name, "listener" => name).increment(1);
         let stop = self.connections.stop().clone();
-        let open = OpenConnection::new(name, place);
+        let open = Arc::new(OpenConnection::new(name, place));
         let server = self.server.clone();
         let executor = StreamExecutor(self.connections.clone());
         self.connections.spawn(async move {
-            let _open = open;
             let arrived = arrive(&server, stream, peer, by_proxy, &stop).await;
             let Some((stream, peer)) = arrived else { return };
             // Behind a PROXY header is a stranger again, whose headers are his own.
             let by_proxy = server.proxies.are(&peer);
             let Some(tls) = &server.tls else {
                 let http = if server.http2 { Http::Either } else { Http::One };
-                let asker = Asker { peer, by_proxy, hsts: None };
+                let asker = Asker { peer, by_proxy, hsts: None, open };
                 return serve(server, http, asker, executor, stream, stop).await;
             };
             let shaken = tls.handshake(name, stream, limits.handshake_timeout, &stop).await;
             if let Some(Shaken { stream, http, hsts }) = shaken {
-                serve(server, http, Asker { peer, by_proxy, hsts }, executor, stream, stop).await;
+                serve(server, http, Asker { peer, by_proxy, hsts, open }, executor, stream, stop).await;
             }
         });
     }
 }
 
 /// Counts the connection as open until it is dropped.
-struct OpenConnection {
+#[derive(Debug)]
+pub(super) struct OpenConnection {
     name: &'static str,
     _place: Place,
 }

@@ -69,6 +69,9 @@ metrics! {
     TLS_HANDSHAKES = Counter "caspervpn_tls_handshakes_total" Count "TLS handshakes, by listener and result: done, failed, late, challenge.";
     TLS_CERTIFICATE_EXPIRY_TIMESTAMP_SECONDS = Gauge "caspervpn_tls_certificate_expiry_timestamp_seconds" Seconds "When the certificate served for a name ends, in unix time.";
     ACME_ATTEMPTS = Counter "caspervpn_acme_attempts_total" Count "Attempts of this process to get a certificate, by result: issued, temporary, rate_limited, permanent, order_lost.";
+    PROXY_REQUESTS = Counter "caspervpn_proxy_requests_total" Count "Requests passed on, each attempt by upstream and result: answered, unreachable, broken, late, cut, given_up.";
+    PROXY_IN_FLIGHT = Gauge "caspervpn_proxy_requests_in_flight" Count "Requests under way at an upstream.";
+    PROXY_UPSTREAM_UP = Gauge "caspervpn_proxy_upstream_up" Count "One when an upstream takes requests at any of its addresses, else zero.";
     ACCEPT_ERRORS = Counter "caspervpn_accept_errors_total" Count "Failures to accept a connection, by listener.";
 
     DB_WRITE_QUEUE_DEPTH = Gauge "caspervpn_db_write_queue_depth" Count "Writes that wait for their turn or are under way.";

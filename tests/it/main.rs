@@ -33,6 +33,7 @@ mod directory;
 mod e2e;
 mod edge;
 mod edge_abuse;
+mod edge_proxy;
 mod end_to_end;
 mod identity_providers;
 mod invites;

@@ -1,0 +1,104 @@
+//! Bodies on their way: a request's to the upstream, an answer's to the client, piece by piece as they come.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, ready};
+
+use axum::body::{Body, Bytes, HttpBody};
+use hyper::body::{Frame, Incoming, SizeHint};
+use tracing::debug;
+
+use crate::edge::proxy::Inner;
+use crate::edge::proxy::connect::Connection;
+use crate::edge::proxy::endpoint::Flight;
+use crate::edge::proxy::upstreams::End;
+
+/// A request's body, which counts the pieces that went, so that a slow sender is told from a silent receiver.
+pub(super) struct Going {
+    pub(super) body: Body,
+    pub(super) pieces: Arc<AtomicU64>,
+}
+
+impl HttpBody for Going {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        self.pieces.fetch_add(1, Ordering::Relaxed);
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// An answer's body. At its end the connection is kept for another request; given up before, it is closed.
+pub(super) struct Coming {
+    body: Incoming,
+    connection: Option<Connection>,
+    flight: Flight,
+    proxy: Arc<Inner>,
+    is_over: bool,
+}
+
+impl Coming {
+    pub(super) const fn new(
+        body: Incoming,
+        connection: Connection,
+        flight: Flight,
+        proxy: Arc<Inner>,
+    ) -> Self {
+        Self { body, connection: Some(connection), flight, proxy, is_over: false }
+    }
+}
+
+impl HttpBody for Coming {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        match &frame {
+            Some(Ok(_)) => {}
+            None => self.is_over = true,
+            Some(Err(cause)) => {
+                debug!(error = %cause, "an upstream's answer broke off");
+                self.flight.end = End::Cut;
+                self.proxy.failed(&self.flight.endpoint, "an answer broke off");
+            }
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Drop for Coming {
+    fn drop(&mut self) {
+        if (self.is_over || self.body.is_end_stream())
+            && let Some(connection) = self.connection.take()
+        {
+            let (most, now) = (self.proxy.terms.keep_idle, self.proxy.clock.instant());
+            self.flight.endpoint.give_idle(connection, most, now);
+        }
+    }
+}
