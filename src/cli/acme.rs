@@ -36,7 +36,7 @@ pub(super) struct SetArgs {
     #[arg(long, value_name = "NAMES")]
     #[serde(skip)]
     names: Option<Names>,
-    /// Agree to the authority's terms of service, such as https://letsencrypt.org/repository/.
+    /// Agree to the authority's terms of service, such as `https://letsencrypt.org/repository/`.
     #[arg(long)]
     #[serde(rename = "terms_agreed")]
     agree_terms: bool,
