@@ -57,7 +57,8 @@ async fn every_operation_that_is_not_public_refuses_nobody() {
         if operation["security"] == json!([]) || operation["operationId"] == "setup_run" {
             continue;
         }
-        let path = path.replace("{id}", ID).replace("{node_network_id}", ID);
+        let path =
+            path.replace("{id}", ID).replace("{node_network_id}", ID).replace("{name}", "vpn.example.org");
         let answer = nobody.send(method.clone(), path.strip_prefix("/api/v1").unwrap(), &[], None).await;
         assert_eq!(answer.problem(401), "unauthenticated", "{method} {path}");
         assert_eq!(answer.headers["www-authenticate"], "Bearer");
@@ -75,7 +76,8 @@ async fn every_field_of_every_body_refuses_a_wrong_type_and_an_overlong_value_by
         let Some(body) = operation.get("requestBody") else { continue };
         let schema = resolve(&document, &body["content"]["application/json"]["schema"]);
         let good = &schema["examples"][0];
-        let path = path.replace("{id}", ID).replace("{node_network_id}", ID);
+        let path =
+            path.replace("{id}", ID).replace("{node_network_id}", ID).replace("{name}", "vpn.example.org");
         let path = path.strip_prefix("/api/v1").unwrap();
         for (pointer, field) in fields(&document, schema, "") {
             for bad in [wrong_type(field), json!("x".repeat(2000))] {

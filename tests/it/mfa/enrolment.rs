@@ -22,7 +22,10 @@ pub(super) async fn ask_everything(client: &Client) -> Vec<(String, Answer)> {
                 continue;
             }
             let body = example(&document, operation);
-            let path = path.replace("{id}", ID).replace("{node_network_id}", ID);
+            let path = path
+                .replace("{id}", ID)
+                .replace("{node_network_id}", ID)
+                .replace("{name}", "vpn.example.org");
             let query: Vec<String> = operation["parameters"]
                 .as_array()
                 .into_iter()
