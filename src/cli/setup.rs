@@ -161,6 +161,11 @@ pub(super) async fn link(settings: &Settings, on: &Asked) -> Result<(), Failure>
     if let Some(hint) = way.hint {
         note(&hint);
     }
+    if page.is_some_and(|page| page.over_tls) {
+        note(
+            "where the browser warns of the certificate, compare its SHA-256 with that of `caspervpn tls status`",
+        );
+    }
     note("the link works once, an older one no more");
     Ok(())
 }
