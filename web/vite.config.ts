@@ -1,7 +1,9 @@
+import react from '@vitejs/plugin-react'
 import { defineConfig } from 'vitest/config'
 
 // Pages are served under `default-src 'self'`: nothing may end up inline, neither script, style nor picture.
 export default defineConfig({
+  plugins: [react()],
   build: {
     target: 'es2022',
     assetsInlineLimit: 0,

@@ -1,0 +1,95 @@
+// The one way to the API. Types come from the server's own OpenAPI document; every refusal becomes an `ApiProblem`.
+//
+// A session that ends in the middle of work, and an act that wants a fresh proof, are answered here: the doorkeeper asks
+// the person, and the request that was refused is sent once more. So no page loses what was typed.
+
+import createClient, { type Middleware } from 'openapi-fetch'
+
+import type { paths } from './generated/schema'
+import { ApiProblem } from './problem'
+
+/** Asks the person for what a request lacked; false means that they would rather not. */
+export interface Doorkeeper {
+  signIn(): Promise<boolean>
+  prove(): Promise<boolean>
+}
+
+let doorkeeper: Doorkeeper | undefined
+let csrfToken: string | undefined
+
+export function setDoorkeeper(value: Doorkeeper | undefined): void {
+  doorkeeper = value
+}
+
+/** The proof that a page of ours acts with the cookie. */
+export function setCsrfToken(value: string | undefined): void {
+  csrfToken = value
+}
+
+const CHANGES = new Set(['POST', 'PUT', 'PATCH', 'DELETE'])
+const sent = new Map<string, Request>()
+
+const doors: Middleware = {
+  onRequest({ request, id }) {
+    prove(request)
+    // A body can be read once only.
+    sent.set(id, request.clone())
+    return request
+  },
+  async onResponse({ response, id, schemaPath }) {
+    const request = sent.get(id)
+    sent.delete(id)
+    if (!request || response.ok || isSigningIn(schemaPath, request.method)) return response
+    const open = await wayOn(response)
+    if (!open || !(await open())) return response
+    prove(request)
+    return fetch(request)
+  },
+  onError({ id }) {
+    sent.delete(id)
+  },
+}
+
+function prove(request: Request): void {
+  if (csrfToken && CHANGES.has(request.method)) request.headers.set('X-CSRF-Token', csrfToken)
+}
+
+/** Paths where 401 is an answer to what was typed, not the end of a session. */
+function isSigningIn(path: string, method: string): boolean {
+  if (path.startsWith('/sessions') || path.startsWith('/sign-in') || path.startsWith('/me/step-up')) return method === 'POST'
+  return path.startsWith('/setup') || path.endsWith('/redeem') || path === '/password-resets'
+}
+
+async function wayOn(response: Response): Promise<(() => Promise<boolean>) | undefined> {
+  if (!doorkeeper) return undefined
+  if (response.status === 401) return doorkeeper.signIn
+  if (response.status !== 403) return undefined
+  const body: unknown = await response.clone().json().catch(() => undefined)
+  return new ApiProblem(response, body).code === 'step_up_required' ? doorkeeper.prove : undefined
+}
+
+export const api = createClient<paths>({ baseUrl: '/api/v1', cache: 'no-store', credentials: 'same-origin' })
+api.use(doors)
+
+interface Answer<T> {
+  data?: T
+  error?: unknown
+  response: Response
+}
+
+/** What a call answered, or its refusal as an `ApiProblem`. */
+export async function take<T>(call: Promise<Answer<T>>): Promise<T> {
+  const { data, error, response } = await call
+  if (!response.ok) throw new ApiProblem(response, error)
+  return data as T
+}
+
+/** The parameters of an act on one thing. */
+export function at(id: string): { params: { path: { id: string } } } {
+  return { params: { path: { id } } }
+}
+
+/** The parameters of a change to one thing as it was read: one that somebody else changed meanwhile is refused. */
+export function atRevision({ id, revision }: { id: string; revision: number }) {
+  return { params: { path: { id }, header: { 'If-Match': `"${revision}"` } } }
+}

@@ -1,0 +1,54 @@
+// The way around: only what this role may see.
+
+import Box from '@mui/material/Box'
+import List from '@mui/material/List'
+import ListItem from '@mui/material/ListItem'
+import ListItemButton from '@mui/material/ListItemButton'
+import ListItemIcon from '@mui/material/ListItemIcon'
+import ListItemText from '@mui/material/ListItemText'
+import ListSubheader from '@mui/material/ListSubheader'
+import { useTranslation } from 'react-i18next'
+import { NavLink } from 'react-router'
+
+import { reach } from '../api/access'
+import { useMe } from '../session/use-me'
+import { type Noun, NOUNS } from './nouns'
+
+const SECTIONS: Noun['section'][] = ['vpn', 'people', 'service']
+
+export function Navigation({ onGo }: { onGo?: () => void }) {
+  const { t } = useTranslation()
+  const me = useMe()
+  return (
+    <Box component="nav" aria-label={t('nav.label')} sx={{ overflowY: 'auto', pb: 2 }}>
+      {SECTIONS.map((section) => {
+        const entries = visible(NOUNS, section, me.role)
+        if (entries.length === 0) return null
+        return (
+          <List key={section} dense subheader={<ListSubheader sx={{ bgcolor: 'transparent', lineHeight: '2.25rem' }}>{t(`nav.${section}`)}</ListSubheader>}>
+            {entries.map(({ key, path, icon: Icon }) => (
+              <ListItem key={key} disablePadding>
+                <ListItemButton component={NavLink} to={path} end={path === '/'} onClick={onGo} sx={ENTRY}>
+                  <ListItemIcon sx={{ minWidth: 36, color: 'inherit' }}>
+                    <Icon />
+                  </ListItemIcon>
+                  <ListItemText primary={t(`nav.${key}`)} />
+                </ListItemButton>
+              </ListItem>
+            ))}
+          </List>
+        )
+      })}
+    </Box>
+  )
+}
+
+function visible(nouns: Noun[], section: Noun['section'], role: Parameters<typeof reach>[0]): Noun[] {
+  return nouns.filter((noun) => noun.section === section && reach(role, noun.action) !== 'none')
+}
+
+const ENTRY = {
+  mx: 1,
+  borderRadius: 2,
+  '&.active': { bgcolor: 'action.selected', color: 'primary.main', '& .MuiListItemText-primary': { fontWeight: 600 } },
+} as const

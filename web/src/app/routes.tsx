@@ -1,0 +1,43 @@
+// Which address shows which page. Every page is fetched when somebody goes there.
+
+import type { RouteObject } from 'react-router'
+
+import { Waiting } from '../ui/parts'
+import { type Load, type Noun, NOUNS } from './nouns'
+import { paths } from './paths'
+import { RouteFault } from './route-fault'
+import { Shell } from './shell'
+
+function page(path: string, lazy: Load, children?: RouteObject[]): RouteObject {
+  return { path, lazy, ...(children ? { children } : {}) }
+}
+
+/** Forms are dialogs over the page that they belong to. */
+function nounRoutes({ path, pages }: Noun): RouteObject[] {
+  const routes = [page(path, pages.list, pages.create && [page('new', pages.create)])]
+  if (pages.detail) routes.push(page(`${path}/:id`, pages.detail, pages.edit && [page('edit', pages.edit)]))
+  return routes
+}
+
+/** Pages for who is not signed in. */
+const DOORS: RouteObject[] = [
+  page(paths.signIn(), () => import('../session/sign-in-page')),
+]
+
+/** Pages of their own, beside those of the nouns. */
+const SINGLE: RouteObject[] = []
+
+export const routes: RouteObject[] = [
+  {
+    errorElement: <RouteFault />,
+    HydrateFallback: Waiting,
+    children: [
+      ...DOORS,
+      {
+        path: '/',
+        Component: Shell,
+        children: [{ errorElement: <RouteFault />, children: [...SINGLE, ...NOUNS.flatMap(nounRoutes), page('*', () => import('./not-found'))] }],
+      },
+    ],
+  },
+]

@@ -1,0 +1,82 @@
+import Block from '@mui/icons-material/Block'
+import CheckCircle from '@mui/icons-material/CheckCircleOutlined'
+import Edit from '@mui/icons-material/EditOutlined'
+import Stack from '@mui/material/Stack'
+import { useSuspenseQuery } from '@tanstack/react-query'
+import { useTranslation } from 'react-i18next'
+import { Outlet, useNavigate, useParams } from 'react-router'
+
+import { manages } from '../../api/access'
+import type { User } from '../../api/types'
+import { paths } from '../../app/paths'
+import { useFormats } from '../../i18n/use-formats'
+import { useCan, useMe } from '../../session/use-me'
+import { Action } from '../../ui/action'
+import { Facts, PageHeader, Section, StateChip } from '../../ui/parts'
+import { useAct } from '../../ui/use-act'
+import { disableUser, enableUser, userQuery } from './queries'
+import { UserActs } from './user-acts'
+
+export function Component() {
+  const { t } = useTranslation(['users', 'common'])
+  const { id = '' } = useParams()
+  const { data: user } = useSuspenseQuery(userQuery(id))
+  const format = useFormats()
+  const when = (moment: string | null | undefined) => (moment ? format.dateTime(moment) : t('common:never'))
+  return (
+    <>
+      <PageHeader title={user.display_name || user.login} chip={<StateChip state={user.deleted_at ? 'deleted' : user.state} />} actions={<HeaderActs user={user} />} />
+      <Section title={t('about')}>
+        <Facts
+          facts={[
+            [t('field.login'), user.login],
+            [t('field.role'), t(`common:role.${user.role}`)],
+            [t('field.email'), user.email ?? '–'],
+            [t('field.mfa'), user.has_mfa ? t('common:yes') : t('common:no')],
+            [t('field.expires'), when(user.expires_at)],
+            [t('field.deviceLimit'), user.device_limit ?? t('common:noLimit')],
+            [t('field.dataLimit'), user.data_limit_bytes ? format.bytes(user.data_limit_bytes) : t('common:noLimit')],
+            [t('common:field.created'), when(user.created_at)],
+            [t('common:field.updated'), when(user.updated_at)],
+            [t('common:field.deleted'), user.deleted_at ? when(user.deleted_at) : undefined],
+          ]}
+        />
+      </Section>
+      <Outlet />
+    </>
+  )
+}
+
+function HeaderActs({ user }: { user: User }) {
+  const { t } = useTranslation(['users', 'common'])
+  const navigate = useNavigate()
+  const act = useAct()
+  const why = useWhyNot(user)
+  const off = user.state === 'disabled'
+  return (
+    <Stack direction="row" sx={{ gap: 1 }}>
+      <Action variant="outlined" icon={<Edit />} label={t('common:act.edit')} disabledReason={why('user_update')} onRun={() => void navigate(paths.users.edit(user.id))} />
+      <Action
+        variant="outlined"
+        icon={off ? <CheckCircle /> : <Block />}
+        label={off ? t('common:act.enable') : t('common:act.disable')}
+        disabledReason={why(off ? 'user_enable' : 'user_disable')}
+        onRun={() => void act(() => (off ? enableUser(user) : disableUser(user)), t(off ? 'done.enabled' : 'done.disabled', { name: user.login }))}
+      />
+      <UserActs user={user} whyNot={why} />
+    </Stack>
+  )
+}
+
+/** Why this act does not work on this user; undefined where it does. */
+function useWhyNot(user: User): (action: Parameters<ReturnType<typeof useCan>>[0]) => string | undefined {
+  const { t } = useTranslation(['users', 'common'])
+  const can = useCan()
+  const me = useMe()
+  return (action) => {
+    if (!can(action)) return t('common:notAllowed')
+    if (user.id !== me.id && !manages(me.role, user.role)) return t('notYours', { role: t(`common:role.${user.role}`) })
+    if (user.deleted_at && action !== 'user_restore') return t('isDeleted')
+    return undefined
+  }
+}

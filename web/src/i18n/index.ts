@@ -1,0 +1,62 @@
+// The languages of the pages. English is always there to fall back on; another is fetched when it is chosen.
+
+import i18next from 'i18next'
+import { initReactI18next } from 'react-i18next'
+
+import { english } from './locales/en'
+
+/** Each by the name it gives itself. */
+export const LANGUAGES = { en: 'English', de: 'Deutsch', es: 'Español', fa: 'فارسی' } as const
+export type PageLanguage = keyof typeof LANGUAGES
+
+type Words = Record<string, Record<string, unknown>>
+const LOADERS: Record<Exclude<PageLanguage, 'en'>, () => Promise<Words>> = {
+  de: async () => (await import('./locales/de')).german,
+  es: async () => (await import('./locales/es')).spanish,
+  fa: async () => (await import('./locales/fa')).persian,
+}
+
+const STORED = 'language'
+
+export function isLanguage(value: string | null | undefined): value is PageLanguage {
+  return value !== null && value !== undefined && value in LANGUAGES
+}
+
+export function directionOf(language: string): 'ltr' | 'rtl' {
+  return language === 'fa' ? 'rtl' : 'ltr'
+}
+
+/** What was chosen on this machine before, else the first that the browser asks for and we speak. */
+export function preferred(): PageLanguage {
+  const stored = localStorage.getItem(STORED)
+  if (isLanguage(stored)) return stored
+  return navigator.languages.map((tag) => tag.split('-')[0]).find(isLanguage) ?? 'en'
+}
+
+export async function startI18n(language: PageLanguage = preferred()): Promise<void> {
+  await i18next.use(initReactI18next).init({
+    lng: 'en',
+    fallbackLng: 'en',
+    resources: { en: english },
+    ns: Object.keys(english),
+    defaultNS: 'common',
+    interpolation: { escapeValue: false },
+    returnNull: false,
+  })
+  await show(language)
+}
+
+export async function chooseLanguage(language: PageLanguage): Promise<void> {
+  localStorage.setItem(STORED, language)
+  await show(language)
+}
+
+async function show(language: PageLanguage): Promise<void> {
+  if (language !== 'en') {
+    const words = await LOADERS[language]()
+    for (const [namespace, texts] of Object.entries(words)) i18next.addResourceBundle(language, namespace, texts)
+  }
+  await i18next.changeLanguage(language)
+  document.documentElement.lang = language
+  document.documentElement.dir = directionOf(language)
+}

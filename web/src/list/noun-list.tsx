@@ -1,0 +1,233 @@
+// The list of a noun: search, filters, order and place in the address; rows chosen for acts on many; a file of all of it.
+// On a narrow screen rows are cards.
+
+import Add from '@mui/icons-material/Add'
+import FileDownload from '@mui/icons-material/FileDownload'
+import Box from '@mui/material/Box'
+import Button from '@mui/material/Button'
+import Card from '@mui/material/Card'
+import Stack from '@mui/material/Stack'
+import useMediaQuery from '@mui/material/useMediaQuery'
+import { type GridColDef, DataGrid, type GridRowSelectionModel } from '@mui/x-data-grid'
+import { keepPreviousData, useQuery } from '@tanstack/react-query'
+import { type ReactNode, useState } from 'react'
+import { useTranslation } from 'react-i18next'
+import { Link, Outlet, useNavigate } from 'react-router'
+
+import type { Asked, ListSource } from '../api/types'
+import { Action } from '../ui/action'
+import { Fault, faultText } from '../ui/fault'
+import { Empty, PageHeader } from '../ui/parts'
+import { saveFile } from '../ui/save'
+import { useToast } from '../ui/toast'
+import { type BulkAct, BulkBar } from './bulk-bar'
+import { type CsvColumn, everyRow, toCsv } from './csv'
+import { gridWords } from './grid-words'
+import { ROWS, useListParams } from './list-params'
+import { type Filter, ListToolbar } from './list-toolbar'
+
+export interface Column<Row> {
+  key: string
+  header: string
+  render: (row: Row) => ReactNode
+  /** The API's word for this order, where it has one. */
+  sort?: string
+  /** Share of the width that is left over; `width` is in pixels. */
+  flex?: number
+  width?: number
+  align?: 'left' | 'right'
+}
+
+export interface NounListProps<Row extends { id: string }> {
+  title: string
+  lead?: ReactNode
+  source: ListSource<Row>
+  columns: Column<Row>[]
+  filters?: Filter[]
+  bulk?: BulkAct<Row>[]
+  rowPath?: (row: Row) => string
+  /** What a row says on a narrow screen. */
+  card: (row: Row) => ReactNode
+  /** Acts on one row, at its end. */
+  rowActions?: (row: Row) => ReactNode
+  create?: { label: string; to: string; disabledReason?: string | undefined }
+  csv?: { fileName: string; columns: CsvColumn<Row>[] }
+  actions?: ReactNode
+  empty: { title: string; text: string }
+  searchable?: boolean
+}
+
+export function NounList<Row extends { id: string }>(props: NounListProps<Row>) {
+  const { t } = useTranslation()
+  const params = useListParams()
+  const { key, page: fetchPage } = props.source
+  const page = useQuery({
+    queryKey: [key, 'list', params.query],
+    queryFn: () => fetchPage({ ...params.query, limit: ROWS } as Asked),
+    placeholderData: keepPreviousData,
+  })
+  const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set())
+  const narrow = useMediaQuery((theme) => theme.breakpoints.down('sm'))
+
+  const rows = page.data?.items ?? []
+  const chosenRows = rows.filter((row) => chosen.has(row.id))
+  const asked = Object.keys(params.query).some((name) => name !== 'sort' && name !== 'after')
+  const nothing = page.isSuccess && rows.length === 0
+  const shown = { rows, chosen, onChoose: setChosen, loading: page.isFetching, params, ...props }
+  return (
+    <>
+      <PageHeader title={props.title} lead={props.lead} actions={<HeaderActions {...props} />} />
+      <Card>
+        <ListToolbar filters={props.filters ?? []} params={params} searchable={props.searchable ?? true} />
+        {props.bulk && <BulkBar rows={chosenRows} acts={props.bulk} onDone={() => setChosen(new Set())} />}
+        {page.isError && <Box sx={{ p: 2 }}><Fault error={page.error} onRetry={() => void page.refetch()} /></Box>}
+        {nothing && (
+          <Empty
+            title={asked ? t('list.noMatch') : props.empty.title}
+            text={asked ? t('list.noMatchText') : props.empty.text}
+            action={asked ? undefined : <CreateButton {...props} />}
+          />
+        )}
+        {!page.isError && !nothing && (narrow ? <Cards {...shown} /> : <Grid {...shown} />)}
+        <Places next={page.data?.next} params={params} />
+      </Card>
+      <Outlet />
+    </>
+  )
+}
+
+function HeaderActions<Row extends { id: string }>(props: NounListProps<Row>) {
+  return (
+    <>
+      {props.actions}
+      {props.csv && <CsvButton {...props} csv={props.csv} />}
+      <CreateButton {...props} />
+    </>
+  )
+}
+
+function CreateButton<Row extends { id: string }>({ create }: NounListProps<Row>) {
+  const navigate = useNavigate()
+  if (!create) return null
+  return <Action variant="contained" icon={<Add />} label={create.label} disabledReason={create.disabledReason} onRun={() => void navigate(create.to)} />
+}
+
+function CsvButton<Row extends { id: string }>({ csv, source }: NounListProps<Row> & { csv: { fileName: string; columns: CsvColumn<Row>[] } }) {
+  const { t } = useTranslation()
+  const toast = useToast()
+  const { after: _, ...asked } = useListParams().query
+  const [fetched, setFetched] = useState<number>()
+
+  async function save(): Promise<void> {
+    setFetched(0)
+    try {
+      const rows = await everyRow(asked as Asked, source.page, setFetched)
+      saveFile(csv.fileName, 'text/csv;charset=utf-8', toCsv(rows, csv.columns))
+    } catch (error) {
+      toast({ tone: 'error', text: faultText(error, t('fault.noAnswer')) })
+    } finally {
+      setFetched(undefined)
+    }
+  }
+  return (
+    <Button startIcon={<FileDownload />} variant="outlined" color="inherit" disabled={fetched !== undefined} onClick={() => void save()}>
+      {fetched ? t('list.fetched', { count: fetched }) : t('list.csv')}
+    </Button>
+  )
+}
+
+interface Shown<Row extends { id: string }> extends NounListProps<Row> {
+  rows: Row[]
+  chosen: ReadonlySet<string>
+  onChoose: (ids: ReadonlySet<string>) => void
+  loading: boolean
+  params: ReturnType<typeof useListParams>
+}
+
+function Grid<Row extends { id: string }>({ rows, columns, chosen, onChoose, loading, params, bulk, rowPath, rowActions }: Shown<Row>) {
+  const { t } = useTranslation()
+  const navigate = useNavigate()
+  const order = params.query.sort
+  const sorted = columns.find((column) => column.sort !== undefined && column.sort === order?.replace(/^-/, ''))
+  const selection: GridRowSelectionModel = { type: 'include', ids: new Set(chosen) }
+  return (
+    <DataGrid
+      rows={rows}
+      columns={[...columns.map(toGrid), ...(rowActions ? [actionsColumn(rowActions, t('act.column'))] : [])]}
+      loading={loading}
+      density="compact"
+      hideFooter
+      disableColumnFilter
+      disableColumnMenu
+      disableRowSelectionOnClick
+      sortingMode="server"
+      sortModel={sorted ? [{ field: sorted.key, sort: order?.startsWith('-') ? 'desc' : 'asc' }] : []}
+      onSortModelChange={([first]) => {
+        const column = columns.find(({ key }) => key === first?.field)
+        params.set({ sort: column?.sort && `${first?.sort === 'desc' ? '-' : ''}${column.sort}` })
+      }}
+      checkboxSelection={bulk !== undefined && bulk.length > 0}
+      rowSelectionModel={selection}
+      onRowSelectionModelChange={({ type, ids }) => {
+        const named = new Set([...ids].map(String))
+        onChoose(type === 'include' ? named : new Set(rows.map(({ id }) => id).filter((id) => !named.has(id))))
+      }}
+      onRowClick={({ row }) => {
+        if (rowPath) void navigate(rowPath(row))
+      }}
+      localeText={gridWords(t)}
+      sx={{ border: 0, '& .MuiDataGrid-row': rowPath ? { cursor: 'pointer' } : {}, '& .MuiDataGrid-cell:focus': { outlineOffset: -2 } }}
+    />
+  )
+}
+
+function toGrid<Row extends { id: string }>(column: Column<Row>): GridColDef<Row> {
+  return {
+    field: column.key,
+    headerName: column.header,
+    sortable: column.sort !== undefined,
+    renderCell: ({ row }) => column.render(row),
+    align: column.align ?? 'left',
+    headerAlign: column.align ?? 'left',
+    ...(column.width === undefined ? { flex: column.flex ?? 1, minWidth: 110 } : { width: column.width }),
+  }
+}
+
+function actionsColumn<Row extends { id: string }>(render: (row: Row) => ReactNode, header: string): GridColDef<Row> {
+  return { field: 'actions', headerName: header, renderHeader: () => <span className="visually-hidden">{header}</span>, sortable: false, width: 56, align: 'right', renderCell: ({ row }) => render(row) }
+}
+
+function Cards<Row extends { id: string }>({ rows, card, rowPath, rowActions }: Shown<Row>) {
+  return (
+    <Stack component="ul" sx={{ listStyle: 'none', m: 0, p: 0 }}>
+      {rows.map((row) => (
+        <Stack key={row.id} component="li" direction="row" sx={{ px: 2, py: 1.5, gap: 1, alignItems: 'center', borderTop: 1, borderColor: 'divider' }}>
+          <Box
+            {...(rowPath ? { component: Link, to: rowPath(row) } : {})}
+            sx={{ flexGrow: 1, minWidth: 0, color: 'inherit', textDecoration: 'none' }}
+          >
+            {card(row)}
+          </Box>
+          {rowActions?.(row)}
+        </Stack>
+      ))}
+    </Stack>
+  )
+}
+
+function Places({ next, params }: { next: string | null | undefined; params: ReturnType<typeof useListParams> }) {
+  const { t } = useTranslation()
+  if (!next && !params.query.after) return null
+  return (
+    <Stack direction="row" component="nav" aria-label={t('list.places')} sx={{ p: 1, gap: 1, justifyContent: 'flex-end', borderTop: 1, borderColor: 'divider' }}>
+      {params.query.after && (
+        <Button color="inherit" onClick={() => params.goTo(undefined)}>
+          {t('list.first')}
+        </Button>
+      )}
+      <Button color="inherit" disabled={!next} onClick={() => params.goTo(next ?? undefined)}>
+        {t('list.next')}
+      </Button>
+    </Stack>
+  )
+}

@@ -1,0 +1,141 @@
+// Asks for a sign-in over the page when its session has ended, and for a fresh proof where an act wants one. The page
+// beneath stays as it is, and what was refused is sent again.
+
+import Key from '@mui/icons-material/Key'
+import Button from '@mui/material/Button'
+import Dialog from '@mui/material/Dialog'
+import DialogContent from '@mui/material/DialogContent'
+import DialogTitle from '@mui/material/DialogTitle'
+import Stack from '@mui/material/Stack'
+import TextField from '@mui/material/TextField'
+import Typography from '@mui/material/Typography'
+import { useQueryClient } from '@tanstack/react-query'
+import { type FormEvent, useEffect, useRef, useState } from 'react'
+import { useTranslation } from 'react-i18next'
+
+import { api, setDoorkeeper, take } from '../api/client'
+import type { Me } from '../api/types'
+import { Fault } from '../ui/fault'
+import { askPasskey, knowsPasskeys, meQuery } from './session'
+import { SignInSteps } from './steps'
+import { useMe } from './use-me'
+
+type Asking = 'sign-in' | 'proof'
+
+export function Doorkeeper() {
+  const me = useMe()
+  const client = useQueryClient()
+  const [asking, setAsking] = useState<Asking>()
+  const waiting = useRef<{ promise: Promise<boolean>; end: (done: boolean) => void }>(undefined)
+
+  useEffect(() => {
+    // Requests that fail together wait for one answer.
+    function ask(what: Asking): Promise<boolean> {
+      if (!waiting.current) {
+        const { promise, resolve } = Promise.withResolvers<boolean>()
+        waiting.current = { promise, end: resolve }
+        setAsking(what)
+      }
+      return waiting.current.promise
+    }
+    setDoorkeeper({ signIn: () => ask('sign-in'), prove: () => ask('proof') })
+    return () => setDoorkeeper(undefined)
+  }, [])
+
+  function end(done: boolean): void {
+    waiting.current?.end(done)
+    waiting.current = undefined
+    setAsking(undefined)
+  }
+  async function signedIn(): Promise<void> {
+    const again = await client.fetchQuery({ ...meQuery, staleTime: 0 })
+    // Somebody else's page must not go on with this one's work.
+    if (again.id === me.id) end(true)
+    else location.assign('/')
+  }
+  return (
+    <>
+      {asking === 'sign-in' && <SessionEnded me={me} onDone={() => void signedIn()} onClose={() => location.assign('/sign-in')} />}
+      {asking === 'proof' && <Proof me={me} onDone={() => end(true)} onClose={() => end(false)} />}
+    </>
+  )
+}
+
+function SessionEnded({ me, onDone, onClose }: { me: Me; onDone: () => void; onClose: () => void }) {
+  const { t } = useTranslation('session')
+  return (
+    <Dialog open maxWidth="xs" aria-labelledby="ended-title">
+      <DialogTitle id="ended-title">{t('ended.title')}</DialogTitle>
+      <DialogContent>
+        <Typography sx={{ mb: 2 }}>{t('ended.text')}</Typography>
+        <SignInSteps login={me.login} onDone={onDone} />
+        <Button color="inherit" fullWidth sx={{ mt: 1 }} onClick={onClose}>
+          {t('ended.other')}
+        </Button>
+      </DialogContent>
+    </Dialog>
+  )
+}
+
+function Proof({ me, onDone, onClose }: { me: Me; onDone: () => void; onClose: () => void }) {
+  const { t } = useTranslation('session')
+  const [proof, setProof] = useState('')
+  const [fault, setFault] = useState<unknown>()
+  const [busy, setBusy] = useState(false)
+
+  async function attempt(act: () => Promise<unknown>): Promise<void> {
+    setBusy(true)
+    setFault(undefined)
+    try {
+      await act()
+      onDone()
+    } catch (error) {
+      if (!(error instanceof DOMException)) setFault(error)
+    } finally {
+      setBusy(false)
+    }
+  }
+  function submit(event: FormEvent): void {
+    event.preventDefault()
+    void attempt(() => take(api.POST('/me/step-up', { body: { proof: me.has_mfa ? proof.trim() : proof } })))
+  }
+  async function byPasskey(): Promise<void> {
+    const { challenge, options } = await take(api.POST('/me/step-up/passkey/begin'))
+    const credential = await askPasskey(options)
+    await take(api.POST('/me/step-up/passkey', { body: { challenge, credential } }))
+  }
+  return (
+    <Dialog open onClose={onClose} maxWidth="xs" aria-labelledby="proof-title">
+      <DialogTitle id="proof-title">{t('proof.title')}</DialogTitle>
+      <DialogContent>
+        <form onSubmit={submit}>
+          <Stack sx={{ gap: 2 }}>
+            <Typography>{t('proof.text')}</Typography>
+            {fault !== undefined && <Fault error={fault} />}
+            <TextField
+              label={me.has_mfa ? t('code') : t('password')}
+              helperText={me.has_mfa ? t('codeHint') : undefined}
+              type={me.has_mfa ? 'text' : 'password'}
+              value={proof}
+              onChange={(event) => setProof(event.target.value)}
+              required
+              autoFocus
+              slotProps={{ htmlInput: { autoComplete: me.has_mfa ? 'one-time-code' : 'current-password' }, inputLabel: { required: false } }}
+            />
+            <Button type="submit" variant="contained" loading={busy}>
+              {t('proof.goOn')}
+            </Button>
+            {me.has_mfa && knowsPasskeys() && (
+              <Button variant="outlined" startIcon={<Key />} disabled={busy} onClick={() => void attempt(byPasskey)}>
+                {t('usePasskey')}
+              </Button>
+            )}
+            <Button color="inherit" onClick={onClose}>
+              {t('proof.cancel')}
+            </Button>
+          </Stack>
+        </form>
+      </DialogContent>
+    </Dialog>
+  )
+}

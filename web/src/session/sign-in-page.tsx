@@ -1,0 +1,117 @@
+// Signing in: by password, passkey, or somebody who vouches. Also where an identity provider sends the browser back to.
+
+import Alert from '@mui/material/Alert'
+import Button from '@mui/material/Button'
+import Divider from '@mui/material/Divider'
+import Link from '@mui/material/Link'
+import Stack from '@mui/material/Stack'
+import Typography from '@mui/material/Typography'
+import { queryOptions, useQuery, useQueryClient } from '@tanstack/react-query'
+import { useEffect, useState } from 'react'
+import { useTranslation } from 'react-i18next'
+import { Link as RouterLink, useNavigate, useSearchParams } from 'react-router'
+
+import { api, take } from '../api/client'
+import { paths } from '../app/paths'
+import { Fault } from '../ui/fault'
+import { Code, Waiting } from '../ui/parts'
+import { Door } from './door'
+import { finishAtProvider, meQuery, type SecondFactor, setupQuery } from './session'
+import { SignInSteps } from './steps'
+
+const providersQuery = queryOptions({
+  queryKey: ['sign-in', 'providers'],
+  queryFn: () => take(api.GET('/sign-in/providers')),
+})
+
+export function Component() {
+  const { t } = useTranslation('session')
+  const goOn = useGoOn()
+  const back = useWayBack(goOn)
+  const setup = useQuery(setupQuery)
+  if (back.waiting) return <Waiting />
+  if (setup.data?.needed) return <NotSetUp />
+  return (
+    <Door title={t('title')}>
+      <Stack sx={{ gap: 2 }}>
+        {back.refusal && <Alert severity="error">{t(`refusal.${back.refusal}`, { defaultValue: t('refusal.other', { word: back.refusal }) })}</Alert>}
+        {back.fault !== undefined && <Fault error={back.fault} />}
+        <SignInSteps key={back.question?.challenge} {...(back.question ? { question: back.question } : {})} onDone={goOn} />
+        <Providers />
+        <Link component={RouterLink} to={paths.forgot()} sx={{ textAlign: 'center' }}>
+          {t('forgot')}
+        </Link>
+      </Stack>
+    </Door>
+  )
+}
+
+/** Where to after signing in: the page that was asked for, unless a second factor has to be made first. */
+function useGoOn(): (enrolmentRequired: boolean) => void {
+  const navigate = useNavigate()
+  const client = useQueryClient()
+  const [search] = useSearchParams()
+  return (enrolmentRequired) => {
+    const wanted = search.get('to') ?? paths.home()
+    // Only addresses of this panel: anything else would send people to where a link's maker wants.
+    const to = /^\/(?![/\\])/.test(wanted) ? wanted : paths.home()
+    void client.resetQueries({ queryKey: meQuery.queryKey }).then(() => navigate(enrolmentRequired ? paths.security() : to, { replace: true }))
+  }
+}
+
+/** What an identity provider's answer came to; it stands behind the `#`, where no server's log has it. */
+function useWayBack(goOn: (enrolmentRequired: boolean) => void) {
+  const [word] = useState(() => location.hash.replace(/^#/, ''))
+  const [fault, setFault] = useState<unknown>()
+  const [question, setQuestion] = useState<SecondFactor>()
+  const navigate = useNavigate()
+  const [waiting, setWaiting] = useState(word === 'done')
+  useEffect(() => {
+    if (word === 'linked') void navigate(paths.security(), { replace: true })
+    if (word !== 'done') return
+    history.replaceState(history.state, '', location.pathname + location.search)
+    finishAtProvider()
+      .then((step) => (step.kind === 'done' ? goOn(step.enrolmentRequired) : setQuestion(step.question)))
+      .catch(setFault)
+      .finally(() => setWaiting(false))
+    // It is traded once, whatever is drawn anew.
+    // eslint-disable-next-line react-hooks/exhaustive-deps
+  }, [word])
+  return { waiting, fault, question, refusal: /^error=(\w+)$/.exec(word)?.[1] }
+}
+
+function Providers() {
+  const { t } = useTranslation('session')
+  const { data } = useQuery(providersQuery)
+  const [fault, setFault] = useState<unknown>()
+  if (!data || data.items.length === 0) return null
+  async function begin(id: string): Promise<void> {
+    try {
+      const { url } = await take(api.POST('/sign-in/providers/{id}/begin', { params: { path: { id } } }))
+      location.assign(url)
+    } catch (error) {
+      setFault(error)
+    }
+  }
+  return (
+    <>
+      <Divider>{t('or')}</Divider>
+      {fault !== undefined && <Fault error={fault} />}
+      {data.items.map(({ id, name }) => (
+        <Button key={id} variant="outlined" color="inherit" onClick={() => void begin(id)}>
+          {t('byProvider', { name })}
+        </Button>
+      ))}
+    </>
+  )
+}
+
+function NotSetUp() {
+  const { t } = useTranslation('session')
+  return (
+    <Door title={t('notSetUp.title')}>
+      <Typography sx={{ mb: 2 }}>{t('notSetUp.text')}</Typography>
+      <Code>caspervpn setup-link</Code>
+    </Door>
+  )
+}

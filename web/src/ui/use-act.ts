@@ -1,0 +1,27 @@
+// Runs one act: says what was done, or why not, and lets everything that is shown be read anew.
+
+import { useQueryClient } from '@tanstack/react-query'
+import { useTranslation } from 'react-i18next'
+
+import { faultText } from './fault'
+import { type Toast, useToast } from './toast'
+
+/** True where the act was done. */
+export type Run = (act: () => Promise<unknown>, done: string | Toast) => Promise<boolean>
+
+export function useAct(): Run {
+  const { t } = useTranslation()
+  const toast = useToast()
+  const client = useQueryClient()
+  return async (act, done) => {
+    try {
+      await act()
+    } catch (error) {
+      toast({ tone: 'error', text: faultText(error, t('fault.noAnswer')) })
+      return false
+    }
+    await client.invalidateQueries()
+    toast(typeof done === 'string' ? { text: done } : done)
+    return true
+  }
+}
