@@ -37,7 +37,7 @@ export function useApiForm<Values extends FieldValues>(options: {
   /** Puts each fault beside its field; true where something is left over. */
   function place(error: unknown): boolean {
     if (!(error instanceof ApiProblem) || error.faults.length === 0) return true
-    const known = Object.keys(form.getValues())
+    const known = leaves(form.getValues())
     let rest = false
     for (const { pointer, detail } of error.faults) {
       const field = pointer === undefined ? undefined : fieldOf(pointer, known)
@@ -48,4 +48,11 @@ export function useApiForm<Values extends FieldValues>(options: {
   }
 
   return { form, fault, submit: () => void form.handleSubmit(send)(), busy: form.formState.isSubmitting }
+}
+
+/** The names of all fields, those of parts as `network.dns`. A list is one field. */
+export function leaves(values: object, prefix = ''): string[] {
+  return Object.entries(values).flatMap(([key, value]: [string, unknown]) =>
+    typeof value === 'object' && value !== null && !Array.isArray(value) ? leaves(value, `${prefix}${key}.`) : [prefix + key],
+  )
 }

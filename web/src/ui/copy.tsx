@@ -40,7 +40,7 @@ export function CopyText({ text, label }: { text: string; label?: string }) {
 }
 
 /** Browsers give the clipboard to secure pages only; over plain HTTP the old way still works. */
-async function copy(text: string): Promise<boolean> {
+export async function copy(text: string): Promise<boolean> {
   if (window.isSecureContext) {
     await navigator.clipboard.writeText(text)
     return true
