@@ -83,10 +83,10 @@ function Acts({ conf, fileName, qr, onTaken }: { conf: string; fileName: string;
       </Button>
       {qr && (
         <>
-          <Button variant="outlined" color="inherit" onClick={() => saveFile(`${base}.svg`, 'image/svg+xml', new XMLSerializer().serializeToString(toSvg(qr, t('qrLabel'))))}>
+          <Button onClick={() => saveFile(`${base}.svg`, 'image/svg+xml', new XMLSerializer().serializeToString(toSvg(qr, t('qrLabel'))))}>
             {t('saveSvg')}
           </Button>
-          <Button variant="outlined" color="inherit" onClick={() => void savePng(qr)}>
+          <Button onClick={() => void savePng(qr)}>
             {t('savePng')}
           </Button>
         </>
