@@ -1,6 +1,7 @@
 // What the panel has pages for. A new noun is a folder under features/ (queries, list, detail, form), its texts, its
 // paths, and an entry here.
 
+import Devices from '@mui/icons-material/DevicesOutlined'
 import People from '@mui/icons-material/PeopleOutlined'
 import type { ComponentType } from 'react'
 
@@ -22,6 +23,19 @@ export interface Noun {
 }
 
 export const NOUNS: Noun[] = [
+  {
+    key: 'devices',
+    section: 'vpn',
+    icon: Devices,
+    path: paths.devices.list(),
+    action: 'device_list',
+    pages: {
+      list: () => import('../features/devices/list'),
+      create: () => import('../features/devices/create'),
+      detail: () => import('../features/devices/detail'),
+      edit: () => import('../features/devices/edit'),
+    },
+  },
   {
     key: 'users',
     section: 'people',
