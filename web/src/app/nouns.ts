@@ -1,6 +1,8 @@
 // What the panel has pages for. A new noun is a folder under features/ (queries, list, detail, form), its texts, its
 // paths, and an entry here.
 
+import Dns from '@mui/icons-material/DnsOutlined'
+import Hub from '@mui/icons-material/HubOutlined'
 import People from '@mui/icons-material/PeopleOutlined'
 import type { ComponentType } from 'react'
 
@@ -22,6 +24,32 @@ export interface Noun {
 }
 
 export const NOUNS: Noun[] = [
+  {
+    key: 'networks',
+    section: 'vpn',
+    icon: Hub,
+    path: paths.networks.list(),
+    action: 'network_list',
+    pages: {
+      list: () => import('../features/networks/list'),
+      create: () => import('../features/networks/create'),
+      detail: () => import('../features/networks/detail'),
+      edit: () => import('../features/networks/edit'),
+    },
+  },
+  {
+    key: 'nodes',
+    section: 'vpn',
+    icon: Dns,
+    path: paths.nodes.list(),
+    action: 'node_list',
+    pages: {
+      list: () => import('../features/nodes/list'),
+      create: () => import('../features/nodes/create'),
+      detail: () => import('../features/nodes/detail'),
+      edit: () => import('../features/nodes/edit'),
+    },
+  },
   {
     key: 'users',
     section: 'people',
