@@ -2,6 +2,8 @@
 // paths, and an entry here.
 
 import Devices from '@mui/icons-material/DevicesOutlined'
+import Dns from '@mui/icons-material/DnsOutlined'
+import Hub from '@mui/icons-material/HubOutlined'
 import People from '@mui/icons-material/PeopleOutlined'
 import type { ComponentType } from 'react'
 
@@ -34,6 +36,32 @@ export const NOUNS: Noun[] = [
       create: () => import('../features/devices/create'),
       detail: () => import('../features/devices/detail'),
       edit: () => import('../features/devices/edit'),
+    },
+  },
+  {
+    key: 'networks',
+    section: 'vpn',
+    icon: Hub,
+    path: paths.networks.list(),
+    action: 'network_list',
+    pages: {
+      list: () => import('../features/networks/list'),
+      create: () => import('../features/networks/create'),
+      detail: () => import('../features/networks/detail'),
+      edit: () => import('../features/networks/edit'),
+    },
+  },
+  {
+    key: 'nodes',
+    section: 'vpn',
+    icon: Dns,
+    path: paths.nodes.list(),
+    action: 'node_list',
+    pages: {
+      list: () => import('../features/nodes/list'),
+      create: () => import('../features/nodes/create'),
+      detail: () => import('../features/nodes/detail'),
+      edit: () => import('../features/nodes/edit'),
     },
   },
   {
