@@ -14,6 +14,7 @@ use crate::api::number::{
     ByteLimit, Day, DeviceLimit, ImportedHash, MailUsername, NewPassword, NodeCapacity, Once, Pem,
     SegmentNumber, Shown, TcpPort, UseSeconds, Word,
 };
+use crate::app::overview::ProblemKind;
 use crate::domain::access::Role;
 use crate::domain::acme::{AcmeWord, DirectoryUrl, DnsName, TsigAlgorithm};
 use crate::domain::api_token::Scope;
@@ -300,6 +301,7 @@ words! {
     Pressure: Normal High Exhausted, "How full a pool is: room enough, nine tenths taken, no address left.";
     NodeState: Pending Online Draining Offline, "Whether a node reports, and takes new devices.";
     DeviceState: Active OnHold Limited Expired Disabled, "Whether a device may use the tunnel.";
+    ProblemKind: NodeOffline NodeUnwell PoolFull CertificateFailing WebhookFailing LettersLost, "What is wrong.";
     DeviceReason: DeviceDeleted UserDeleted DeviceDisabled UserDisabled DeviceExpired UserExpired DeviceDataLimit
         UserDataLimit AwaitingFirstUse, "Why a device is not active.";
     Method: Totp RecoveryCode Passkey, "A way to prove a second factor.";

@@ -86,9 +86,7 @@ impl Certificates<'_> {
     /// Every certificate: those that are ordered, by name, then those that this process serves besides.
     pub async fn list(&self, ctx: &Ctx) -> Result<Vec<CertificateItem>> {
         ctx.require(Action::CertificateList)?;
-        let now = self.0.now();
-        let ordered = self.0.ordered_certificates().await?.into_iter().map(|it| ordered_item(it, now));
-        Ok(ordered.chain(self.0.served_items(now)).collect())
+        self.0.certificate_items().await
     }
 
     /// One of them.
@@ -166,6 +164,12 @@ impl App {
             Some(format!("there is no good certificate of {}: {why}", it.name))
         };
         Ok(ordered.into_iter().filter_map(problem).collect())
+    }
+
+    pub(in crate::app) async fn certificate_items(&self) -> Result<Vec<CertificateItem>> {
+        let now = self.now();
+        let ordered = self.ordered_certificates().await?.into_iter().map(|it| ordered_item(it, now));
+        Ok(ordered.chain(self.served_items(now)).collect())
     }
 
     async fn ordered_certificates(&self) -> Result<Vec<Certificate>> {

@@ -55,8 +55,16 @@ pub struct DeviceLive {
     pub tx_bytes: u64,
 }
 
-/// Days that one answer about usage may span.
-pub const MAX_USAGE_DAYS: i64 = 366;
+/// Days that one answer about usage may span: as many as are kept where nobody says otherwise.
+pub const MAX_USAGE_DAYS: i64 = 400;
+
+/// Refuses days that no answer about usage spans.
+pub(in crate::app) fn check_days(from: i64, to: i64) -> Result<()> {
+    if (0..MAX_USAGE_DAYS).contains(&(to - from)) {
+        return Ok(());
+    }
+    Err(AppError::invalid("/from", "give at most 400 days, the first one not after the last"))
+}
 
 impl Devices<'_> {
     /// A page of the devices this actor may see.
@@ -208,12 +216,7 @@ impl Devices<'_> {
     /// A device's usage by day, both days included.
     pub async fn usage(&self, ctx: &Ctx, id: DeviceId, from: i64, to: i64) -> Result<Vec<DailyUsage>> {
         let scope = ctx.scope(Action::DeviceUsage)?;
-        if to < from || to - from >= MAX_USAGE_DAYS {
-            return Err(AppError::invalid(
-                "/from",
-                "give at most 366 days, the first one not after the last",
-            ));
-        }
+        check_days(from, to)?;
         self.0
             .core
             .store

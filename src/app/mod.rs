@@ -60,6 +60,7 @@ pub mod networks;
 pub mod node_networks;
 pub mod nodes;
 pub mod open;
+pub mod overview;
 pub mod passkeys;
 pub mod password_resets;
 mod passwords;
@@ -74,6 +75,7 @@ pub mod sign_in;
 pub mod step_up;
 pub mod system;
 mod token_uses;
+pub mod traffic;
 pub mod usage;
 pub mod users;
 pub mod webhooks;
@@ -125,6 +127,8 @@ pub(in crate::app) struct Core {
     token_uses: TokenUses,
     /// What identity providers said of themselves lately.
     providers: Memory<IdentityProviderId, Arc<Metadata>>,
+    /// How everything did a moment ago.
+    overview: overview::Kept,
     /// The way out to web servers of others.
     outgoing: Client,
     /// What is not in the database.
@@ -281,6 +285,16 @@ impl App {
     /// The state of the service.
     pub const fn system(&self) -> system::System<'_> {
         system::System(self)
+    }
+
+    /// How everything does, at a glance.
+    pub const fn overview(&self) -> overview::Overview<'_> {
+        overview::Overview(self)
+    }
+
+    /// What devices have moved, in sums.
+    pub const fn traffic(&self) -> traffic::Traffic<'_> {
+        traffic::Traffic(self)
     }
 
     /// What nodes must do.

@@ -337,7 +337,8 @@ pub(in crate::app) async fn all_live(on: &mut Conn) -> Result<Vec<Network>> {
     Ok(all.into_iter().filter(|network| network.deleted_at.is_none()).collect())
 }
 
-async fn item(on: &mut Conn, network: Network) -> Result<NetworkItem> {
+/// The network with how full its pools are.
+pub(in crate::app) async fn item(on: &mut Conn, network: Network) -> Result<NetworkItem> {
     let used = networks::taken(on, network.id).await?;
     let state = |pool: Pool, used: u64| PoolState {
         net: pool.net(),

@@ -144,6 +144,7 @@ impl App {
             bearers: Memory::new(CACHED_TOKENS, CACHED_FOR),
             token_uses: TokenUses::default(),
             providers: Memory::new(CACHED_PROVIDERS, PROVIDERS_KEPT_FOR),
+            overview: crate::app::overview::Kept::default(),
             outgoing,
             facts: parts.facts,
             pages: OnceLock::new(),

@@ -10,6 +10,7 @@ use crate::domain::device::Surroundings;
 use crate::domain::id::{DeviceId, NodeId, UserId};
 use crate::domain::message::{DeviceReport, Report};
 use crate::domain::time::Timestamp;
+use crate::domain::usage::{Rate, Traffic};
 use crate::store::backend::Tx;
 use crate::store::peers::PeerFacts;
 use crate::store::{nodes, peers, sequences, usage};
@@ -28,10 +29,13 @@ impl UsageIntake<'_> {
         let now = app.now();
         let Report { applied_sequence, devices: reported, health } = report;
         let mut stopped = false;
+        let mut moved = Traffic::default();
         for batch in reported.chunks(BATCH) {
             let devices: Vec<DeviceReport> = batch.to_vec();
-            stopped |=
+            let taken =
                 app.core.store.write(async move |tx: &mut Tx| record(tx, node, &devices, now).await).await?;
+            stopped |= taken.has_changed_states;
+            moved += taken.moved;
             for device in batch {
                 app.core.devices.forget(&device.device);
             }
@@ -39,7 +43,9 @@ impl UsageIntake<'_> {
         app.core
             .store
             .write(async move |tx: &mut Tx| {
-                Ok::<_, AppError>(nodes::seen(tx, node, applied_sequence, &health, now).await?)
+                let seen = nodes::find(tx, node).await?.and_then(|node| node.last_seen_at);
+                let rate = seen.map(|at| Rate::over(moved, now.since(at))).unwrap_or_default();
+                Ok::<_, AppError>(nodes::seen(tx, node, applied_sequence, &health, rate, now).await?)
             })
             .await?;
         if stopped {
@@ -51,21 +57,30 @@ impl UsageIntake<'_> {
     }
 }
 
-/// Records a batch. True when a device came to its end by it, or began its time.
-async fn record(tx: &mut Tx, node: NodeId, batch: &[DeviceReport], now: Timestamp) -> Result<bool> {
+/// What a batch brought.
+struct Taken {
+    /// Whether a device came to its end by it, or began its time.
+    has_changed_states: bool,
+    moved: Traffic,
+}
+
+/// Records a batch.
+async fn record(tx: &mut Tx, node: NodeId, batch: &[DeviceReport], now: Timestamp) -> Result<Taken> {
     let before = sequences::current(tx, sequences::DESIRED).await?;
-    let grown: BTreeMap<DeviceId, u64> = usage::record(tx, node, batch, now)
-        .await?
-        .into_iter()
-        .map(|(device, traffic)| (device, traffic.total_bytes()))
-        .collect();
+    let mut moved = Traffic::default();
+    let mut grown: BTreeMap<DeviceId, u64> = BTreeMap::new();
+    for (device, traffic) in usage::record(tx, node, batch, now).await? {
+        moved += traffic;
+        grown.insert(device, traffic.total_bytes());
+    }
     let ids: Vec<DeviceId> = grown.keys().copied().collect();
     let facts = peers::of_devices(tx, &ids).await?;
     for user in ended(&facts, &grown, now) {
         // The user's other devices may have come to the same end.
         peers::touch_user(tx, user).await?;
     }
-    Ok(sequences::current(tx, sequences::DESIRED).await? != before)
+    let has_changed_states = sequences::current(tx, sequences::DESIRED).await? != before;
+    Ok(Taken { has_changed_states, moved })
 }
 
 /// The users some of whose devices were peers before they grew by so many bytes, and now are none.

@@ -141,6 +141,9 @@ access_table! {
     /// Undo a delete.
     UserRestore = "user_restore":                   All All All None None None;
 
+    /// Read what a user's devices have moved by day.
+    UserUsage = "user_usage":                       All All All All All Own;
+
     /// List invites.
     InviteList = "invite_list":                     All All All None None None;
     /// Read an invite; never its token.
@@ -206,6 +209,9 @@ access_table! {
     DeviceLive = "device_live":                     All All All All All Own;
     /// Read a device's daily usage.
     DeviceUsage = "device_usage":                   All All All All All Own;
+
+    /// Read what all devices together have moved by day.
+    UsageGet = "usage_get":                         All All All All All Own;
 
     /// Read one's own account.
     MeGet = "me_get":                               Own Own Own Own Own Own;
@@ -323,6 +329,8 @@ access_table! {
     CertificateRenew = "certificate_renew":         All All None None None None;
     /// Read the state of the service.
     SystemGet = "system_get":                       All All All All All None;
+    /// See at a glance how everything does.
+    OverviewGet = "overview_get":                   All All All All All None;
     /// See which master keys there are and how much each has sealed; never a key.
     MasterKeyGet = "master_key_get":                All All None None All None;
     /// Make another master key; only the host may.

@@ -11,6 +11,7 @@ use crate::domain::key::PublicKey;
 use crate::domain::name::{Host, Location, NodeName};
 use crate::domain::text::serde_text;
 use crate::domain::time::Timestamp;
+use crate::domain::usage::Rate;
 
 /// Longest silence of a node before it counts as offline: three reports of 15 s missed.
 pub const OFFLINE_AFTER: Duration = Duration::from_secs(45);
@@ -36,6 +37,8 @@ pub struct Node {
     pub applied_sequence: i64,
     /// What it said of itself in the last report.
     pub health: NodeHealth,
+    /// What passed between its last two reports.
+    pub rate: Rate,
     /// Counts the changes: the row's ETag.
     pub revision: i64,
     /// When it was made.

@@ -1,5 +1,8 @@
 //! Usage: from counters that may start again to bytes that never do.
 
+use std::ops::{Add, AddAssign};
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 /// Bytes of one device on one node. `rx` is what the node received from the device.
@@ -15,6 +18,43 @@ impl Traffic {
     /// Both directions together.
     pub const fn total_bytes(self) -> u64 {
         self.rx_bytes.saturating_add(self.tx_bytes)
+    }
+}
+
+impl AddAssign for Traffic {
+    fn add_assign(&mut self, more: Self) {
+        self.rx_bytes = self.rx_bytes.saturating_add(more.rx_bytes);
+        self.tx_bytes = self.tx_bytes.saturating_add(more.tx_bytes);
+    }
+}
+
+/// How fast bytes move.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Rate {
+    /// Bytes received from devices each second.
+    pub rx_bytes_per_s: u64,
+    /// Bytes sent to devices each second.
+    pub tx_bytes_per_s: u64,
+}
+
+impl Rate {
+    /// What moved in so much time. Less than half a second is taken for that much: a device that just came is told of at
+    /// once, and a moment's bytes say nothing of a second's.
+    pub fn over(moved: Traffic, time: Duration) -> Self {
+        let ms = time.max(Duration::from_millis(500)).as_millis();
+        let each_second = |bytes: u64| u64::try_from(u128::from(bytes) * 1000 / ms).unwrap_or(u64::MAX);
+        Self { rx_bytes_per_s: each_second(moved.rx_bytes), tx_bytes_per_s: each_second(moved.tx_bytes) }
+    }
+}
+
+impl Add for Rate {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            rx_bytes_per_s: self.rx_bytes_per_s.saturating_add(other.rx_bytes_per_s),
+            tx_bytes_per_s: self.tx_bytes_per_s.saturating_add(other.tx_bytes_per_s),
+        }
     }
 }
 
@@ -44,8 +84,9 @@ pub fn growth(last: Option<Reading>, now: Reading) -> Traffic {
 
 #[cfg(test)]
 mod tests {
-    use super::{Reading, Traffic, growth};
+    use super::{Rate, Reading, Traffic, growth};
     use proptest::prelude::*;
+    use std::time::Duration;
 
     fn reading(epoch: i64, bytes: u64) -> Reading {
         Reading { epoch, traffic: Traffic { rx_bytes: bytes, tx_bytes: 0 } }
@@ -58,6 +99,17 @@ mod tests {
         assert_eq!(growth(Some(reading(1, 25)), reading(1, 25)).rx_bytes, 0);
         assert_eq!(growth(Some(reading(1, 25)), reading(2, 5)).rx_bytes, 5);
         assert_eq!(growth(Some(reading(2, 5)), reading(1, 30)).rx_bytes, 0);
+    }
+
+    #[test]
+    fn a_rate_is_what_a_second_has_and_a_moment_makes_no_peak() {
+        let moved = Traffic { rx_bytes: 15_000, tx_bytes: 3 };
+
+        let fifteen = Rate::over(moved, Duration::from_secs(15));
+        let moment = Rate::over(moved, Duration::from_millis(1));
+
+        assert_eq!(fifteen, Rate { rx_bytes_per_s: 1000, tx_bytes_per_s: 0 });
+        assert_eq!(moment, Rate { rx_bytes_per_s: 30_000, tx_bytes_per_s: 6 });
     }
 
     proptest! {

@@ -1,4 +1,4 @@
-//! The embedded web pages: which path shows which page, how long a browser may keep it, what a page may do.
+//! The embedded web pages: which address shows which page, how long a browser may keep it, what a page may do.
 //!
 //! Must never: hold a secret or know who asks. Everything here is the same for everybody; the pages talk to the API.
 
@@ -59,15 +59,28 @@ impl Files {
             let keep = if path.starts_with(HASHED) { KEEP_FOREVER } else { ASK_EACH_TIME };
             return serve::serve(asset, keep, method, headers);
         }
-        if PAGES.iter().any(|(address, _)| *address == path) {
-            return reply::html(StatusCode::SERVICE_UNAVAILABLE, NOT_BUILT);
-        }
+        let is_page = PAGES.iter().any(|(address, _)| *address == path);
         // A script or a style that is gone must never come as a page: caches and browsers would take it for the file.
-        if !path.starts_with(HASHED) && navigation::is_navigation(path, headers) {
+        if !is_page && (path.starts_with(HASHED) || !navigation::is_navigation(path, headers)) {
+            return reply::text(StatusCode::NOT_FOUND, "There is nothing at this address.\n");
+        }
+        if is_for_programs(path) {
             return reply::html(StatusCode::NOT_FOUND, NOTHING_HERE);
         }
-        reply::text(StatusCode::NOT_FOUND, "There is nothing at this address.\n")
+        // One page shows everything else: it reads from the address what is wanted, and says so where there is nothing.
+        match self.0.get(SHELL) {
+            Some(shell) => serve::serve(shell, ASK_EACH_TIME, method, headers),
+            None => reply::html(StatusCode::SERVICE_UNAVAILABLE, NOT_BUILT),
+        }
     }
+}
+
+/// Whether an address is, or is below, one that programs ask and no page is ever at.
+fn is_for_programs(path: &str) -> bool {
+    let below = |address: &&str| {
+        path.strip_prefix(*address).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    FOR_PROGRAMS.iter().any(|address| below(&address))
 }
 
 /// Where a built file is served, if anywhere: pages at their addresses, what has a digest in its name at its own.
@@ -76,7 +89,7 @@ fn address(file: &str) -> Option<String> {
     page.or_else(|| Some(format!("/{file}")).filter(|path| path.starts_with(HASHED)))
 }
 
-/// Addresses of pages, without the ending that files have.
+/// Addresses of pages that are files of their own, without the ending that files have.
 const PAGES: &[(&str, &str)] = &[
     ("/", "index.html"),
     ("/setup", "setup.html"),
@@ -84,6 +97,12 @@ const PAGES: &[(&str, &str)] = &[
     ("/reset", "reset.html"),
     ("/invite", "invite.html"),
 ];
+
+/// The page that shows whatever address has no page of its own.
+const SHELL: &str = "/";
+
+/// The API, what RFC 8615 keeps for protocols, the probes and the metrics.
+const FOR_PROGRAMS: &[&str] = &["/api", "/.well-known", "/livez", "/readyz", "/health", "/metrics"];
 
 /// Below this path each name holds the digest of its content, so what a name shows never changes.
 const HASHED: &str = "/assets/";

@@ -3,9 +3,11 @@
 use std::borrow::Cow;
 use std::io::Read;
 
+use aws_lc_rs::digest::{SHA256, digest};
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
+use base64::Engine;
 use bytes::Bytes;
 use http::header::{self, HeaderName};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
@@ -166,8 +168,9 @@ async fn head_says_what_get_says_and_sends_nothing() {
 #[test]
 fn a_page_is_shown_or_says_how_to_build_it() {
     let nothing_built = Files::of(std::iter::empty());
-    for (address, _) in PAGES {
-        let response = ask(&nothing_built, &Method::GET, address, &[]);
+    let addresses = PAGES.iter().map(|(address, _)| *address).chain(["/users/7"]);
+    for address in addresses {
+        let response = ask(&nothing_built, &Method::GET, address, &[(header::ACCEPT, "text/html")]);
 
         assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE, "{address}");
         assert_eq!(said(&response, header::CONTENT_TYPE), Some("text/html; charset=utf-8"));
@@ -193,16 +196,47 @@ fn a_missing_file_is_not_found_and_never_a_page() {
     }
 }
 
-#[test]
-fn a_wrong_address_is_told_to_people_in_a_page_and_to_programs_in_a_line() {
-    for path in ["/index.html", "/notes.txt", "/nothing", "//", "/setup/"] {
+#[tokio::test]
+async fn a_person_gets_the_start_page_at_every_address_and_a_program_a_line() {
+    for path in ["/users", "/users/7", "/index.html", "/notes.txt", "//", "/setup/", "/apiary", "/healthy"] {
         let program = get(path, &[(header::ACCEPT, "*/*")]);
+        let loads = get(
+            path,
+            &[(HeaderName::from_static("sec-fetch-mode"), "no-cors"), (header::ACCEPT, "text/html")],
+        );
         let person = get(path, &[(HeaderName::from_static("sec-fetch-mode"), "navigate")]);
 
-        assert_eq!([program.status(), person.status()], [StatusCode::NOT_FOUND; 2], "{path}");
-        assert_eq!(said(&program, header::CONTENT_TYPE), Some("text/plain; charset=utf-8"));
+        for none in [program, loads] {
+            assert_eq!(none.status(), StatusCode::NOT_FOUND, "{path}");
+            assert_eq!(said(&none, header::CONTENT_TYPE), Some("text/plain; charset=utf-8"));
+        }
+        assert_eq!(person.status(), StatusCode::OK, "{path}");
         assert_eq!(said(&person, header::CONTENT_TYPE), Some("text/html; charset=utf-8"));
-        assert_eq!(said(&person, header::CACHE_CONTROL), Some("no-store"));
+        assert_eq!(said(&person, header::CACHE_CONTROL), Some("no-cache"));
+        assert_eq!(body(person).await, "<html>page", "{path}");
+    }
+}
+
+#[tokio::test]
+async fn an_address_whose_page_is_gone_shows_the_start_page_to_everybody() {
+    for (address, page) in PAGES {
+        let response = get(address, &[]);
+
+        assert_eq!(response.status(), StatusCode::OK, "{page}");
+        assert_eq!(body(response).await, "<html>page", "{page}");
+    }
+}
+
+#[test]
+fn where_programs_ask_no_page_is_shown_to_anybody() {
+    for path in
+        ["/api", "/api/", "/api/v9/users", "/.well-known/x", "/livez/", "/readyz/x", "/health/x", "/metrics"]
+    {
+        let person = get(path, &[(HeaderName::from_static("sec-fetch-mode"), "navigate")]);
+        let program = get(path, &[]);
+
+        assert_eq!([person.status(), program.status()], [StatusCode::NOT_FOUND; 2], "{path}");
+        assert_eq!(said(&person, header::CACHE_CONTROL), Some("no-store"), "{path}");
     }
 }
 
@@ -223,6 +257,7 @@ fn every_answer_limits_what_a_page_may_do() {
 
         let policy = said(&response, header::CONTENT_SECURITY_POLICY).unwrap();
         assert!(policy.starts_with("default-src 'self';") && !policy.contains("unsafe"), "{path}");
+        assert!(policy.contains("style-src 'self' 'sha256-"), "{path}: {policy}");
         for (name, value) in [
             ("x-content-type-options", "nosniff"),
             ("cross-origin-resource-policy", "same-origin"),
@@ -233,6 +268,17 @@ fn every_answer_limits_what_a_page_may_do() {
             assert_eq!(said(&response, HeaderName::from_static(name)), Some(value), "{path}");
         }
     }
+}
+
+#[test]
+fn of_styles_in_the_page_only_an_empty_one_is_let_in() {
+    let response = get("/", &[]);
+    let policy = said(&response, header::CONTENT_SECURITY_POLICY).unwrap();
+    let empty = base64::engine::general_purpose::STANDARD.encode(digest(&SHA256, b""));
+
+    let styles = policy.split("; ").find(|rule| rule.starts_with("style-src")).unwrap();
+
+    assert_eq!(styles, format!("style-src 'self' 'sha256-{empty}'"));
 }
 
 #[tokio::test]

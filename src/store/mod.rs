@@ -29,6 +29,7 @@ pub mod node_networks;
 pub mod nodes;
 pub mod open;
 pub mod outbox;
+pub mod overview;
 pub mod passkeys;
 pub mod peers;
 pub mod sealed;

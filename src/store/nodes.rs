@@ -5,6 +5,7 @@ use crate::domain::name::fold;
 use crate::domain::node::{NewNode, Node, NodeHealth};
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::time::Timestamp;
+use crate::domain::usage::Rate;
 use crate::store::backend::{Conn, Tx};
 use crate::store::error::StoreError;
 use crate::store::fields::Json;
@@ -81,6 +82,15 @@ pub async fn find_local(conn: &mut Conn) -> Result<Option<Node>, StoreError> {
     conn.find(SQL, &[]).await
 }
 
+/// Every node that is not deleted, by name, at most `limit`.
+///
+/// # Errors
+/// The store's.
+pub async fn all(conn: &mut Conn, limit: u32) -> Result<Vec<Node>, StoreError> {
+    conn.query("SELECT * FROM nodes WHERE deleted_at IS NULL ORDER BY name, id LIMIT ?1", params![limit])
+        .await
+}
+
 /// The node that holds a credential, by the credential's hash.
 ///
 /// # Errors
@@ -145,11 +155,13 @@ pub async fn seen(
     id: NodeId,
     applied_sequence: i64,
     health: &NodeHealth,
+    rate: Rate,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    const SQL: &str = "UPDATE nodes SET last_seen_at = ?2, applied_sequence = ?3, health = ?4 \
-        WHERE id = ?1 AND deleted_at IS NULL RETURNING id";
-    tx.one::<String>(SQL, params![id, now, applied_sequence, Json(health)]).await.map(drop)
+    const SQL: &str = "UPDATE nodes SET last_seen_at = ?2, applied_sequence = ?3, health = ?4, rx_bytes_per_s = ?5, \
+        tx_bytes_per_s = ?6 WHERE id = ?1 AND deleted_at IS NULL RETURNING id";
+    let (rx, tx_) = (rate.rx_bytes_per_s, rate.tx_bytes_per_s);
+    tx.one::<String>(SQL, params![id, now, applied_sequence, Json(health), rx, tx_]).await.map(drop)
 }
 
 /// Marks a node deleted and takes its credential away.
@@ -192,6 +204,10 @@ impl FromRow for Node {
             last_seen_at: row.take("last_seen_at")?,
             applied_sequence: row.take("applied_sequence")?,
             health: row.take::<Json<_>>("health")?.0,
+            rate: Rate {
+                rx_bytes_per_s: row.take("rx_bytes_per_s")?,
+                tx_bytes_per_s: row.take("tx_bytes_per_s")?,
+            },
             revision: row.take("revision")?,
             created_at: row.take("created_at")?,
             updated_at: row.take("updated_at")?,

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::domain::id::{DeviceId, NodeId, UserId};
+use crate::domain::id::{DeviceId, NetworkId, NodeId, UserId};
 use crate::domain::message::DeviceReport;
 use crate::domain::time::Timestamp;
 use crate::domain::usage::{Reading, Traffic, growth};
@@ -69,6 +69,7 @@ async fn record_chunk(
     let mut totals = Vec::new();
     let mut days = Vec::new();
     let mut grown = Vec::new();
+    let mut by_network: BTreeMap<NetworkId, Traffic> = BTreeMap::new();
     for report in reports {
         let Some(known) = known.get(&report.device) else { continue };
         let grew = growth(known.reading, report.reading);
@@ -89,6 +90,7 @@ async fn record_chunk(
         if grew.total_bytes() > 0 {
             days.push([report.device.bind(), now.day().bind(), rx, tx_]);
             grown.push((report.device, grew));
+            *by_network.entry(known.network).or_default() += grew;
         }
         if let (false, Some(first)) = (known.used_before, report.last_handshake) {
             begin_use(tx, report.device, first).await?;
@@ -97,12 +99,20 @@ async fn record_chunk(
     write_many(tx, READINGS, &readings).await?;
     write_many(tx, TOTALS, &totals).await?;
     write_many(tx, DAYS, &days).await?;
+    let of_node: Vec<_> = by_network
+        .into_iter()
+        .map(|(network, grew)| {
+            [now.day().bind(), network.bind(), node.bind(), grew.rx_bytes.bind(), grew.tx_bytes.bind()]
+        })
+        .collect();
+    write_many(tx, NODE_DAYS, &of_node).await?;
     Ok(grown)
 }
 
 /// What is known of a device before a report.
 struct Known {
     device: DeviceId,
+    network: NetworkId,
     reading: Option<Reading>,
     used_before: bool,
 }
@@ -115,7 +125,7 @@ async fn known(
     let mut params = vec![node.bind()];
     params.extend(reports.iter().map(|report| report.device.bind()));
     let sql = format!(
-        "SELECT d.id, d.first_handshake_at, r.epoch, r.rx_seen, r.tx_seen FROM devices AS d \
+        "SELECT d.id, d.network_id, d.first_handshake_at, r.epoch, r.rx_seen, r.tx_seen FROM devices AS d \
          LEFT JOIN usage_readings AS r ON r.device_id = d.id AND r.node_id = ?1 WHERE d.id IN ({})",
         members(reports.len(), 2)
     );
@@ -157,6 +167,13 @@ const DAYS: Many = Many(
     "INSERT INTO usage_daily (device_id, day, rx_bytes, tx_bytes) VALUES ",
     " ON CONFLICT (device_id, day) DO UPDATE SET rx_bytes = usage_daily.rx_bytes + excluded.rx_bytes, \
       tx_bytes = usage_daily.tx_bytes + excluded.tx_bytes",
+);
+
+/// A node's row of a day is written by its own reports alone, so no two nodes wait for one another.
+const NODE_DAYS: Many = Many(
+    "INSERT INTO usage_node_daily (day, network_id, node_id, rx_bytes, tx_bytes) VALUES ",
+    " ON CONFLICT (day, network_id, node_id) DO UPDATE SET rx_bytes = usage_node_daily.rx_bytes + excluded.rx_bytes, \
+      tx_bytes = usage_node_daily.tx_bytes + excluded.tx_bytes",
 );
 
 async fn write_many<const WIDTH: usize>(
@@ -241,13 +258,52 @@ pub async fn daily_of_user(
     conn.query(SQL, params![user, from_day, to_day]).await
 }
 
-/// Removes days before the one of a time, at most `limit`; says how many. Devices' totals stay.
+/// The bytes of all of a user's devices in one network by day, both days included, oldest first.
+///
+/// # Errors
+/// The store's.
+pub async fn daily_of_user_in(
+    conn: &mut Conn,
+    user: UserId,
+    network: NetworkId,
+    from_day: i64,
+    to_day: i64,
+) -> Result<Vec<DailyUsage>, StoreError> {
+    const SQL: &str = "SELECT u.day AS day, CAST(SUM(u.rx_bytes) AS BIGINT) AS rx_bytes, \
+        CAST(SUM(u.tx_bytes) AS BIGINT) AS tx_bytes FROM usage_daily AS u JOIN devices AS d ON d.id = u.device_id \
+        WHERE d.user_id = ?1 AND d.network_id = ?2 AND u.day >= ?3 AND u.day <= ?4 GROUP BY u.day ORDER BY u.day";
+    conn.query(SQL, params![user, network, from_day, to_day]).await
+}
+
+/// The bytes of all devices by day, of one network where one is named, both days included, oldest first. Devices that
+/// were purged since count too.
+///
+/// # Errors
+/// The store's.
+pub async fn daily_of_all(
+    conn: &mut Conn,
+    network: Option<NetworkId>,
+    from_day: i64,
+    to_day: i64,
+) -> Result<Vec<DailyUsage>, StoreError> {
+    let of_network = if network.is_some() { " AND network_id = ?3" } else { "" };
+    let sql = format!(
+        "SELECT day, CAST(SUM(rx_bytes) AS BIGINT) AS rx_bytes, CAST(SUM(tx_bytes) AS BIGINT) AS tx_bytes \
+         FROM usage_node_daily WHERE day >= ?1 AND day <= ?2{of_network} GROUP BY day ORDER BY day"
+    );
+    let mut params = vec![from_day.bind(), to_day.bind()];
+    params.extend(network.map(Bind::bind));
+    conn.query(&sql, &params).await
+}
+
+/// Removes days before the one of a time, at most `limit` of devices; says how many. Devices' totals stay.
 ///
 /// # Errors
 /// The store's.
 pub async fn purge_daily(tx: &mut Tx, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
     const SQL: &str = "DELETE FROM usage_daily WHERE (device_id, day) IN \
         (SELECT device_id, day FROM usage_daily WHERE day < ?1 ORDER BY day LIMIT ?2)";
+    tx.execute("DELETE FROM usage_node_daily WHERE day < ?1", params![before.day()]).await?;
     tx.execute(SQL, params![before.day(), limit]).await
 }
 
@@ -262,7 +318,12 @@ impl FromRow for Known {
             None => None,
         };
         let first: Option<Timestamp> = row.take("first_handshake_at")?;
-        Ok(Self { device: row.take("id")?, reading, used_before: first.is_some() })
+        Ok(Self {
+            device: row.take("id")?,
+            network: row.take("network_id")?,
+            reading,
+            used_before: first.is_some(),
+        })
     }
 }
 

@@ -186,6 +186,16 @@ pub async fn active(conn: &mut Conn) -> Result<Vec<Webhook>, StoreError> {
     conn.query("SELECT * FROM webhooks WHERE active = TRUE ORDER BY id", &[]).await
 }
 
+/// The webhooks whose last call failed, at most a page of them.
+///
+/// # Errors
+/// The store's.
+pub async fn failing(conn: &mut Conn) -> Result<Vec<Webhook>, StoreError> {
+    const SQL: &str =
+        "SELECT * FROM webhooks WHERE failing_since IS NOT NULL AND deleted_at IS NULL ORDER BY id LIMIT 200";
+    conn.query(SQL, &[]).await
+}
+
 /// Makes a delivery.
 ///
 /// # Errors
@@ -272,7 +282,7 @@ impl FromRow for Webhook {
             url: row.take("url")?,
             kinds,
             active: row.take::<bool>("active")? && knows_any,
-            failing: failing(row)?,
+            failing: failing_of(row)?,
             revision: row.take("revision")?,
             created_at: row.take("created_at")?,
             updated_at: row.take("updated_at")?,
@@ -280,7 +290,7 @@ impl FromRow for Webhook {
     }
 }
 
-fn failing(row: &mut Row) -> Result<Option<Failing>, StoreError> {
+fn failing_of(row: &mut Row) -> Result<Option<Failing>, StoreError> {
     let calls = row.take("failures")?;
     let (since, last_at): (Option<Timestamp>, Option<Timestamp>) =
         (row.take("failing_since")?, row.take("failed_at")?);

@@ -45,6 +45,7 @@ mod mfa;
 mod namespaces;
 mod netlink;
 mod origins;
+mod overview;
 mod panel;
 mod password_resets;
 mod pgbouncer;

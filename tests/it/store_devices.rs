@@ -7,7 +7,7 @@ use caspervpn::domain::key::PublicKey;
 use caspervpn::domain::message::DeviceReport;
 use caspervpn::domain::node::{InterfaceName, NodeHealth, NodeNetwork, Port};
 use caspervpn::domain::page::Order;
-use caspervpn::domain::usage::{Reading, Traffic};
+use caspervpn::domain::usage::{Rate, Reading, Traffic};
 use caspervpn::store::addresses::{Choice, Choices};
 use caspervpn::store::backend::{Conn, Tx};
 use caspervpn::store::devices::{self, DeviceFilter, DeviceSort};
@@ -315,7 +315,7 @@ on_all! {
             .store
             .write(async move |tx: &mut Tx| {
                 let health = NodeHealth { backend: "kernel".to_owned(), problems: vec!["x".to_owned()] };
-                nodes::seen(tx, nid, 7, &health, later(3)).await?;
+                nodes::seen(tx, nid, 7, &health, Rate::default(), later(3)).await?;
                 nodes::set_credential(tx, nid, Some(b"hash"), later(4)).await
             })
             .await
@@ -327,7 +327,7 @@ on_all! {
         assert_eq!(found.health.backend, "kernel");
         assert_eq!(scene.store.read(nodes::find_local).await.unwrap().map(|node| node.id), Some(nid));
         let nobody = scene.store.write(async |tx: &mut Tx| {
-            nodes::seen(tx, caspervpn::domain::id::NodeId::new(id()), 1, &NodeHealth::default(), NOW).await
+            nodes::seen(tx, caspervpn::domain::id::NodeId::new(id()), 1, &NodeHealth::default(), Rate::default(), NOW).await
         }).await;
         assert_eq!(nobody.unwrap_err().kind(), ErrorKind::NotFound);
     }

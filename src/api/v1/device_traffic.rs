@@ -58,21 +58,26 @@ pub struct UsageQuery {
     /// The first day.
     #[param(inline)]
     from: Day,
-    /// The last day; at most 366 days in all.
+    /// The last day; at most 400 days in all.
     #[param(inline)]
     to: Day,
 }
 
 impl UsageQuery {
     /// First and last day, in days since 1970-01-01.
-    fn days(&self) -> Result<(i64, i64), Problem> {
-        let (from, to) = (self.from.number(), self.to.number());
-        if to < from || to - from >= MAX_USAGE_DAYS {
-            let detail = format!("is before `from`, or more than {MAX_USAGE_DAYS} days after it");
-            return Err(Problem::invalid(FieldFault::parameter("to", detail)));
-        }
-        Ok((from, to))
+    pub(super) fn days(&self) -> Result<(i64, i64), Problem> {
+        days(self.from, self.to)
     }
+}
+
+/// First and last day, in days since 1970-01-01, of no more days than an answer spans.
+pub(super) fn days(from: Day, to: Day) -> Result<(i64, i64), Problem> {
+    let (from, to) = (from.number(), to.number());
+    if to < from || to - from >= MAX_USAGE_DAYS {
+        let detail = format!("is before `from`, or more than {MAX_USAGE_DAYS} days after it");
+        return Err(Problem::invalid(FieldFault::parameter("to", detail)));
+    }
+    Ok((from, to))
 }
 
 /// A device's usage by day.
@@ -82,15 +87,15 @@ pub struct DeviceUsageView {
     days: Vec<UsageDay>,
 }
 
-/// One day of a device.
+/// One day of one device, or of several together.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct UsageDay {
     /// The day.
     date: Day,
-    /// Bytes received from the device.
+    /// Bytes received from them.
     #[schema(minimum = 0, example = 1_048_576)]
     rx_bytes: u64,
-    /// Bytes sent to the device.
+    /// Bytes sent to them.
     #[schema(minimum = 0, example = 8_388_608)]
     tx_bytes: u64,
 }

@@ -22,6 +22,7 @@ pub mod mfa;
 pub mod networks;
 pub mod node_networks;
 pub mod nodes;
+pub mod overview;
 pub mod passkeys;
 pub mod password_resets;
 pub mod ratelimits;
@@ -31,6 +32,7 @@ pub mod settings;
 pub mod setup;
 pub mod sign_in;
 pub mod system;
+pub mod usage;
 pub mod users;
 pub mod webhooks;
 
@@ -46,6 +48,7 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .merge(devices::routes())
         .merge(device_traffic::routes())
         .merge(configs::routes())
+        .merge(usage::routes())
         .merge(sessions::routes())
         .merge(second_factor::routes())
         .merge(sign_in::routes())
@@ -63,6 +66,7 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .merge(certificates::routes())
         .merge(webhooks::routes())
         .merge(system::routes())
+        .merge(overview::routes())
         .merge(master_key::routes())
         .merge(setup::routes())
         .merge(openapi::routes())

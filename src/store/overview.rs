@@ -1,0 +1,128 @@
+//! What an overview counts that no noun's own file does.
+//!
+//! Invariant: each question is one statement, whose cost does not depend on how much is wrong.
+
+use crate::domain::id::{DeviceId, JobId, NodeId, UserId};
+use crate::domain::time::Timestamp;
+use crate::store::backend::Conn;
+use crate::store::error::StoreError;
+use crate::store::value::{FromRow, Row, params};
+
+/// Users counted by state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct UserCounts {
+    /// All of them.
+    pub total: u64,
+    /// Those that can be used.
+    pub active: u64,
+    /// Those whose time is over.
+    pub expired: u64,
+    /// Those that an operator stopped.
+    pub disabled: u64,
+}
+
+/// Something that ends soon.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ending<I> {
+    /// Names the thing.
+    pub id: I,
+    /// What it is called.
+    pub name: String,
+    /// When it ends.
+    pub expires_at: Timestamp,
+}
+
+/// Letters that were given up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LostLetters {
+    /// How many.
+    pub count: u64,
+    /// The last one's job.
+    pub last: JobId,
+}
+
+/// Users that are not deleted, by state.
+///
+/// # Errors
+/// The store's.
+pub async fn count_users(conn: &mut Conn, now: Timestamp) -> Result<UserCounts, StoreError> {
+    const SQL: &str = "SELECT COUNT(*) AS users, COUNT(CASE WHEN disabled THEN 1 END) AS stopped, \
+        COUNT(CASE WHEN NOT disabled AND expires_at <= ?1 THEN 1 END) AS over FROM users WHERE deleted_at IS NULL";
+    conn.one(SQL, params![now]).await
+}
+
+/// Devices that shook hands after `since`, by the node of that handshake.
+///
+/// # Errors
+/// The store's.
+pub async fn count_online(
+    conn: &mut Conn,
+    since: Timestamp,
+) -> Result<Vec<(Option<NodeId>, u64)>, StoreError> {
+    const SQL: &str = "SELECT u.last_node_id AS node, COUNT(*) AS devices FROM usage AS u \
+        JOIN devices AS d ON d.id = u.device_id WHERE u.last_handshake_at > ?1 AND d.deleted_at IS NULL \
+        GROUP BY u.last_node_id";
+    let mut rows: Vec<Row> = conn.query(SQL, params![since]).await?;
+    rows.iter_mut().map(|row| Ok((row.take("node")?, row.take("devices")?))).collect()
+}
+
+/// Users whose time ends after `from` and not after `to`, the next first.
+///
+/// # Errors
+/// The store's.
+pub async fn ending_users(
+    conn: &mut Conn,
+    (from, to): (Timestamp, Timestamp),
+    limit: u32,
+) -> Result<Vec<Ending<UserId>>, StoreError> {
+    const SQL: &str = "SELECT id, login, expires_at FROM users WHERE expires_at > ?1 AND expires_at <= ?2 \
+        AND deleted_at IS NULL AND disabled = FALSE ORDER BY expires_at, id LIMIT ?3";
+    let mut rows: Vec<Row> = conn.query(SQL, params![from, to, limit]).await?;
+    rows.iter_mut()
+        .map(|row| {
+            Ok(Ending { id: row.take("id")?, name: row.take("login")?, expires_at: row.take("expires_at")? })
+        })
+        .collect()
+}
+
+/// Devices whose own time ends after `from` and not after `to`, the next first.
+///
+/// # Errors
+/// The store's.
+pub async fn ending_devices(
+    conn: &mut Conn,
+    (from, to): (Timestamp, Timestamp),
+    limit: u32,
+) -> Result<Vec<Ending<DeviceId>>, StoreError> {
+    const SQL: &str = "SELECT id, name, expires_at FROM devices WHERE expires_at > ?1 AND expires_at <= ?2 \
+        AND deleted_at IS NULL AND disabled = FALSE ORDER BY expires_at, id LIMIT ?3";
+    let mut rows: Vec<Row> = conn.query(SQL, params![from, to, limit]).await?;
+    rows.iter_mut()
+        .map(|row| {
+            Ok(Ending { id: row.take("id")?, name: row.take("name")?, expires_at: row.take("expires_at")? })
+        })
+        .collect()
+}
+
+/// Letters that were given up and are still listed.
+///
+/// # Errors
+/// The store's.
+pub async fn lost_letters(conn: &mut Conn) -> Result<Option<LostLetters>, StoreError> {
+    // Ids grow with time, so the largest is the newest.
+    const SQL: &str = "SELECT COUNT(*) AS jobs, MAX(id) AS newest FROM jobs \
+        WHERE state = 'failed' AND kind IN ('mail', 'password_reset')";
+    let mut row: Row = conn.one(SQL, &[]).await?;
+    let newest: Option<JobId> = row.take("newest")?;
+    let count = row.take("jobs")?;
+    Ok(newest.map(|last| LostLetters { count, last }))
+}
+
+impl FromRow for UserCounts {
+    fn from_row(row: &mut Row) -> Result<Self, StoreError> {
+        let (total, disabled, expired): (u64, u64, u64) =
+            (row.take("users")?, row.take("stopped")?, row.take("over")?);
+        let active = total.saturating_sub(disabled).saturating_sub(expired);
+        Ok(Self { total, active, expired, disabled })
+    }
+}
