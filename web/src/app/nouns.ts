@@ -1,6 +1,8 @@
 // What the panel has pages for. A new noun is a folder under features/ (queries, list, detail, form), its texts, its
 // paths, and an entry here.
 
+import Api from '@mui/icons-material/Api'
+import Dashboard from '@mui/icons-material/SpaceDashboardOutlined'
 import People from '@mui/icons-material/PeopleOutlined'
 import type { ComponentType } from 'react'
 
@@ -23,6 +25,14 @@ export interface Noun {
 
 export const NOUNS: Noun[] = [
   {
+    key: 'home',
+    section: 'vpn',
+    icon: Dashboard,
+    path: paths.home(),
+    action: 'device_list',
+    pages: { list: () => import('../features/overview/home') },
+  },
+  {
     key: 'users',
     section: 'people',
     icon: People,
@@ -34,6 +44,14 @@ export const NOUNS: Noun[] = [
       detail: () => import('../features/users/detail'),
       edit: () => import('../features/users/edit'),
     },
+  },
+  {
+    key: 'docs',
+    section: 'service',
+    icon: Api,
+    path: paths.docs(),
+    action: 'me_get',
+    pages: { list: () => import('../features/docs/docs') },
   },
 ]
 
