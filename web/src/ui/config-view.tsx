@@ -1,108 +1,85 @@
-// A finished configuration: the code to scan, the file to save, the text to copy, and what to do with them.
+// A finished configuration to take away: a code to scan, a file to save, a text to copy, and what to do with it.
 
-import Stack from '@mui/material/Stack'
+import FileDownload from '@mui/icons-material/FileDownload'
+import ImageIcon from '@mui/icons-material/ImageOutlined'
 import Alert from '@mui/material/Alert'
 import Box from '@mui/material/Box'
 import Button from '@mui/material/Button'
+import Stack from '@mui/material/Stack'
 import Typography from '@mui/material/Typography'
 import { useMemo } from 'react'
 import { useTranslation } from 'react-i18next'
 
 import { forQr, lacksPrivateKey } from '../lib/conf'
-import { makeQr, type Qr, toPng, toSvg } from '../lib/qr'
-import { copy } from './copy'
-import { Code } from './parts'
+import { makeQr, type Qr, toPng } from '../lib/qr'
+import { CopyLabelled } from './copy-labelled'
 import { PlatformHelp } from './platform-help'
 import { QrCode } from './qr-code'
 import { saveFile } from './save'
-import { useToast } from './toast'
 
 interface ConfigViewProps {
   conf: string
+  /** A name that wg-quick accepts, with `.conf` at its end. */
   fileName: string
-  /** It was saved or copied, so leaving loses nothing. */
+  /** Said when it was saved or copied: it may be closed then without a question. */
   onTaken?: () => void
 }
 
-/** A configuration without its private key gets no QR code: an app could not use it. */
+/** A text without its private key gets no code: no app could use it. */
 export function ConfigView({ conf, fileName, onTaken }: ConfigViewProps) {
   const { t } = useTranslation('config')
-  const incomplete = lacksPrivateKey(conf)
-  const qr = useMemo(() => (incomplete ? undefined : makeQr(forQr(conf))), [conf, incomplete])
+  const whole = !lacksPrivateKey(conf)
+  const qr = useMemo(() => (whole ? makeQr(forQr(conf)) : undefined), [conf, whole])
+  async function savePicture(code: Qr): Promise<void> {
+    const picture = await toPng(code)
+    if (!picture) return
+    saveFile(fileName.replace(/\.conf$/, '.png'), 'image/png', picture)
+    onTaken?.()
+  }
   return (
-    <Stack sx={{ gap: 3 }}>
-      {incomplete && <Alert severity="warning">{t('ownKey')}</Alert>}
-      <Stack direction={{ xs: 'column', sm: 'row' }} sx={{ gap: 3 }}>
+    <Stack sx={{ gap: 2 }}>
+      <Stack direction={{ xs: 'column', sm: 'row' }} sx={{ gap: 3, alignItems: { xs: 'center', sm: 'flex-start' } }}>
         {qr && (
-          <Box component="section" sx={{ flex: '1 1 0', minWidth: 0 }}>
-            <Typography variant="h2">{t('scanTitle')}</Typography>
-            <Typography sx={{ mb: 1.5 }}>{t('scanText')}</Typography>
-            <QrCode qr={qr} label={t('qrLabel')} />
+          <Box sx={{ flex: '0 0 auto', width: { xs: '100%', sm: 260 }, maxWidth: 320 }}>
+            <QrCode qr={qr} label={t('qr')} />
           </Box>
         )}
-        <Box component="section" sx={{ flex: '1 1 0', minWidth: 0 }}>
-          <Typography variant="h2">{t('fileTitle')}</Typography>
-          <Typography sx={{ mb: 1.5 }}>{t('fileText')}</Typography>
-          {!qr && !incomplete && <Typography sx={{ mb: 1.5 }}>{t('noQr')}</Typography>}
-          <Acts conf={conf} fileName={fileName} qr={qr} onTaken={onTaken ?? (() => {})} />
-          <ConfigText conf={conf} />
-        </Box>
+        <Stack sx={{ gap: 1.5, flexGrow: 1, minWidth: 0, width: '100%' }}>
+          {qr && <Typography>{t('scan')}</Typography>}
+          {whole && !qr && <Alert severity="info">{t('tooLong')}</Alert>}
+          <Typography>{whole ? t('take') : t('takeText')}</Typography>
+          <Button
+            variant="contained"
+            startIcon={<FileDownload />}
+            onClick={() => {
+              saveFile(fileName, 'text/plain', conf)
+              onTaken?.()
+            }}
+          >
+            {t('save', { name: fileName })}
+          </Button>
+          <CopyLabelled label={t('copy')} text={conf} {...(onTaken ? { onCopied: onTaken } : {})} />
+          {qr && (
+            <Button
+              variant="outlined"
+              color="inherit"
+              startIcon={<ImageIcon />}
+              onClick={() => void savePicture(qr)}
+            >
+              {t('savePicture')}
+            </Button>
+          )}
+        </Stack>
       </Stack>
+      <Box component="details">
+        <Box component="summary" sx={{ cursor: 'pointer', py: 0.5 }}>
+          {t('showText')}
+        </Box>
+        <Box component="pre" dir="ltr" tabIndex={0} aria-label={t('text')} sx={{ m: 0, mt: 1, p: 1.5, overflowX: 'auto', borderRadius: 1, bgcolor: 'action.hover', fontSize: '0.8125rem' }}>
+          {conf}
+        </Box>
+      </Box>
       <PlatformHelp />
     </Stack>
-  )
-}
-
-function Acts({ conf, fileName, qr, onTaken }: { conf: string; fileName: string; qr: Qr | undefined; onTaken: () => void }) {
-  const { t } = useTranslation('config')
-  const toast = useToast()
-  const base = fileName.replace(/\.conf$/, '')
-
-  async function copyText(): Promise<void> {
-    const done = await copy(conf).catch(() => false)
-    if (done) onTaken()
-    toast(done ? { text: t('copied') } : { tone: 'warning', text: t('notCopied') })
-  }
-  async function savePng(code: Qr): Promise<void> {
-    const picture = await toPng(code)
-    if (picture) saveFile(`${base}.png`, 'image/png', picture)
-  }
-  return (
-    <Stack direction="row" sx={{ gap: 1, flexWrap: 'wrap' }}>
-      <Button
-        variant="contained"
-        onClick={() => {
-          saveFile(fileName, 'text/plain', conf)
-          onTaken()
-        }}
-      >
-        {t('save', { name: fileName })}
-      </Button>
-      <Button variant="outlined" onClick={() => void copyText()}>
-        {t('copy')}
-      </Button>
-      {qr && (
-        <>
-          <Button onClick={() => saveFile(`${base}.svg`, 'image/svg+xml', new XMLSerializer().serializeToString(toSvg(qr, t('qrLabel'))))}>
-            {t('saveSvg')}
-          </Button>
-          <Button onClick={() => void savePng(qr)}>
-            {t('savePng')}
-          </Button>
-        </>
-      )}
-    </Stack>
-  )
-}
-
-function ConfigText({ conf }: { conf: string }) {
-  const { t } = useTranslation('config')
-  return (
-    <Box component="details" sx={{ mt: 2, '& summary': { cursor: 'pointer' } }}>
-      <summary>{t('showText')}</summary>
-      <Box component="section" aria-label={t('text')} dir="ltr" tabIndex={0} sx={{ m: 0, mt: 1, p: 1.5, overflowX: 'auto', bgcolor: 'background.default', borderRadius: 1, textAlign: 'left', whiteSpace: 'pre' }}>
-        <Code>{conf}</Code>
-      </Box>
-    </Box>
   )
 }

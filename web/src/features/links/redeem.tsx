@@ -8,10 +8,12 @@ import Typography from '@mui/material/Typography'
 import { useState } from 'react'
 import { Trans, useTranslation } from 'react-i18next'
 
+import { useLeaveGuard } from '../../app/use-leave-guard'
 import { deviceName, fileName } from '../../lib/conf'
 import { forgetFragment } from '../../lib/fragment'
 import { Door } from '../../session/door'
 import { ConfigView } from '../../ui/config-view'
+import { useConfirm } from '../../ui/confirm'
 import { Fault } from '../../ui/fault'
 import { isSpent, OneTimePage, Spent } from './one-time-page'
 import { redeemLink } from './queries'
@@ -26,6 +28,9 @@ function Redeem({ token }: { token: string }) {
   const [conf, setConf] = useState<string>()
   const [fault, setFault] = useState<unknown>()
   const [busy, setBusy] = useState(false)
+  const [taken, setTaken] = useState(false)
+  const confirm = useConfirm()
+  useLeaveGuard(conf !== undefined && !taken, () => confirm({ title: t('config.leave.title'), text: t('config.leave.text'), act: t('config.leave.act') }))
 
   async function show(): Promise<void> {
     setBusy(true)
@@ -56,7 +61,8 @@ function Redeem({ token }: { token: string }) {
       ) : (
         <Stack sx={{ gap: 3 }}>
           <Alert severity="info">{t('config.once')}</Alert>
-          <ConfigView conf={conf} fileName={fileName(deviceName(conf))} />
+          <Typography variant="h2">{deviceName(conf) || fileName(deviceName(conf))}</Typography>
+          <ConfigView conf={conf} fileName={fileName(deviceName(conf))} onTaken={() => setTaken(true)} />
         </Stack>
       )}
     </Door>

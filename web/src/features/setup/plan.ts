@@ -5,7 +5,6 @@ import { z } from 'zod'
 import type { Schema } from '../../api/types'
 import { newPassword } from '../../form/password-input'
 import { listOf, textOf } from '../../form/values'
-import { suggestedDevice } from '../../lib/platform'
 
 const WIREGUARD_PORT = 51_820
 
@@ -52,6 +51,12 @@ export function suggestions(hostname: string, userAgent: string, home: string): 
     network: { name: home, ipv4: '10.86.0.0/16', ipv6: randomUla(), dns: '9.9.9.9, 149.112.112.112, 2620:fe::fe' },
     device: { name: suggestedDevice(userAgent) },
   }
+}
+
+/** What a first device may be called. */
+export function suggestedDevice(userAgent: string): string {
+  if (/iPhone|Android.*Mobile/.test(userAgent)) return 'phone'
+  return /iPad|Android/.test(userAgent) ? 'tablet' : 'laptop'
 }
 
 export function requestOf(values: SetupValues, publicKey: string): Schema<'SetupRequest'> {
