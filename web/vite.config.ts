@@ -10,6 +10,8 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     rollupOptions: { input: ['index.html', 'setup.html', 'link.html', 'reset.html', 'invite.html'] },
   },
+  // A service of `make run`; its cookie for this machine works over plain HTTP.
+  server: { host: '127.0.0.1', proxy: { '/api': { target: 'http://127.0.0.1:8080' } } },
   test: {
     environment: 'happy-dom',
     // Pages are parsed for their words, not to load what they link to.

@@ -41,15 +41,16 @@ const ROOM: usize = 24;
 /// `Strict-Transport-Security`, which belongs to who ends TLS, `Clear-Site-Data`, which belongs to the end of a
 /// session, and what it lists as deprecated. The pages need nothing from elsewhere and nothing inline.
 ///
-/// The digest among the styles is that of an empty `<style>`: emotion, which makes the styles of MUI, adds an empty element
+/// The first digest among the styles is that of an empty `<style>`: emotion, which makes the styles of MUI, adds an empty element
 /// and fills it by the CSSOM's `insertRule`, which the policy does not judge. So the page gets its styles, and a style that
-/// somebody smuggles into its text is refused as before, which `'unsafe-inline'` would not do. Pictures may come out of the
+/// somebody smuggles into its text is refused as before, which `'unsafe-inline'` would not do. The second is that of the one
+/// style that MUI's data grid writes as text, its variables; another version of it may want another. Pictures may come out of the
 /// page itself (QR codes, what a person is about to save).
 const SECURITY: [(HeaderName, &str); 10] = [
     (
         header::CONTENT_SECURITY_POLICY,
-        "default-src 'self'; style-src 'self' 'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='; \
-         img-src 'self' data: blob:; connect-src 'self'; base-uri 'none'; form-action 'self'; \
+        "default-src 'self'; style-src 'self' 'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=' \
+         'sha256-MQsH0x2EnIlDkXkCblJoKJOcvgwvCtbjkHxFFe/SSj0='; img-src 'self' data: blob:; connect-src 'self'; base-uri 'none'; form-action 'self'; \
          frame-ancestors 'none'; object-src 'none'",
     ),
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),

@@ -68,7 +68,12 @@ async function wayOn(response: Response): Promise<(() => Promise<boolean>) | und
   return new ApiProblem(response, body).code === 'step_up_required' ? doorkeeper.prove : undefined
 }
 
-export const api = createClient<paths>({ baseUrl: '/api/v1', cache: 'no-store', credentials: 'same-origin' })
+export const api = createClient<paths>({
+  baseUrl: '/api/v1',
+  cache: 'no-store',
+  credentials: 'same-origin',
+  fetch: (request) => fetch(request),
+})
 api.use(doors)
 
 interface Answer<T> {

@@ -76,7 +76,7 @@ function FilterField({ filter, params }: { filter: Filter; params: ListParams })
       label={filter.label}
       value={params.query[filter.name] ?? ''}
       onChange={(event) => params.set({ [filter.name]: event.target.value })}
-      sx={{ flex: '0 1 11rem', minWidth: '8rem' }}
+      sx={{ flex: { xs: '1 1 8rem', sm: '0 1 11rem' }, minWidth: '8rem' }}
       slotProps={{ inputLabel: { shrink: true }, select: { displayEmpty: true } }}
     >
       <MenuItem value="">{t('list.all')}</MenuItem>

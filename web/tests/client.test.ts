@@ -1,0 +1,95 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+
+import { api, at, atRevision, setCsrfToken, setDoorkeeper, take } from '../src/api/client'
+import { ApiProblem, fieldOf } from '../src/api/problem'
+
+let answers: Response[]
+let seen: { method: string; url: string; csrf: string | null; match: string | null; body: string }[]
+
+beforeEach(() => {
+  answers = []
+  seen = []
+  vi.stubGlobal('fetch', async (request: Request) => {
+    seen.push({
+      method: request.method,
+      url: new URL(request.url).pathname,
+      csrf: request.headers.get('x-csrf-token'),
+      match: request.headers.get('if-match'),
+      body: await request.text(),
+    })
+    return answers.shift() ?? new Response('{}', { status: 200 })
+  })
+  setCsrfToken('first')
+})
+afterEach(() => {
+  vi.unstubAllGlobals()
+  setDoorkeeper(undefined)
+  setCsrfToken(undefined)
+})
+
+function refusal(status: number, code: string): Response {
+  const body = { status, code, title: 'x', detail: 'that is not so', type: 'urn:x', request_id: 'r1', errors: [] }
+  return new Response(JSON.stringify(body), { status, headers: { 'content-type': 'application/problem+json' } })
+}
+
+test('a change carries the proof and the revision that was read, a read carries neither', async () => {
+  await take(api.GET('/users/{id}', at('u1')))
+  await take(api.PATCH('/users/{id}', { ...atRevision({ id: 'u1', revision: 7 }), body: { display_name: 'Ada' } }))
+
+  expect(seen.map(({ csrf }) => csrf)).toEqual([null, 'first'])
+  expect(seen[1]).toMatchObject({ method: 'PATCH', url: '/api/v1/users/u1', match: '"7"', body: '{"display_name":"Ada"}' })
+})
+
+test('a session that ended in the middle of a change is asked for, and the same change is sent again with the new proof', async () => {
+  answers = [refusal(401, 'unauthenticated'), new Response('{"id":"u1"}', { status: 201 })]
+  setDoorkeeper({
+    signIn: async () => {
+      setCsrfToken('second')
+      return true
+    },
+    prove: async () => false,
+  })
+
+  const made = await take(api.POST('/users', { body: { login: 'ada', role: 'member' } }))
+
+  expect(made).toEqual({ id: 'u1' })
+  expect(seen.map(({ csrf, body }) => [csrf, body])).toEqual([
+    ['first', '{"login":"ada","role":"member"}'],
+    ['second', '{"login":"ada","role":"member"}'],
+  ])
+})
+
+test('an act that wants a fresh proof is repeated once it was given, and refused where it was not', async () => {
+  answers = [refusal(403, 'step_up_required'), new Response('{}', { status: 200 }), refusal(403, 'step_up_required')]
+  let willing = true
+  setDoorkeeper({ signIn: async () => false, prove: async () => willing })
+
+  await take(api.POST('/users/{id}/disable-mfa', at('u1')))
+  willing = false
+  const refused = take(api.POST('/users/{id}/disable-mfa', at('u1')))
+
+  await expect(refused).rejects.toMatchObject({ status: 403, code: 'step_up_required', requestId: 'r1' })
+  expect(seen).toHaveLength(3)
+})
+
+test('a wrong password is an answer to the form, not the end of a session', async () => {
+  answers = [refusal(401, 'unauthenticated')]
+  const signIn = vi.fn(async () => true)
+  setDoorkeeper({ signIn, prove: async () => true })
+
+  await expect(take(api.POST('/sessions', { body: { login: 'ada', password: 'wrong' } }))).rejects.toBeInstanceOf(ApiProblem)
+
+  expect(signIn).not.toHaveBeenCalled()
+})
+
+test('what no CasperVPN server wrote is still told as a sentence', async () => {
+  answers = [new Response('<h1>Bad gateway</h1>', { status: 502, headers: { 'retry-after': '7' } })]
+
+  await expect(take(api.GET('/users'))).rejects.toMatchObject({ message: 'The server answered 502.', retryAfterS: 7 })
+})
+
+test('a fault belongs to the innermost field that is known', () => {
+  expect(fieldOf('/network/dns/1', ['network', 'network.dns'])).toBe('network.dns')
+  expect(fieldOf('#/login', ['login'])).toBe('login')
+  expect(fieldOf('/loginname', ['login'])).toBeUndefined()
+})
