@@ -1,9 +1,11 @@
 // What the panel has pages for. A new noun is a folder under features/ (queries, list, detail, form), its texts, its
 // paths, and an entry here.
 
+import Certificate from '@mui/icons-material/VerifiedUserOutlined'
 import Dns from '@mui/icons-material/DnsOutlined'
 import Hub from '@mui/icons-material/HubOutlined'
 import People from '@mui/icons-material/PeopleOutlined'
+import Settings from '@mui/icons-material/SettingsOutlined'
 import type { ComponentType } from 'react'
 
 import type { Action } from '../api/types'
@@ -63,5 +65,20 @@ export const NOUNS: Noun[] = [
       edit: () => import('../features/users/edit'),
     },
   },
+  {
+    key: 'certificates',
+    section: 'service',
+    icon: Certificate,
+    path: paths.certificates.list(),
+    action: 'certificate_list',
+    pages: { list: () => import('../features/certificates/list'), detail: () => import('../features/certificates/detail') },
+  },
+  {
+    key: 'settings',
+    section: 'service',
+    icon: Settings,
+    path: paths.settings(),
+    action: 'settings_get',
+    pages: { list: () => import('../features/settings/list') },
+  },
 ]
-
