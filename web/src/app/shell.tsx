@@ -27,8 +27,10 @@ import { meQuery, signOut } from '../session/session'
 import { useMe } from '../session/use-me'
 import { Fault } from '../ui/fault'
 import { Waiting } from '../ui/parts'
+import { LiveDot, LiveProvider } from './live'
 import { LookMenus } from './look-menus'
 import { Navigation } from './navigation'
+import { PaletteButton } from './palette/palette-button'
 import { paths } from './paths'
 
 const DRAWER_PX = 232
@@ -43,7 +45,11 @@ export function Shell() {
     return <Navigate replace to={to === '/' ? paths.signIn() : `${paths.signIn()}?to=${encodeURIComponent(to)}`} />
   }
   if (me.isError) return <Fault error={me.error} onRetry={() => void me.refetch()} />
-  return <Frame />
+  return (
+    <LiveProvider>
+      <Frame />
+    </LiveProvider>
+  )
 }
 
 function Frame() {
@@ -63,6 +69,8 @@ function Frame() {
           </IconButton>
           <Brand />
           <Box sx={{ flexGrow: 1 }} />
+          <PaletteButton />
+          <LiveDot />
           <LookMenus />
           <AccountMenu />
         </Toolbar>
@@ -89,7 +97,7 @@ function Brand() {
   return (
     <Box component={RouterLink} to={paths.home()} sx={{ display: 'flex', gap: 1, alignItems: 'center', color: 'inherit', textDecoration: 'none' }}>
       <img src={icon} alt="" width={28} height={28} />
-      <Typography component="span" sx={{ fontWeight: 700 }}>
+      <Typography component="span" sx={{ fontWeight: 700, display: { xs: 'none', sm: 'block' } }}>
         CasperVPN
       </Typography>
     </Box>

@@ -44,8 +44,8 @@ export function ProviderFields({ provider }: { provider?: IdentityProvider }) {
 function useRoleOptions(provider: IdentityProvider | undefined) {
   const { t } = useTranslation()
   const me = useMe()
-  const there = [provider?.default_role, ...(provider?.group_roles ?? []).map(({ role }) => role)]
-  return ROLES.filter((role) => manages(me.role, role) || there.includes(role)).map((role) => [role, t(`role.${role}`)] as const)
+  const there = new Set([provider?.default_role, ...(provider?.group_roles ?? []).map(({ role }) => role)])
+  return ROLES.filter((role) => manages(me.role, role) || there.has(role)).map((role) => [role, t(`role.${role}`)] as const)
 }
 
 function OidcFields({ isNew }: { isNew: boolean }) {
