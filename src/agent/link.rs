@@ -19,6 +19,11 @@ pub trait Link: Send + Sync {
 
     /// Hands over a report. An error means that it may or may not have arrived; a repeat does no harm.
     fn report(&self, report: Report) -> BoxFuture<'_, Result<(), LinkError>>;
+
+    /// Whether somebody looks at what devices move right now. Then a report comes with each reading of the counters.
+    fn is_watched(&self) -> bool {
+        false
+    }
 }
 
 /// The controller could not be asked or told.

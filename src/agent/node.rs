@@ -98,6 +98,8 @@ struct Running<'a> {
     look_at: Instant,
     tell_at: Instant,
     telling: Option<Telling<'a>>,
+    /// Whether the controller took the last report.
+    is_heard: bool,
     listen_backoff: Backoff,
     tell_backoff: Backoff,
 }
@@ -119,6 +121,7 @@ impl<'a> Running<'a> {
             look_at: now,
             tell_at: now,
             telling: None,
+            is_heard: false,
             listen_backoff: Backoff::new(FIRST_WAIT, LONGEST_WAIT),
             tell_backoff: Backoff::new(LOOK_EVERY, TELL_EVERY),
         }
@@ -196,7 +199,8 @@ impl<'a> Running<'a> {
             self.examine().await;
         }
         self.note_counters().await;
-        let is_due = began >= self.tell_at || self.reporter.has_arrival(self.agent.clock.now());
+        let is_watched = self.is_heard && self.agent.link.is_watched();
+        let is_due = began >= self.tell_at || is_watched || self.reporter.has_arrival(self.agent.clock.now());
         if self.telling.is_none() && is_due {
             let report = self.report();
             self.telling = Some(self.agent.tell(report, TELL_PATIENCE));
@@ -235,9 +239,11 @@ impl<'a> Running<'a> {
             Ok(()) => {
                 self.reporter.acknowledge(&report.devices);
                 self.tell_backoff.reset();
+                self.is_heard = true;
                 TELL_EVERY
             }
             Err(cause) => {
+                self.is_heard = false;
                 let wait = self.tell_backoff.next_wait(self.spread());
                 let error = chain(&cause);
                 warn!(error = %error, retry_ms = wait.as_millis(), "the controller did not take the report: {error}");

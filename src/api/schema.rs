@@ -35,6 +35,7 @@ use crate::domain::invite::InviteState;
 use crate::domain::key::PublicKey;
 use crate::domain::language::Language;
 use crate::domain::ldap::{AttributeName, LdapFilter, LdapUrl};
+use crate::domain::live::Topics;
 use crate::domain::mail::MailSecurity;
 use crate::domain::mfa::Method;
 use crate::domain::name::{
@@ -144,6 +145,8 @@ texts! {
     Pem as "Pem": exactly("^-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\\r\\n -]+-----END CERTIFICATE-----\\s*$"), 60,
         Pem::MAX_BYTES, None, "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n",
         "One or more certificates in PEM.";
+    Topics as "Topics": exactly("^(overview|device|changed)(,(overview|device|changed)){0,2}$"), 6, 64, None, "device,changed",
+        "Kinds of live events, with commas between.";
     Login as "Login": exactly("^[A-Za-z0-9][A-Za-z0-9._@+-]{1,63}$"), 2, 64, None, "ada",
         "What a user signs in with; kept in lower case.";
     DisplayName as "DisplayName": free(), 1, DisplayName::MAX_CHARS, None, "Ada Lovelace", "How a user is shown.";
@@ -400,7 +403,7 @@ mod tests {
                 ApiTokenName DeviceName NetworkName NodeName Location Note SearchText Host InterfaceName PublicKey Timestamp Cursor
                 Pool Day Word NewPassword Shown Mtu Port Limit ByteLimit UseSeconds DeviceLimit NodeCapacity
                 RetentionDays InviteId Email MailUsername Pem TcpPort WebhookId DeliveryId WebhookUrl
-                SegmentNumber DigestText CertificateName DirectoryUrl AcmeWord DnsName);
+                Topics SegmentNumber DigestText CertificateName DirectoryUrl AcmeWord DnsName);
 
             assert!(ok, "{word} refuses {value}");
         }

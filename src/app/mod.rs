@@ -43,6 +43,7 @@ mod device_room;
 pub mod device_rows;
 pub mod devices;
 pub mod error;
+pub mod events;
 pub mod export;
 pub mod guessing;
 mod idempotency;
@@ -129,6 +130,8 @@ pub(in crate::app) struct Core {
     providers: Memory<IdentityProviderId, Arc<Metadata>>,
     /// How everything did a moment ago.
     overview: overview::Kept,
+    /// Who is told of what happens, as it happens.
+    hub: events::Hub,
     /// The way out to web servers of others.
     outgoing: Client,
     /// What is not in the database.
@@ -153,6 +156,8 @@ pub struct Facts {
     pub first_listen_port: u16,
     /// The operator's program that changes DNS records.
     pub dns_hook: Option<PathBuf>,
+    /// Streams of events that may be open at once.
+    pub event_streams: usize,
 }
 
 /// Rows kept in memory for a while, so that a busy client costs no query each time.
@@ -290,6 +295,11 @@ impl App {
     /// How everything does, at a glance.
     pub const fn overview(&self) -> overview::Overview<'_> {
         overview::Overview(self)
+    }
+
+    /// Live events.
+    pub const fn events(&self) -> events::Events<'_> {
+        events::Events(self)
     }
 
     /// What devices have moved, in sums.

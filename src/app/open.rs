@@ -145,6 +145,7 @@ impl App {
             token_uses: TokenUses::default(),
             providers: Memory::new(CACHED_PROVIDERS, PROVIDERS_KEPT_FOR),
             overview: crate::app::overview::Kept::default(),
+            hub: crate::app::events::Hub::default(),
             outgoing,
             facts: parts.facts,
             pages: OnceLock::new(),

@@ -142,8 +142,8 @@ impl ProblemKind {
 /// The overview that was computed last.
 pub(in crate::app) type Kept = Mutex<Option<(Instant, Arc<OverviewState>)>>;
 
-/// How long an overview is shown as it is.
-const KEPT_FOR: Duration = Duration::from_secs(2);
+/// How long an overview is shown as it is: a little less than the time between two live ones.
+const KEPT_FOR: Duration = Duration::from_millis(1800);
 
 /// How far ahead it looks for what ends, and how much of that it tells.
 const AHEAD: Duration = Duration::from_secs(7 * 86_400);

@@ -22,6 +22,9 @@ section! {
         pub connections: u32 = 4096; [1 to 1_000_000] live
         /// Connections open at once from one IPv4 address or one IPv6 /64, but for those of this host.
         pub connections_per_address: u32 = 256; [1 to 1_000_000] live
+        /// Streams of live events open at once, each of which holds a connection for as long as a window shows the panel. They
+        /// leave seven eighths of the connections to requests; one user has eight at most.
+        pub event_streams: u32 = 512; [1 to 100_000]
         /// Requests without credentials per minute from one IPv4 address or one IPv6 /64, which may all come at once. Sixty people
         /// behind one address can load the panel's fifty files in one moment and go on with fifty requests a second; a scanner with
         /// a list of 100,000 paths is held up for half an hour. Zero turns the limit off.

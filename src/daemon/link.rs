@@ -62,4 +62,8 @@ impl Link for InProcessLink {
             taken.map_err(|e| LinkError::new("record the node's report", e))
         })
     }
+
+    fn is_watched(&self) -> bool {
+        self.app.events().is_watched()
+    }
 }

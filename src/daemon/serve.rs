@@ -191,6 +191,7 @@ async fn run(
     certificates.announce();
     note_token_uses(tasks, &jobs, app);
     follow_policy(&jobs, app);
+    tell_listeners(&jobs, app);
     if settings.server.has(Role::Worker) {
         start_jobs(&jobs, app);
         ordering::work(&jobs, app);
@@ -328,6 +329,18 @@ fn note_token_uses(tasks: &Tasks, jobs: &Jobs, app: &App) {
         async move { app.token_use_step().await }
     }));
 }
+
+/// In every process that has the API: each tells those who listen there.
+fn tell_listeners(jobs: &Jobs, app: &App) {
+    let app = app.clone();
+    jobs.start(Job::new("live-events", TELL_EVERY, move || {
+        let app = app.clone();
+        async move { app.events_step().await }
+    }));
+}
+
+/// How soon a listener is told of an act, and let go whose session has ended.
+const TELL_EVERY: Duration = Duration::from_secs(1);
 
 /// In every process, whatever its roles: each judges its own requests.
 fn follow_policy(jobs: &Jobs, app: &App) {

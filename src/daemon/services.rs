@@ -120,6 +120,7 @@ impl Services {
                 local_node: settings.server.has(Role::Agent),
                 first_listen_port: Port::WIREGUARD.number(),
                 dns_hook: settings.tls.dns_hook.clone(),
+                event_streams: settings.limits.event_streams as usize,
             },
         };
         // Entered after the database's own threads, so that a drain closes the database before it waits for them.

@@ -331,6 +331,8 @@ access_table! {
     SystemGet = "system_get":                       All All All All All None;
     /// See at a glance how everything does.
     OverviewGet = "overview_get":                   All All All All All None;
+    /// Be told at once of what happens.
+    EventListen = "event_listen":                   All All All All All Own;
     /// See which master keys there are and how much each has sealed; never a key.
     MasterKeyGet = "master_key_get":                All All None None All None;
     /// Make another master key; only the host may.

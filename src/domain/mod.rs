@@ -25,6 +25,7 @@ pub mod job;
 pub mod key;
 pub mod language;
 pub mod ldap;
+pub mod live;
 pub mod mail;
 pub mod message;
 pub mod mfa;

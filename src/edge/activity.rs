@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 use axum::body::{Body, Bytes, HttpBody};
 use hyper::body::{Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_util::sync::WaitForCancellationFutureOwned;
 
 /// What one connection has done so far.
 #[derive(Debug, Default)]
@@ -138,6 +139,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
 pub(super) struct AnswerBody {
     pub(super) body: Body,
     pub(super) _answering: Answering,
+    /// What ends it early: a stream of events has no end of its own that a stop could wait for.
+    pub(super) until: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
 }
 
 impl HttpBody for AnswerBody {
@@ -148,6 +151,11 @@ impl HttpBody for AnswerBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        if let Some(until) = &mut self.until
+            && until.as_mut().poll(cx).is_ready()
+        {
+            return Poll::Ready(None);
+        }
         Pin::new(&mut self.body).poll_frame(cx)
     }
 

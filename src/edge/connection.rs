@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::response::{IntoResponse, Response};
-use http::header::{STRICT_TRANSPORT_SECURITY, UPGRADE};
+use http::header::{CONTENT_TYPE, STRICT_TRANSPORT_SECURITY, UPGRADE};
 use http::{HeaderValue, StatusCode};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -64,6 +64,7 @@ pub(super) async fn serve(
         let activity = Arc::clone(&activity);
         let Server { name, router, proxies, .. } = server.clone();
         let Asker { peer, by_proxy, hsts, open } = asker;
+        let stop = stop.clone();
         hyper::service::service_fn(move |mut request: http::Request<Incoming>| {
             let answering = activity.begin(request.version() == http::Version::HTTP_2);
             let fault = strict::fault(&request);
@@ -84,7 +85,7 @@ pub(super) async fn serve(
                 None => Ok(router.clone().oneshot(request.map(axum::body::Body::new))),
                 Some(fault) => Err(fault),
             };
-            let hsts = hsts.clone();
+            let (hsts, stop) = (hsts.clone(), stop.clone());
             async move {
                 let mut answer = match answer {
                     Ok(answer) => answer.await?,
@@ -96,7 +97,8 @@ pub(super) async fn serve(
                 if ends {
                     strict::end_connection(&mut answer);
                 }
-                Ok::<_, Infallible>(answer.map(|body| AnswerBody { body, _answering: answering }))
+                let until = is_event_stream(&answer).then(|| Box::pin(stop.cancelled_owned()));
+                Ok::<_, Infallible>(answer.map(|body| AnswerBody { body, _answering: answering, until }))
             }
         })
     };
@@ -152,6 +154,11 @@ async fn watch<C, E>(
             }
         }
     }
+}
+
+fn is_event_stream(answer: &Response) -> bool {
+    let kind = answer.headers().get(CONTENT_TYPE);
+    kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"))
 }
 
 fn malformed(listener: &'static str, fault: &'static str) -> Response {

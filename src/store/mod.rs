@@ -23,6 +23,7 @@ pub mod jobs;
 pub mod leases;
 pub mod links;
 pub mod list;
+pub mod live;
 pub mod mfa;
 pub mod networks;
 pub mod node_networks;

@@ -1,7 +1,7 @@
 //! Requests that nobody would write: schemathesis makes them from the OpenAPI document and sends them to the running
 //! binary as each role.
 //!
-//! No operation is left out. Those that may end the session they come with are asked in runs of their own.
+//! No operation is left out but the one whose answer has no end. Those that may end the session they come with are asked in runs of their own.
 
 use std::net::TcpListener;
 use std::process::{Command, Stdio};
@@ -40,6 +40,9 @@ const ENDING: [(&str, &[&str]); 8] = [
 
 /// It may shut out the address it comes from, so nothing comes after it.
 const SHUTTING_OUT: &str = "settings_update";
+
+/// A stream, which a tool would wait for the end of.
+const ENDLESS: &str = "event_listen";
 
 #[test]
 fn openapi_fuzz_as_the_owner() {
@@ -204,7 +207,7 @@ impl Session<'_> {
 
     /// Asks for everything that leaves the session as it is.
     fn ask_all(&self, phases: &str) {
-        let left_out = ENDING.iter().map(|(operation, _)| *operation).chain([SHUTTING_OUT]);
+        let left_out = ENDING.iter().map(|(operation, _)| *operation).chain([SHUTTING_OUT, ENDLESS]);
         self.ask(phases, left_out.flat_map(|operation| ["--exclude-operation-id", operation]));
     }
 

@@ -186,7 +186,13 @@ fn parts(store: Store, clock: &Arc<dyn Clock>, key: [u8; MasterKey::BYTES]) -> P
         passwords: PasswordWork::new(Tasks::current(Arc::clone(clock)), 2, 64),
         login_rates: LoginRates { per_address: 60, per_account: 60 },
         host_ranges: Arc::new(|| vec!["192.168.0.0/16".parse().unwrap()]),
-        facts: Facts { database: "sqlite", local_node: true, first_listen_port: 51820, dns_hook: None },
+        facts: Facts {
+            database: "sqlite",
+            local_node: true,
+            first_listen_port: 51820,
+            dns_hook: None,
+            event_streams: 16,
+        },
     }
 }
 
@@ -279,14 +285,22 @@ impl Client {
         String::from_utf8(bytes.to_vec()).unwrap()
     }
 
-    async fn bytes(&self, mut request: Request<Body>) -> (http::response::Parts, bytes::Bytes) {
+    /// The head of an answer that has no end, and what comes of it.
+    pub(crate) async fn stream(&self, path: &str) -> (http::response::Parts, Body) {
+        self.answer(Request::get(format!("/api/v1{path}")).body(Body::empty()).unwrap()).await
+    }
+
+    async fn bytes(&self, request: Request<Body>) -> (http::response::Parts, bytes::Bytes) {
+        let (parts, body) = self.answer(request).await;
+        (parts, body.collect().await.unwrap().to_bytes())
+    }
+
+    async fn answer(&self, mut request: Request<Body>) -> (http::response::Parts, Body) {
         request.extensions_mut().insert(Origin { address: self.address, is_host: self.is_host });
         if let Some(token) = &self.token {
             request.headers_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
         }
-        let response = self.router.clone().oneshot(request).await.unwrap();
-        let (parts, body) = response.into_parts();
-        (parts, body.collect().await.unwrap().to_bytes())
+        self.router.clone().oneshot(request).await.unwrap().into_parts()
     }
 
     async fn events_of(&self, request: &str) -> i64 {

@@ -304,6 +304,8 @@ impl Hunt {
         let mut all = Action::ALL.to_vec();
         all.sort_unstable();
         assert_eq!(actions, all, "each action of the table is an operation");
+        // Its answer has no end; tests of its own ask it as each role.
+        found.retain(|operation| operation.action != Action::EventListen);
         found
     }
 

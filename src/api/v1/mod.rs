@@ -11,6 +11,7 @@ pub mod certificates;
 pub mod configs;
 pub mod device_traffic;
 pub mod devices;
+pub mod events;
 pub mod identity_providers;
 pub mod invites;
 pub mod mail;
@@ -67,6 +68,7 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .merge(webhooks::routes())
         .merge(system::routes())
         .merge(overview::routes())
+        .merge(events::routes())
         .merge(master_key::routes())
         .merge(setup::routes())
         .merge(openapi::routes())

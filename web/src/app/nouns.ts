@@ -1,9 +1,13 @@
 // What the panel has pages for. A new noun is a folder under features/ (queries, list, detail, form), its texts, its
-// paths, and an entry here.
+// paths, and an entry here. Which pages it has follows from the files in its folder: list, create, detail and edit, or page
+// where there is nothing to list.
 
 import Api from '@mui/icons-material/Api'
-import Dashboard from '@mui/icons-material/SpaceDashboardOutlined'
+import Devices from '@mui/icons-material/DevicesOutlined'
+import Dns from '@mui/icons-material/DnsOutlined'
+import Hub from '@mui/icons-material/HubOutlined'
 import People from '@mui/icons-material/PeopleOutlined'
+import Dashboard from '@mui/icons-material/SpaceDashboardOutlined'
 import type { ComponentType } from 'react'
 
 import type { Action } from '../api/types'
@@ -13,45 +17,28 @@ import { paths } from './paths'
 export type Load = () => Promise<{ Component: ComponentType }>
 
 export interface Noun {
-  /** Its key among the texts of `nav` and its folder under `features/`. */
+  /** Its key among the texts of `nav`. */
   key: string
   section: 'vpn' | 'people' | 'service'
   icon: ComponentType
+  /** Its address, which is also the name of its folder. */
   path: string
   /** Who may do this sees the entry. */
   action: Action
-  pages: { list: Load; create?: Load; detail?: Load; edit?: Load }
 }
 
 export const NOUNS: Noun[] = [
-  {
-    key: 'home',
-    section: 'vpn',
-    icon: Dashboard,
-    path: paths.home(),
-    action: 'device_list',
-    pages: { list: () => import('../features/overview/home') },
-  },
-  {
-    key: 'users',
-    section: 'people',
-    icon: People,
-    path: paths.users.list(),
-    action: 'user_list',
-    pages: {
-      list: () => import('../features/users/list'),
-      create: () => import('../features/users/create'),
-      detail: () => import('../features/users/detail'),
-      edit: () => import('../features/users/edit'),
-    },
-  },
-  {
-    key: 'docs',
-    section: 'service',
-    icon: Api,
-    path: paths.docs(),
-    action: 'me_get',
-    pages: { list: () => import('../features/docs/docs') },
-  },
+  { key: 'home', section: 'vpn', icon: Dashboard, path: paths.home(), action: 'device_list' },
+  { key: 'devices', section: 'vpn', icon: Devices, path: paths.devices.list(), action: 'device_list' },
+  { key: 'networks', section: 'vpn', icon: Hub, path: paths.networks.list(), action: 'network_list' },
+  { key: 'nodes', section: 'vpn', icon: Dns, path: paths.nodes.list(), action: 'node_list' },
+  { key: 'users', section: 'people', icon: People, path: paths.users.list(), action: 'user_list' },
+  { key: 'docs', section: 'service', icon: Api, path: paths.docs(), action: 'me_get' },
 ]
 
+const FILES = import.meta.glob<{ Component: ComponentType }>('../features/*/{page,list,create,detail,edit}.tsx')
+
+/** A page of a noun, fetched when somebody goes there. */
+export function pageOf({ path }: Noun, page: 'page' | 'list' | 'create' | 'detail' | 'edit'): Load | undefined {
+  return FILES[`../features${path === '/' ? '/overview' : path}/${page}.tsx`]
+}

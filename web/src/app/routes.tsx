@@ -3,7 +3,7 @@
 import type { RouteObject } from 'react-router'
 
 import { Waiting } from '../ui/parts'
-import { type Load, type Noun, NOUNS } from './nouns'
+import { type Load, type Noun, NOUNS, pageOf } from './nouns'
 import { paths } from './paths'
 import { RouteFault } from './route-fault'
 import { Shell } from './shell'
@@ -13,10 +13,12 @@ function page(path: string, lazy: Load, children?: RouteObject[]): RouteObject {
 }
 
 /** Forms are dialogs over the page that they belong to. */
-function nounRoutes({ path, pages }: Noun): RouteObject[] {
-  const routes = [page(path, pages.list, pages.create && [page('new', pages.create)])]
-  if (pages.detail) routes.push(page(`${path}/:id`, pages.detail, pages.edit && [page('edit', pages.edit)]))
-  return routes
+function nounRoutes(noun: Noun): RouteObject[] {
+  const [main, create, detail, edit] = [pageOf(noun, 'list') ?? pageOf(noun, 'page'), pageOf(noun, 'create'), pageOf(noun, 'detail'), pageOf(noun, 'edit')]
+  return [
+    ...(main ? [page(noun.path, main, create && [page('new', create)])] : []),
+    ...(detail ? [page(`${noun.path}/:id`, detail, edit && [page('edit', edit)])] : []),
+  ]
 }
 
 /** Pages for who is not signed in. */

@@ -38,3 +38,8 @@ export function changed<Body extends object>(before: Body, after: Body): Partial
     keys.filter((key) => JSON.stringify(after[key]) !== JSON.stringify(before[key])).map((key) => [key, after[key]]),
   ) as Partial<Body>
 }
+
+/** A list as text, a line for each; `listOf` reads it again. */
+export function linesOf(list: readonly string[] | null | undefined): string {
+  return (list ?? []).join('\n')
+}

@@ -10,18 +10,27 @@ import { useTranslation } from 'react-i18next'
 
 import { Code } from './parts'
 
-export function CopyButton({ text, label }: { text: string; label?: string }) {
+interface CopyProps {
+  text: string
+  label?: string
+  onCopied?: () => void
+}
+
+export function CopyButton({ text, label, onCopied }: CopyProps) {
   const { t } = useTranslation()
   const [done, setDone] = useState(false)
+  async function run(): Promise<void> {
+    const copied = await copy(text)
+    setDone(copied)
+    if (copied) onCopied?.()
+  }
   const name = done ? t('copy.done') : (label ?? t('copy.copy'))
   return (
     <Tooltip title={name}>
       <IconButton
         size="small"
         aria-label={name}
-        onClick={() => {
-          void copy(text).then(setDone)
-        }}
+        onClick={() => void run()}
         onBlur={() => setDone(false)}
       >
         {done ? <Check fontSize="small" /> : <ContentCopy fontSize="small" />}
@@ -30,17 +39,17 @@ export function CopyButton({ text, label }: { text: string; label?: string }) {
   )
 }
 
-export function CopyText({ text, label }: { text: string; label?: string }) {
+export function CopyText({ text, ...rest }: CopyProps) {
   return (
     <Stack direction="row" component="span" sx={{ display: 'inline-flex', gap: 0.5, alignItems: 'center' }}>
       <Code>{text}</Code>
-      <CopyButton text={text} {...(label === undefined ? {} : { label })} />
+      <CopyButton text={text} {...rest} />
     </Stack>
   )
 }
 
 /** Browsers give the clipboard to secure pages only; over plain HTTP the old way still works. */
-async function copy(text: string): Promise<boolean> {
+export async function copy(text: string): Promise<boolean> {
   if (window.isSecureContext) {
     await navigator.clipboard.writeText(text)
     return true

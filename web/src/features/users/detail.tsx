@@ -6,7 +6,7 @@ import { useSuspenseQuery } from '@tanstack/react-query'
 import { useTranslation } from 'react-i18next'
 import { Outlet, useNavigate, useParams } from 'react-router'
 
-import { manages } from '../../api/access'
+import { manages, reach } from '../../api/access'
 import type { User } from '../../api/types'
 import { paths } from '../../app/paths'
 import { useFormats } from '../../i18n/use-formats'
@@ -14,8 +14,11 @@ import { useCan, useMe } from '../../session/use-me'
 import { Action } from '../../ui/action'
 import { Facts, PageHeader, Section, StateChip } from '../../ui/parts'
 import { useAct } from '../../ui/use-act'
-import { disableUser, enableUser, userQuery } from './queries'
+import { UsageSection } from '../devices/usage-section'
+import { disableUser, enableUser, userQuery, userUsageQuery } from './queries'
 import { UserActs } from './user-acts'
+import { UserDevices } from './user-devices'
+import { UserSessions } from './user-sessions'
 
 export function Component() {
   const { t } = useTranslation(['users', 'common'])
@@ -42,7 +45,21 @@ export function Component() {
           ]}
         />
       </Section>
+      {!user.deleted_at && <Belongings user={user} />}
       <Outlet />
+    </>
+  )
+}
+
+/** What hangs on the account, each as far as the reader's role sees it. */
+function Belongings({ user }: { user: User }) {
+  const me = useMe()
+  const why = useWhyNot(user)
+  return (
+    <>
+      <UserDevices user={user} whyNoNew={why('device_create')} />
+      <UsageSection query={(from, to) => userUsageQuery(user.id, from, to)} />
+      {(reach(me.role, 'session_list') === 'all' || user.id === me.id) && <UserSessions user={user} whyNotEnd={why('session_delete')} />}
     </>
   )
 }

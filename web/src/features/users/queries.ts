@@ -27,3 +27,17 @@ export const createResetLink = (id: string) => take(api.POST('/users/{id}/reset-
 
 export const setPassword = (id: string, body: Schema<'SetPassword'>) =>
   take(api.POST('/users/{id}/password', { ...at(id), body }))
+
+export const userUsageQuery = (id: string, from: string, to: string) =>
+  queryOptions({
+    queryKey: ['users', id, 'usage', from, to],
+    queryFn: async () => (await take(api.GET('/users/{id}/usage', { params: { path: { id }, query: { from, to } } }))).days,
+  })
+
+export const sessionsOfQuery = (userId: string) =>
+  queryOptions({
+    queryKey: ['sessions', 'of', userId],
+    queryFn: () => take(api.GET('/sessions', { params: { query: { user_id: userId } } })),
+  })
+
+export const endSession = (id: string) => take(api.DELETE('/sessions/{id}', at(id)))

@@ -1,0 +1,120 @@
+// What is done to a device, behind three dots: the same on its own page, in the list and on a member's card.
+
+import Box from '@mui/material/Box'
+import { type ReactNode, type SyntheticEvent, useState } from 'react'
+import { useTranslation } from 'react-i18next'
+import { useLocation, useNavigate } from 'react-router'
+
+import type { Device } from '../../api/types'
+import { paths } from '../../app/paths'
+import { useCan, useMe } from '../../session/use-me'
+import type { ActionProps } from '../../ui/action'
+import { ActionMenu } from '../../ui/action-menu'
+import { useConfirm } from '../../ui/confirm'
+import { OneTimeLink } from '../../ui/one-time-link'
+import { useAct } from '../../ui/use-act'
+import { useExtend } from './extend-dialog'
+import { Handover } from './handover'
+import { createDeviceLink, deleteDevice, disableDevice, enableDevice, restoreDevice, setTimes } from './queries'
+import { setsLimits, useWhyNot } from './use-why-not'
+
+/** The acts, and the dialogs that they open. `short` leaves out what the page has buttons for. */
+export function DeviceActs({ device, short = false }: { device: Device; short?: boolean }) {
+  const { t } = useTranslation(['devices', 'common'])
+  const act = useAct()
+  const whyNot = useWhyNot(device)
+  const limits = setsLimits(useMe().role)
+  const toggle = useToggle(device)
+  const remove = useDelete(device)
+  const navigate = useNavigate()
+  const extend = useExtend()
+  const [showing, setShowing] = useState(false)
+  const [link, setLink] = useState<{ token: string; expires_at: string }>()
+
+  async function more(): Promise<void> {
+    const times = (await extend.ask())?.(device)
+    if (times) await act(() => setTimes(device, times), t('done.extended', { name: device.name }))
+  }
+  const ended = device.expires_at || device.duration_s ? undefined : t('noEnd')
+  const usual: ActionProps[] = [
+    ...(short ? [] : [{ label: t('common:act.edit'), disabledReason: whyNot('device_update'), onRun: () => void navigate(paths.devices.edit(device.id)) }, toggle]),
+    { label: t('config'), disabledReason: whyNot('device_reveal'), onRun: () => setShowing(true) },
+    {
+      label: t('link'),
+      disabledReason: whyNot('device_link_create') ?? (device.has_private_key ? undefined : t('noServerKey')),
+      onRun: () => void act(async () => setLink(await createDeviceLink(device.id)), t('done.linkMade')),
+    },
+    ...(limits ? [{ label: t('extend.menu'), disabledReason: whyNot('device_update') ?? ended, onRun: () => void more() }] : []),
+    { label: t('common:act.delete'), disabledReason: whyNot('device_delete'), onRun: remove },
+  ]
+  const back = { label: t('common:act.restore'), disabledReason: whyNot('device_restore'), onRun: () => void act(() => restoreDevice(device), t('done.restored', { name: device.name })) }
+  return (
+    <>
+      <ActionMenu label={device.name} actions={device.deleted_at ? [back] : usual} />
+      <Apart>
+        {extend.dialog}
+        {showing && <Handover device={device} title={t('configOf', { name: device.name })} onClose={() => setShowing(false)} />}
+        {link && <OneTimeLink title={t('link')} url={`${location.origin}${paths.link()}#${link.token}`} expiresAt={link.expires_at} onClose={() => setLink(undefined)} />}
+      </Apart>
+    </>
+  )
+}
+
+/** Dialogs lie over the page, but their events rise to the row that opened them, which would open the device. */
+function Apart({ children }: { children: ReactNode }) {
+  const stop = (event: SyntheticEvent) => event.stopPropagation()
+  return (
+    <Box role="presentation" onClick={stop} onKeyDown={stop} onMouseDown={stop} sx={{ display: 'contents' }}>
+      {children}
+    </Box>
+  )
+}
+
+/** Enables or disables. Who may only disable is told that there is no way back of their own. */
+export function useToggle(device: Device): ActionProps {
+  const { t } = useTranslation(['devices', 'common'])
+  const act = useAct()
+  const can = useCan()
+  const confirm = useConfirm()
+  const whyNot = useWhyNot(device)
+  const off = device.disabled
+
+  async function run(): Promise<void> {
+    if (!off && !can('device_enable')) {
+      const sure = await confirm({ title: t('disableTitle', { name: device.name }), text: t('disableText'), act: t('common:act.disable'), destructive: true })
+      if (!sure) return
+    }
+    await act(() => (off ? enableDevice(device) : disableDevice(device)), t(off ? 'done.enabled' : 'done.disabled', { name: device.name }))
+  }
+  return {
+    label: off ? t('common:act.enable') : t('common:act.disable'),
+    disabledReason: off && !can('device_enable') ? t('askOperator') : whyNot(off ? 'device_enable' : 'device_disable'),
+    onRun: () => void run(),
+  }
+}
+
+/** Deletes after its name was written, with a way back; from its own page to where it stood. */
+export function useDelete(device: Device): () => void {
+  const { t } = useTranslation(['devices', 'common'])
+  const act = useAct()
+  const confirm = useConfirm()
+  const navigate = useNavigate()
+  const { pathname } = useLocation()
+  const member = useMe().role === 'member'
+  const restore = () => void act(() => restoreDevice(device), t('done.restored', { name: device.name }))
+
+  async function remove(): Promise<void> {
+    const sure = await confirm({ title: t('deleteTitle', { name: device.name }), text: t('deleteText'), act: t('common:act.delete'), name: device.name, destructive: true })
+    if (!sure) return
+    // The page of what is gone would ask for it again.
+    const leave = pathname.startsWith(paths.devices.detail(device.id))
+    await act(
+      async () => {
+        await deleteDevice(device)
+        if (leave) await navigate(member ? paths.home() : paths.devices.list())
+      },
+      { text: t('done.deleted', { name: device.name }), action: { label: t('common:act.undo'), run: restore } },
+    )
+  }
+  return () => void remove()
+}

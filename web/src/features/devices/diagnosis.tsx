@@ -1,0 +1,87 @@
+// "Why can't it connect?": what the node sees of a device, check by check, and what mends it. Asked for by a button,
+// because the server looks anew each time.
+
+import CheckCircle from '@mui/icons-material/CheckCircleOutlined'
+import ErrorIcon from '@mui/icons-material/ErrorOutlined'
+import HelpOutline from '@mui/icons-material/HelpOutlined'
+import TroubleshootIcon from '@mui/icons-material/Troubleshoot'
+import WarningAmber from '@mui/icons-material/WarningAmber'
+import Alert from '@mui/material/Alert'
+import Box from '@mui/material/Box'
+import Button from '@mui/material/Button'
+import Stack from '@mui/material/Stack'
+import Typography from '@mui/material/Typography'
+import { useTranslation } from 'react-i18next'
+
+import { Section } from '../../ui/parts'
+
+export interface Check {
+  name: string
+  outcome: 'ok' | 'warn' | 'fail' | 'unknown'
+  detail: string
+  fix?: string | null
+}
+
+const ICONS = {
+  ok: <CheckCircle color="success" />,
+  warn: <WarningAmber color="warning" />,
+  fail: <ErrorIcon color="error" />,
+  unknown: <HelpOutline color="disabled" />,
+} as const
+
+const WORST_FIRST = ['fail', 'warn', 'unknown', 'ok'] as const
+
+interface DiagnosisProps {
+  checks: readonly Check[] | undefined
+  busy: boolean
+  onLook: () => void
+}
+
+export function Diagnosis({ checks, busy, onLook }: DiagnosisProps) {
+  const { t } = useTranslation('devices')
+  const sorted = checks?.toSorted((a, b) => WORST_FIRST.indexOf(a.outcome) - WORST_FIRST.indexOf(b.outcome))
+  const clean = checks?.every(({ outcome }) => outcome === 'ok' || outcome === 'unknown')
+  return (
+    <Section
+      title={t('diagnosis.title')}
+      actions={
+        <Button size="small" variant="outlined" startIcon={<TroubleshootIcon />} loading={busy} onClick={onLook}>
+          {checks ? t('diagnosis.again') : t('diagnosis.look')}
+        </Button>
+      }
+    >
+      <Box aria-live="polite">
+        {!sorted && <Typography color="text.secondary">{t('diagnosis.lead')}</Typography>}
+        {clean && (
+          <Alert severity="success" sx={{ mb: 2 }}>
+            {t('diagnosis.clean')}
+          </Alert>
+        )}
+        {sorted && (
+          <Stack component="ul" sx={{ listStyle: 'none', m: 0, p: 0, gap: 1.5 }}>
+            {sorted.map((check) => (
+              <CheckRow key={check.name} check={check} />
+            ))}
+          </Stack>
+        )}
+      </Box>
+    </Section>
+  )
+}
+
+function CheckRow({ check }: { check: Check }) {
+  const { t } = useTranslation('devices')
+  return (
+    <Stack component="li" direction="row" sx={{ gap: 1.5 }}>
+      {ICONS[check.outcome]}
+      <Box sx={{ minWidth: 0 }}>
+        <Typography sx={{ fontWeight: 600 }}>
+          {t(`diagnosis.check.${check.name}`, { defaultValue: check.name.replaceAll('_', ' ') })}
+          <span className="visually-hidden">: {t(`diagnosis.outcome.${check.outcome}`)}</span>
+        </Typography>
+        <Typography color="text.secondary">{check.detail}</Typography>
+        {check.fix && <Typography>{check.fix}</Typography>}
+      </Box>
+    </Stack>
+  )
+}

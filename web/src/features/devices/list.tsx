@@ -1,0 +1,151 @@
+import { useQuery } from '@tanstack/react-query'
+import Chip from '@mui/material/Chip'
+import Stack from '@mui/material/Stack'
+import Typography from '@mui/material/Typography'
+import { useTranslation } from 'react-i18next'
+import { useSearchParams } from 'react-router'
+
+import type { Device } from '../../api/types'
+import { paths } from '../../app/paths'
+import { useFormats } from '../../i18n/use-formats'
+import { type Column, NounList } from '../../list/noun-list'
+import { useCan, useMe } from '../../session/use-me'
+import { Code } from '../../ui/parts'
+import { UserName, useUserName } from '../users/user-name'
+import { DeviceActs } from './device-acts'
+import { DeviceState, EndingPill, OnlineDot, UsedOfLimit, useSeen } from './device-words'
+import { MemberHome } from './member-home'
+import { devices, networkChoicesQuery, ofUser } from './queries'
+import { useBulk } from './use-bulk'
+
+/** Members have a page of cards for their few. */
+export function Component() {
+  return useMe().role === 'member' ? <MemberHome /> : <DeviceList />
+}
+
+function DeviceList() {
+  const { t } = useTranslation(['devices', 'common'])
+  const can = useCan()
+  const [search] = useSearchParams()
+  const userId = search.get('user_id')
+  const deleted = search.get('deleted') === 'true'
+  const networks = useQuery(networkChoicesQuery).data ?? []
+  const columns = useColumns(new Map(networks.map(({ id, name }) => [id, name])))
+  const { bulk, dialog } = useBulk()
+  return (
+    <>
+      <NounList
+        title={t('title')}
+        lead={userId ? <OwnerChip id={userId} /> : undefined}
+        source={devices}
+        columns={columns}
+        filters={[
+          ...(networks.length > 1 ? [{ name: 'network_id', label: t('field.network'), options: networks.map(({ id, name }) => [id, name] as const) }] : []),
+          { name: 'disabled', label: t('common:field.state'), options: [['false', t('notDisabled')], ['true', t('common:state.disabled')]] },
+          { name: 'deleted', label: t('common:list.shown'), options: [['true', t('common:list.deleted')]] },
+        ]}
+        bulk={bulk}
+        {...(deleted ? {} : { rowPath: (device: Device) => paths.devices.detail(device.id) })}
+        rowActions={(device) => <DeviceActs device={device} />}
+        card={(device) => <DeviceRow device={device} />}
+        create={{
+          label: t('create'),
+          to: `${paths.devices.create()}${userId ? ofUser(userId) : ''}`,
+          disabledReason: can('device_create') ? undefined : t('common:notAllowed'),
+        }}
+        csv={{
+          fileName: 'devices.csv',
+          columns: [
+            { header: 'name', text: (device) => device.name },
+            { header: 'state', text: (device) => device.state },
+            { header: 'reason', text: (device) => device.reason },
+            { header: 'user_id', text: (device) => device.user_id },
+            { header: 'network', text: (device) => networks.find(({ id }) => id === device.network_id)?.name },
+            { header: 'ipv4', text: (device) => device.ipv4 },
+            { header: 'ipv6', text: (device) => device.ipv6 },
+            { header: 'public_key', text: (device) => device.public_key },
+            { header: 'last_handshake_at', text: (device) => device.last_handshake_at },
+            { header: 'used_bytes', text: (device) => device.used_bytes },
+            { header: 'data_limit_bytes', text: (device) => device.data_limit_bytes },
+            { header: 'expires_at', text: (device) => device.expires_at },
+            { header: 'duration_s', text: (device) => device.duration_s },
+            { header: 'created_at', text: (device) => device.created_at },
+            { header: 'note', text: (device) => device.note },
+          ],
+        }}
+        empty={{ title: t('empty'), text: t('emptyText') }}
+      />
+      {dialog}
+    </>
+  )
+}
+
+function useColumns(networks: ReadonlyMap<string, string>): Column<Device>[] {
+  const { t } = useTranslation(['devices', 'common'])
+  const format = useFormats()
+  const seen = useSeen()
+  return [
+    {
+      key: 'name',
+      header: t('field.name'),
+      sort: 'name',
+      flex: 2,
+      render: (device) => (
+        <Stack direction="row" sx={{ gap: 1, alignItems: 'center', height: '100%', minWidth: 0 }}>
+          <OnlineDot lastHandshake={device.last_handshake_at} />
+          <span>{device.name}</span>
+        </Stack>
+      ),
+    },
+    { key: 'state', header: t('common:field.state'), width: 150, render: (device) => <DeviceState device={device} /> },
+    { key: 'user', header: t('field.user'), render: (device) => <UserName id={device.user_id} /> },
+    ...(networks.size > 1 ? [{ key: 'network', header: t('field.network'), render: (device: Device) => networks.get(device.network_id) ?? '–' }] : []),
+    { key: 'addresses', header: t('field.addresses'), width: 140, render: (device) => <Code>{device.ipv4 ?? device.ipv6 ?? '–'}</Code> },
+    { key: 'seen', header: t('field.seen'), width: 150, render: (device) => seen(device.last_handshake_at) },
+    {
+      key: 'used',
+      header: t('field.used'),
+      width: 150,
+      render: (device) => (
+        <Stack sx={{ height: '100%', justifyContent: 'center' }}>
+          <UsedOfLimit used={device.used_bytes} limit={device.data_limit_bytes} label={t('usedOfName', { name: device.name })} />
+        </Stack>
+      ),
+    },
+    { key: 'ends', header: t('field.ends'), width: 160, render: (device) => <EndingPill device={device} /> },
+    { key: 'created_at', header: t('common:field.created'), sort: 'created_at', width: 120, render: (device) => format.date(device.created_at) },
+  ]
+}
+
+function OwnerChip({ id }: { id: string }) {
+  const { t } = useTranslation('devices')
+  const [, setSearch] = useSearchParams()
+  const name = useUserName(id)
+  const remove = () =>
+    setSearch((before) => {
+      const after = new URLSearchParams(before)
+      after.delete('user_id')
+      after.delete('after')
+      return after
+    })
+  return <Chip size="small" label={t('of', { name: name ?? '…' })} onDelete={remove} slotProps={{ root: { 'aria-label': t('ofClear', { name: name ?? '' }) } }} />
+}
+
+function DeviceRow({ device }: { device: Device }) {
+  const seen = useSeen()
+  const format = useFormats()
+  return (
+    <Stack direction="row" sx={{ gap: 1.5, alignItems: 'center' }}>
+      <OnlineDot lastHandshake={device.last_handshake_at} />
+      <Stack sx={{ flexGrow: 1, minWidth: 0 }}>
+        <Typography sx={{ fontWeight: 600 }} noWrap>
+          {device.name}
+        </Typography>
+        <Typography variant="body2" color="text.secondary" noWrap>
+          <UserName id={device.user_id} /> · {seen(device.last_handshake_at)} · {format.bytes(device.used_bytes)}
+        </Typography>
+      </Stack>
+      <DeviceState device={device} />
+    </Stack>
+  )
+}

@@ -1,0 +1,36 @@
+import Alert from '@mui/material/Alert'
+import { useSuspenseQuery } from '@tanstack/react-query'
+import { useTranslation } from 'react-i18next'
+import { useNavigate, useParams } from 'react-router'
+
+import { paths } from '../../app/paths'
+import { FormDialog } from '../../form/form-dialog'
+import { useApiForm } from '../../form/use-api-form'
+import { changed } from '../../form/values'
+import { useAct } from '../../ui/use-act'
+import { bodyOf, NetworkFields, networkSchema, valuesOf } from './network-form'
+import { networkQuery, updateNetwork } from './queries'
+
+export function Component() {
+  const { t } = useTranslation(['networks', 'common'])
+  const { id = '' } = useParams()
+  const { data: network } = useSuspenseQuery(networkQuery(id))
+  const navigate = useNavigate()
+  const act = useAct()
+  const close = () => void navigate(paths.networks.detail(id))
+  const form = useApiForm({
+    schema: networkSchema((key) => t(key)),
+    values: valuesOf(network),
+    send: async (values) => {
+      await updateNetwork(network, changed(bodyOf(valuesOf(network)), bodyOf(values)))
+      await act(async () => {}, t('common:done.saved'))
+      close()
+    },
+  })
+  return (
+    <FormDialog api={form} title={t('edit', { name: network.name })} act={t('common:act.save')} onClose={close}>
+      <Alert severity="info">{t('outdates')}</Alert>
+      <NetworkFields />
+    </FormDialog>
+  )
+}

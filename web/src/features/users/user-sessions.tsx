@@ -1,0 +1,55 @@
+// Where a user is signed in, and the way to end that.
+
+import Stack from '@mui/material/Stack'
+import Typography from '@mui/material/Typography'
+import { useQuery } from '@tanstack/react-query'
+import { useTranslation } from 'react-i18next'
+
+import type { User } from '../../api/types'
+import { useFormats } from '../../i18n/use-formats'
+import { useMe } from '../../session/use-me'
+import { Action } from '../../ui/action'
+import { useConfirm } from '../../ui/confirm'
+import { Fault } from '../../ui/fault'
+import { Section } from '../../ui/parts'
+import { useAct } from '../../ui/use-act'
+import { endSession, sessionsOfQuery } from './queries'
+
+export function UserSessions({ user, whyNotEnd }: { user: User; whyNotEnd: string | undefined }) {
+  const { t } = useTranslation('userSessions')
+  const format = useFormats()
+  const me = useMe()
+  const act = useAct()
+  const confirm = useConfirm()
+  const sessions = useQuery(sessionsOfQuery(user.id))
+  const rows = sessions.data?.items ?? []
+
+  async function end(id: string): Promise<void> {
+    const sure = await confirm({ title: t('endTitle'), text: t('endText'), act: t('end'), destructive: true })
+    if (sure) await act(() => endSession(id), t('ended'))
+  }
+  return (
+    <Section title={t('title')}>
+      {sessions.isError && <Fault error={sessions.error} onRetry={() => void sessions.refetch()} />}
+      {sessions.isSuccess && rows.length === 0 && <Typography color="text.secondary">{t('none')}</Typography>}
+      <Stack component="ul" sx={{ listStyle: 'none', m: 0, p: 0 }}>
+        {rows.map((session) => {
+          const own = session.id === me.session_id
+          return (
+            <Stack key={session.id} component="li" direction="row" sx={{ py: 1, gap: 1.5, alignItems: 'center', borderTop: 1, borderColor: 'divider', '&:first-of-type': { borderTop: 0 } }}>
+              <Stack sx={{ flexGrow: 1, minWidth: 0 }}>
+                <Typography noWrap title={session.user_agent}>
+                  {session.user_agent || t('unnamed')}
+                </Typography>
+                <Typography variant="body2" color="text.secondary">
+                  {t('used', { ago: format.ago(session.last_used_at), since: format.dateTime(session.created_at) })}
+                </Typography>
+              </Stack>
+              <Action size="small" variant="outlined" color="inherit" label={t('end')} disabledReason={own ? t('thisOne') : whyNotEnd} onRun={() => void end(session.id)} />
+            </Stack>
+          )
+        })}
+      </Stack>
+    </Section>
+  )
+}
