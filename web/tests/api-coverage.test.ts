@@ -16,7 +16,7 @@ const NOT_FOR_PAGES: Record<string, string> = {
   session_end: 'ends a session by its refresh token, which a browser gives up when it takes the cookie; signing out deletes the session',
   sign_in_callback: 'the identity provider sends the browser there itself',
   setup_link_create: 'only the machine’s administrator makes one: `caspervpn setup-link`',
-  events: 'a stream of events, which EventSource opens and not a request of the client',
+  event_listen: 'a stream of events, which EventSource opens and not a request of the client',
 }
 
 const called = new Set(

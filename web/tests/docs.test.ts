@@ -3,8 +3,8 @@
 import { expect, test } from 'vitest'
 
 import { openapi } from '../generate.js'
-import { curlOf } from '../src/features/docs/curl'
-import { exampleOf, found, groupsOf, type OpenApi, resolve } from '../src/features/docs/document'
+import { curlOf } from '../src/features/api-docs/curl'
+import { exampleOf, found, groupsOf, type OpenApi, resolve } from '../src/features/api-docs/document'
 
 const document = openapi() as OpenApi
 const groups = groupsOf(document)

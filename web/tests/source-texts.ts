@@ -18,12 +18,16 @@ export function namespacesOf(source: string, all: readonly string[]): readonly s
 
 /** Every literal in quotes. */
 export function literalsOf(source: string): string[] {
-  return [...source.matchAll(/'([^'\n\\]+)'|"([^"\n\\]+)"|`([^`$\n\\]+)`/g)].map(([, one, two, three]) => one ?? two ?? three ?? '')
+  return [...source.matchAll(/'([^'\n\\]*)'|"([^"\n\\]*)"|`([^`$\n\\]+)`/g)].map(([, one, two, three]) => one ?? two ?? three ?? '')
 }
 
 /** The keys in calls of `t`, where they are written there: `t('a')`, `t(x ? 'a' : 'b')`, `` t(`a.${b}`) ``. */
 export function keysAsked(source: string): AskedKey[] {
-  return [...source.matchAll(/(?<![\w.$])t\(/g)].flatMap(({ index }) => keysIn(firstArgument(source, index + 2)))
+  return [...source.matchAll(/(?<![\w.$])t\(/g)].flatMap(({ index }) => {
+    const argument = firstArgument(source, index + 2)
+    // With words of its own for what has none here, any key may be missing.
+    return source.startsWith(', { defaultValue', index + 2 + argument.length) ? [] : keysIn(argument)
+  })
 }
 
 function firstArgument(source: string, start: number): string {
