@@ -49,6 +49,11 @@ fn listeners(settings: &Settings, faults: &mut Vec<Fault>) {
             faults.push(fault(settings, key, format!("{address} collides with {other}, which is {taken}")));
         }
     }
+    let https = settings.listeners().find(|(key, _)| *key == "listen.https");
+    if settings.tls.http3 && https.is_some_and(|(_, address)| !matches!(address, Address::Tcp(_))) {
+        let message = "HTTP/3 comes over UDP, so it takes an address and port in listen.https, not a socket of systemd or unix";
+        faults.push(fault(settings, "tls.http3", message));
+    }
 }
 
 fn proxy(settings: &Settings, faults: &mut Vec<Fault>) {

@@ -13,6 +13,7 @@ use crate::config::Settings;
 use crate::config::address::Address;
 use crate::config::api::WebOrigin;
 use crate::config::limits::Limits;
+use crate::daemon::listeners::HTTP_3;
 use crate::daemon::services::Services;
 use crate::edge::Routes;
 use crate::edge::access_log::AccessLog;
@@ -95,7 +96,7 @@ impl Site {
     pub fn public(&self, listener: &'static str) -> Routes {
         let probes = probes::routes(self.readiness.clone(), Detail::Status, VERSION);
         if let Some(proxy) = &self.proxy {
-            let scheme = if listener == "https" { Scheme::Https } else { Scheme::Http };
+            let scheme = if matches!(listener, "https" | HTTP_3) { Scheme::Https } else { Scheme::Http };
             return self.observe(proxy.routes(scheme).merge(probes), listener);
         }
         let panel = api::doors::before(panel::router(), self.app.clone(), stranger);

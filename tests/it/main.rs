@@ -35,6 +35,7 @@ mod edge;
 mod edge_abuse;
 mod edge_proxy;
 mod end_to_end;
+mod http3;
 mod identity_providers;
 mod invites;
 mod lifecycle;

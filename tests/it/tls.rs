@@ -261,15 +261,15 @@ fn relay(to: SocketAddr, header: &'static str) -> SocketAddr {
 }
 
 /// A place for a server with ports of its own.
-struct House {
-    directory: TempDir,
+pub(crate) struct House {
+    pub(crate) directory: TempDir,
     listen: (String, String),
-    https: SocketAddr,
-    http: SocketAddr,
+    pub(crate) https: SocketAddr,
+    pub(crate) http: SocketAddr,
 }
 
 impl House {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::at("127.0.0.1", "127.0.0.1")
     }
 
@@ -286,7 +286,7 @@ impl House {
         }
     }
 
-    fn launch(&self, certificates: &[&Path]) -> Launch {
+    pub(crate) fn launch(&self, certificates: &[&Path]) -> Launch {
         let certificates: Vec<_> = certificates.iter().map(|path| path.display().to_string()).collect();
         let (https, http) = &self.listen;
         Launch::quiet(&self.directory.path().join("data"))
@@ -296,7 +296,7 @@ impl House {
     }
 
     /// A new certificate for a name, as certbot keeps it.
-    fn write(&self, folder: &str, name: &str) -> PathBuf {
+    pub(crate) fn write(&self, folder: &str, name: &str) -> PathBuf {
         let folder = self.directory.path().join(folder);
         fs::create_dir_all(&folder).unwrap();
         let PemPair { chain, key } = make(vec![name.to_owned()], SystemClock::new().now()).unwrap();
@@ -332,11 +332,11 @@ impl House {
     }
 
     /// The status of an answer.
-    fn curl(&self, arguments: &[&str], host: &str, path: &str) -> String {
+    pub(crate) fn curl(&self, arguments: &[&str], host: &str, path: &str) -> String {
         self.curl_written(arguments, host, path, "%{http_code}")
     }
 
-    fn curl_written(&self, arguments: &[&str], host: &str, path: &str, format: &str) -> String {
+    pub(crate) fn curl_written(&self, arguments: &[&str], host: &str, path: &str, format: &str) -> String {
         let address = match self.https {
             SocketAddr::V4(at) => at.ip().to_string(),
             SocketAddr::V6(at) => format!("[{}]", at.ip()),
@@ -366,7 +366,7 @@ impl House {
     }
 
     /// SHA-256 of the certificate that openssl is shown for a name.
-    fn fingerprint(&self, name: Option<&str>) -> String {
+    pub(crate) fn fingerprint(&self, name: Option<&str>) -> String {
         let shown = match name {
             Some(name) => self.openssl(&["-servername", name]),
             None => self.openssl(&["-noservername"]),
