@@ -71,6 +71,7 @@ impl Listeners {
             let routes = match key {
                 "listen.agent" => site.internal(name),
                 "listen.local" => site.local(name),
+                "listen.metrics" => site.metrics(name),
                 "listen.http" => site.plain(name, https.as_ref()),
                 _ => site.public(name),
             };
@@ -86,7 +87,7 @@ impl Listeners {
                 }
                 server = server.with_tls(secure.with_alpn_proofs(site.handshake_proofs()));
             }
-            if !matches!(key, "listen.agent" | "listen.local") {
+            if !matches!(key, "listen.agent" | "listen.local" | "listen.metrics") {
                 server = server.behind(proxies.clone(), listen.proxy_protocol);
             }
             server.start(tasks, listener);

@@ -27,7 +27,7 @@ use crate::daemon::listeners::Listeners;
 use crate::daemon::ordering;
 use crate::daemon::proxy;
 use crate::daemon::routes::Site;
-use crate::daemon::services::{Services, StartError};
+use crate::daemon::services::{Services, StartError, metrics_token};
 use crate::daemon::signals::Signals;
 use crate::domain::id::NodeId;
 use crate::domain::job::Lane;
@@ -181,7 +181,8 @@ async fn run(
     let proxy = proxy::start(settings, tasks, &jobs, &readiness, &metrics).await;
     let site = Site::new(settings, services, &readiness, metrics, (start.output)())
         .map_err(ServeError::AccessLog)?
-        .with_proxy(proxy);
+        .with_proxy(proxy)
+        .with_metrics_token(metrics_token(settings).await?);
     let listeners = Listeners::open(settings, &mut passed)?;
     let certificates = Certificates::open(
         listeners.take_tls().then_some(settings.server.data_dir.as_path()),

@@ -8,6 +8,7 @@ mod transport;
 
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use axum::body::Bytes;
@@ -50,7 +51,7 @@ pub(super) async fn serve(server: Server, around: Around, quic: quinn::Connectio
     let activity = Arc::new(Activity::default());
     let under_way = Arc::new(Semaphore::new(usize::try_from(STREAMS).unwrap_or(usize::MAX)));
     let Around { asker, clock, requests } = around;
-    let desk = Arc::new(Desk { server, asker, clock, quic, activity });
+    let desk = Arc::new(Desk { server, asker, clock, quic, activity, faults: AtomicU32::new(0) });
     let mut conversation = Conversation { protocol, arrivals, desk, requests, under_way };
     if conversation.goes_on_until(&stop).await {
         conversation.end().await;
@@ -100,6 +101,11 @@ impl Conversation {
                 return false;
             }
         };
+        // Each leaves a number behind in the library, for as long as the connection lasts.
+        if self.desk.faults.load(Ordering::Relaxed) > MOST_FAULTS {
+            debug!(listener.name = name, "a connection was cut: too many of its requests were none");
+            return false;
+        }
         // QUIC allows no more streams than there are places.
         let place = Arc::clone(&self.under_way).try_acquire_owned();
         if let (Ok(place), Some(arrival)) = (place, self.arrivals.take()) {
@@ -132,6 +138,9 @@ impl Conversation {
         drop(timeout(GOODBYE, gone).await);
     }
 }
+
+/// Requests without a head that can be read. A browser sends none.
+const MOST_FAULTS: u32 = 100;
 
 /// A round trip by satellite, and half as much.
 const GOODBYE: Duration = Duration::from_secs(1);

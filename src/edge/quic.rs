@@ -58,14 +58,15 @@ impl QuicSocket {
     /// # Errors
     /// When the address is taken or not allowed.
     pub fn open(at: SocketAddr) -> Result<Self, ListenError> {
-        let socket = bind(at).map_err(|cause| match cause.kind() {
-            io::ErrorKind::AddrInUse => {
-                let holder = udp_holder(at.port())
-                    .unwrap_or_else(|| "the kernel, or somebody this user may not see,".to_owned());
-                ListenError::TakenUdp { at, holder }
+        let socket = bind(at).map_err(|cause| {
+            if cause.kind() == io::ErrorKind::AddrInUse {
+                let hidden = || "the kernel, or somebody this user may not see,".to_owned();
+                return ListenError::TakenUdp { at, holder: udp_holder(at.port()).unwrap_or_else(hidden) };
             }
-            io::ErrorKind::PermissionDenied => ListenError::Privileged { at },
-            _ => ListenError::Open { address: Address::Tcp(at), cause },
+            if cause.kind() == io::ErrorKind::PermissionDenied {
+                return ListenError::Privileged { at };
+            }
+            ListenError::Open { address: Address::Tcp(at), cause }
         })?;
         Ok(Self { socket, at })
     }

@@ -1,6 +1,6 @@
 //! HTTP/3, as a client that means well and one that does not see it.
 
-mod client;
+pub(crate) mod client;
 
 use std::io;
 use std::net::SocketAddr;
@@ -162,7 +162,8 @@ async fn a_drain_finishes_what_is_under_way_and_takes_nothing_more() {
 
     let late = async {
         timeout(SOON, idle.quic.closed()).await.unwrap();
-        shake("127.0.0.1", site.at, "localhost").await.err()
+        let again = timeout(Duration::from_secs(2), shake("127.0.0.1", site.at, "localhost")).await;
+        again.is_ok_and(|shaken| shaken.is_ok())
     };
     let body = async {
         let (mut length, mut chunks) = (0, 0);
@@ -179,7 +180,7 @@ async fn a_drain_finishes_what_is_under_way_and_takes_nothing_more() {
     assert!(drained.is_clean(), "{drained:?}");
     assert_eq!(answer.unwrap().body, "done at last");
     assert_eq!((head.status(), length), (StatusCode::OK, LARGE), "no byte of a running answer is lost");
-    assert!(late.is_some());
+    assert!(!late, "nobody is taken any more");
     assert!(busy.begin("GET", "/greet", &[]).await.is_err());
 }
 
@@ -239,6 +240,21 @@ async fn a_head_too_long_is_refused_and_one_that_never_ends_is_not_kept() {
         let sent = timeout(SOON, flood).await.unwrap_or_else(|_| panic!("{what} is taken without end"));
         assert!(sent < 4 << 20, "{what}: {sent}");
     }
+
+    assert_eq!(Client::connect(site.at).await.get("/greet").await.status, 200);
+}
+
+#[tokio::test]
+async fn requests_that_are_none_end_the_connection_when_there_are_many() {
+    let site = Site::start(LIMITS);
+    let client = Client::connect(site.at).await;
+
+    let flood = async {
+        while let Ok((mut send, _receive)) = client.quic.open_bi().await {
+            let _ = send.finish();
+        }
+    };
+    timeout(SOON, flood).await.expect("the connection is closed");
 
     assert_eq!(Client::connect(site.at).await.get("/greet").await.status, 200);
 }

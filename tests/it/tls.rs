@@ -143,6 +143,32 @@ fn slowhttptest_finds_the_service_available_whatever_it_is_slow_at() {
 }
 
 #[test]
+fn h2load_sees_every_request_answered() {
+    let house = House::new();
+    let _service = house.launch(&[]).serve();
+    for path in ["/livez", "/api/v1/openapi.json"] {
+        let output = Command::new("h2load")
+            .args(["--requests=4000", "--clients=40", "--max-concurrent-streams=20"])
+            .arg(format!("https://{}{path}", house.https))
+            .output()
+            .unwrap();
+
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(
+            said.contains("Application protocol: h2"),
+            "{said}{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        let requests =
+            "requests: 4000 total, 4000 started, 4000 done, 4000 succeeded, 0 failed, 0 errored, 0 timeout";
+        assert!(
+            said.contains(requests) && said.contains("status codes: 4000 2xx, 0 3xx, 0 4xx, 0 5xx"),
+            "{said}"
+        );
+    }
+}
+
+#[test]
 fn http_leads_to_https_and_nothing_is_done_in_the_clear() {
     let house = House::new();
     let service = house.launch(&[]).serve();

@@ -3,6 +3,7 @@
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Poll};
 
 use axum::body::{Body, Bytes, HttpBody};
@@ -38,6 +39,8 @@ pub(super) struct Desk {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) quic: quinn::Connection,
     pub(super) activity: Arc<Activity>,
+    /// Requests without a head that could be read.
+    pub(super) faults: AtomicU32,
 }
 
 /// The client took nothing for as long as a connection may be idle, or is gone.
@@ -50,6 +53,7 @@ impl Desk {
         let limits = self.server.limits.now();
         let Ok(Ok((request, stream))) = timeout(limits.header_timeout, resolver.resolve_request()).await
         else {
+            self.faults.fetch_add(1, Ordering::Relaxed);
             debug!(
                 listener.name = self.server.name,
                 "a request was refused: its head is too long, too late or none"

@@ -83,7 +83,7 @@ fn listen(shown: Shown, at: &str) -> (Tasks, u16) {
     (tasks, port)
 }
 
-const LIMITS: ConnectionLimits = ConnectionLimits {
+pub(crate) const LIMITS: ConnectionLimits = ConnectionLimits {
     handshake_timeout: PATIENCE,
     header_timeout: PATIENCE,
     idle_timeout: PATIENCE,
