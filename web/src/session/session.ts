@@ -23,6 +23,12 @@ export const setupQuery = queryOptions({
   staleTime: 60_000,
 })
 
+/** Who may vouch for people here, as anybody may know. */
+export const providersQuery = queryOptions({
+  queryKey: ['sign-in', 'providers'],
+  queryFn: () => take(api.GET('/sign-in/providers')),
+})
+
 export type SecondFactor = Schema<'SecondFactorView'>
 type Tokens = Schema<'TokensView'>
 

@@ -6,7 +6,7 @@ import Divider from '@mui/material/Divider'
 import Link from '@mui/material/Link'
 import Stack from '@mui/material/Stack'
 import Typography from '@mui/material/Typography'
-import { queryOptions, useQuery, useQueryClient } from '@tanstack/react-query'
+import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { useEffect, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Link as RouterLink, useNavigate, useSearchParams } from 'react-router'
@@ -16,13 +16,8 @@ import { paths } from '../app/paths'
 import { Fault } from '../ui/fault'
 import { Code, Waiting } from '../ui/parts'
 import { Door } from './door'
-import { finishAtProvider, meQuery, type SecondFactor, setupQuery } from './session'
+import { finishAtProvider, meQuery, providersQuery, type SecondFactor, setupQuery } from './session'
 import { SignInSteps } from './steps'
-
-const providersQuery = queryOptions({
-  queryKey: ['sign-in', 'providers'],
-  queryFn: () => take(api.GET('/sign-in/providers')),
-})
 
 export function Component() {
   const { t } = useTranslation('session')
