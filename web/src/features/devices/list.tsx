@@ -107,14 +107,14 @@ function useColumns(networks: ReadonlyMap<string, string>): Column<Device>[] {
     {
       key: 'used',
       header: t('field.used'),
-      width: 150,
+      width: 145,
       render: (device) => (
         <Stack sx={{ height: '100%', justifyContent: 'center' }}>
           <UsedOfLimit used={device.used_bytes} limit={device.data_limit_bytes} label={t('usedOfName', { name: device.name })} />
         </Stack>
       ),
     },
-    { key: 'ends', header: t('field.ends'), width: 125, render: (device) => <EndingPill device={device} short /> },
+    { key: 'ends', header: t('field.ends'), width: 140, render: (device) => <EndingPill device={device} short /> },
     ...(wide ? [{ key: 'created_at', header: t('common:field.created'), sort: 'created_at', width: 120, render: (device: Device) => format.date(device.created_at) }] : []),
   ]
 }
