@@ -26,7 +26,8 @@ import { targetPath } from './target'
 export function EventDrawer({ event, onClose }: { event: AuditEvent | undefined; onClose: () => void }) {
   const heading = useId()
   return (
-    <Drawer anchor="right" open={event !== undefined} onClose={onClose} slotProps={{ paper: { sx: { width: 'min(42rem, 100vw)' }, 'aria-labelledby': heading } }}>
+    // Above the bar of the page, which lies over the drawer of the menu.
+    <Drawer anchor="right" sx={{ zIndex: 'modal' }} open={event !== undefined} onClose={onClose} slotProps={{ paper: { sx: { width: 'min(42rem, 100vw)' }, 'aria-labelledby': heading } }}>
       {event && <Content key={event.id} event={event} heading={heading} onClose={onClose} />}
     </Drawer>
   )
