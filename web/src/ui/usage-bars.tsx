@@ -7,15 +7,19 @@ import { useTranslation } from 'react-i18next'
 import { useFormats } from '../i18n/use-formats'
 import { CHART_PX, dayWords, type DayTraffic } from './usage-words'
 
+/** The legend stands above what is drawn. */
+const LEGEND_PX = 32
+
 export function UsageBars({ days, down, up }: { days: readonly DayTraffic[]; down: string; up: string }) {
   const { i18n } = useTranslation()
   const format = useFormats()
-  const { palette } = useTheme()
+  const theme = useTheme()
+  const { palette } = theme.vars ?? theme
   const words = dayWords(i18n.language)
   const bytes = (value: number | null) => format.bytes(value ?? 0)
   return (
     <BarChart
-      height={CHART_PX}
+      height={CHART_PX - LEGEND_PX}
       skipAnimation
       xAxis={[{ scaleType: 'band', data: days.map(({ date }) => date), valueFormatter: (date: string) => words.format(Date.parse(date)), categoryGapRatio: 0.2 }]}
       yAxis={[{ width: 64, valueFormatter: bytes }]}

@@ -1,8 +1,9 @@
-// What a device does at this moment, asked for once and again when the reader wants it.
+// What a device does at this moment: asked for once, then as the server tells of it.
 
 import { useQuery } from '@tanstack/react-query'
 
 import type { Schema } from '../../api/types'
+import { useDeviceLive as useTold } from '../../app/live'
 import { deviceLiveQuery } from './queries'
 
 export interface DeviceLive {
@@ -13,5 +14,6 @@ export interface DeviceLive {
 
 export function useDeviceLive(id: string): DeviceLive {
   const { data, isFetching, refetch } = useQuery(deviceLiveQuery(id))
-  return { live: data, busy: isFetching, look: () => void refetch() }
+  const told = useTold(id)
+  return { live: told ?? data, busy: isFetching, look: () => void refetch() }
 }
