@@ -8,7 +8,7 @@ export default defineConfig({
     target: 'es2022',
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
-    rollupOptions: { input: ['index.html', 'setup.html', 'link.html', 'reset.html', 'invite.html'] },
+    rollupOptions: { input: ['index.html'] },
   },
   // A service of `make run`; its cookie for this machine works over plain HTTP.
   server: { host: '127.0.0.1', proxy: { '/api': { target: 'http://127.0.0.1:8080' } } },

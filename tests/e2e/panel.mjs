@@ -1,9 +1,9 @@
 // Walks through the whole panel as an owner: every page in both colour schemes, wide and narrow, from left to right and
 // from right to left, with axe and an eye on the content security policy. Then works in it as an operator does.
 //
-//   node panel.mjs ORIGIN LOGIN PASSWORD DIRECTORY [FIRST]
+//   node panel.mjs ORIGIN LOGIN PASSWORD DIRECTORY [PART]
 //
-// FIRST is `pages` or `work`, to do one of the two alone. Pictures and the configuration go to DIRECTORY. Prints what it
+// PART is `work`, `pages`, or the name of one look, to do that alone. Pictures and the configuration go to DIRECTORY. Prints what it
 // found as JSON; a step whose page is not there is named under `left_out`. Uses the machine's Chromium; nothing is downloaded.
 
 import { mkdirSync, readFileSync } from 'node:fs'
@@ -73,8 +73,8 @@ async function signIn(page) {
 /** Until nothing is under way: no placeholder, no progress, and a heading that is there. */
 async function settled(page) {
   await page.waitForLoadState('load')
-  await page.locator('h1').first().waitFor({ timeout: 15_000 })
-  await page.waitForFunction(() => !document.querySelector('#main [role="progressbar"]:not([aria-valuenow]), .MuiSkeleton-root'), undefined, { timeout: 15_000 }).catch(() => {})
+  await page.locator('h1').first().waitFor({ timeout: 30_000 })
+  await page.waitForFunction(() => !document.querySelector('#main [role="progressbar"]:not([aria-valuenow]), .MuiSkeleton-root'), undefined, { timeout: 30_000 }).catch(() => {})
   await page.evaluate(() => document.fonts.ready)
 }
 
@@ -130,7 +130,7 @@ async function lookAt(path, judged, bound, look, folder) {
 
 async function work() {
   const { context, page } = await openContext({ name: 'work' })
-  page.setDefaultTimeout(10_000)
+  page.setDefaultTimeout(30_000)
   await signIn(page)
   const stamp = Date.now().toString(36)
   const user = `eve-${stamp}`
@@ -159,7 +159,8 @@ async function work() {
     await page.goto(`${origin}/networks/new`)
     const dialog = page.getByRole('dialog')
     await dialog.getByLabel('Name', { exact: true }).fill(`net-${stamp}`)
-    await dialog.getByLabel(/IPv4/).fill('10.233.0.0/24')
+    await dialog.getByLabel('IPv4').fill('10.233.0.0/24')
+    await dialog.getByLabel('DNS').fill('10.233.0.1')
     await dialog.getByRole('button', { name: 'Create' }).click()
     await page.getByRole('heading', { name: `net-${stamp}` }).waitFor()
     return (await items(`/networks?q=net-${stamp}`)).length === 1
@@ -260,8 +261,8 @@ async function byApi(page, method, path, data) {
 
 try {
   mkdirSync(directory, { recursive: true })
-  if (only !== 'work') for (const look of LOOKS) await walk(look)
-  if (only !== 'pages') await work()
+  for (const look of LOOKS) if ([undefined, 'pages', look.name].includes(only)) await walk(look)
+  if ([undefined, 'work'].includes(only)) await work()
   console.log(JSON.stringify(found, undefined, 1))
 } finally {
   await browser.close()

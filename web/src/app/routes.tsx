@@ -24,10 +24,19 @@ function nounRoutes(noun: Noun): RouteObject[] {
 /** Pages for who is not signed in. */
 const DOORS: RouteObject[] = [
   page(paths.signIn(), () => import('../session/sign-in-page')),
+  page(paths.setup(), () => import('../features/setup/page')),
+  page(paths.invite(), () => import('../features/invites/accept')),
+  page(paths.reset(), () => import('../features/password/reset')),
+  page(paths.forgot(), () => import('../features/password/forgot')),
+  page(paths.link(), () => import('../features/links/redeem')),
 ]
 
 /** Pages of their own, beside those of the nouns. */
-const SINGLE: RouteObject[] = []
+const SINGLE: RouteObject[] = [
+  page(paths.account(), () => import('../features/account/profile')),
+  page(paths.security(), () => import('../features/account/security')),
+  page(paths.sessions(), () => import('../features/account/sessions')),
+]
 
 export const routes: RouteObject[] = [
   {

@@ -6,13 +6,16 @@ import { useState } from 'react'
 import { type DefaultValues, type FieldValues, type Path, useForm, type UseFormReturn } from 'react-hook-form'
 import type { ZodType } from 'zod'
 
-import { ApiProblem, fieldOf } from '../api/problem'
+import { ApiProblem, fieldOf, isUnproved } from '../api/problem'
+import { namesOf } from './values'
 
 export interface ApiForm<Values extends FieldValues> {
   form: UseFormReturn<Values, unknown, Values>
   /** What belongs to no field. */
   fault: unknown
   submit: () => void
+  /** Takes the fault away again. */
+  forget: () => void
   busy: boolean
 }
 
@@ -29,15 +32,14 @@ export function useApiForm<Values extends FieldValues>(options: {
     try {
       await options.send(values)
     } catch (error) {
-      const rest = place(error)
-      if (rest) setFault(error)
+      if (!isUnproved(error) && place(error)) setFault(error)
     }
   }
 
   /** Puts each fault beside its field; true where something is left over. */
   function place(error: unknown): boolean {
     if (!(error instanceof ApiProblem) || error.faults.length === 0) return true
-    const known = Object.keys(form.getValues())
+    const known = namesOf(form.getValues())
     let rest = false
     for (const { pointer, detail } of error.faults) {
       const field = pointer === undefined ? undefined : fieldOf(pointer, known)
@@ -47,5 +49,5 @@ export function useApiForm<Values extends FieldValues>(options: {
     return rest
   }
 
-  return { form, fault, submit: () => void form.handleSubmit(send)(), busy: form.formState.isSubmitting }
+  return { form, fault, submit: () => void form.handleSubmit(send)(), forget: () => setFault(undefined), busy: form.formState.isSubmitting }
 }

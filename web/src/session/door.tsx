@@ -5,15 +5,20 @@ import Card from '@mui/material/Card'
 import CardContent from '@mui/material/CardContent'
 import Stack from '@mui/material/Stack'
 import Typography from '@mui/material/Typography'
-import { type ReactNode, useEffect } from 'react'
+import { type ReactNode, useEffect, useRef } from 'react'
 
 import { LookMenus } from '../app/look-menus'
 import icon from '../icon.svg'
 
-export function Door({ title, wide, children }: { title: string; wide?: boolean; children: ReactNode }) {
+/** `focus` goes to the heading: for what stands there after an act, so that a screen reader reads it. */
+export function Door({ title, wide, focus, children }: { title: string; wide?: boolean; focus?: boolean; children: ReactNode }) {
+  const heading = useRef<HTMLHeadingElement>(null)
   useEffect(() => {
     document.title = `${title} · CasperVPN`
   }, [title])
+  useEffect(() => {
+    if (focus) heading.current?.focus()
+  }, [focus])
   return (
     <Stack sx={{ minHeight: '100dvh', alignItems: 'center', p: { xs: 1, sm: 3 } }}>
       <Stack direction="row" component="header" sx={{ alignSelf: 'flex-end' }}>
@@ -27,7 +32,7 @@ export function Door({ title, wide, children }: { title: string; wide?: boolean;
               CasperVPN
             </Typography>
           </Stack>
-          <Typography variant="h1" sx={{ mb: 2 }}>
+          <Typography variant="h1" ref={heading} tabIndex={-1} sx={{ mb: 2, outline: 'none' }}>
             {title}
           </Typography>
           {children}

@@ -6,8 +6,8 @@ import Divider from '@mui/material/Divider'
 import Link from '@mui/material/Link'
 import Stack from '@mui/material/Stack'
 import Typography from '@mui/material/Typography'
-import { queryOptions, useQuery, useQueryClient } from '@tanstack/react-query'
-import { useEffect, useState } from 'react'
+import { useQuery, useQueryClient } from '@tanstack/react-query'
+import { useEffect, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Link as RouterLink, useNavigate, useSearchParams } from 'react-router'
 
@@ -16,13 +16,8 @@ import { paths } from '../app/paths'
 import { Fault } from '../ui/fault'
 import { Code, Waiting } from '../ui/parts'
 import { Door } from './door'
-import { finishAtProvider, meQuery, type SecondFactor, setupQuery } from './session'
+import { finishAtProvider, meQuery, providersQuery, type SecondFactor, setupQuery } from './session'
 import { SignInSteps } from './steps'
-
-const providersQuery = queryOptions({
-  queryKey: ['sign-in', 'providers'],
-  queryFn: () => take(api.GET('/sign-in/providers')),
-})
 
 export function Component() {
   const { t } = useTranslation('session')
@@ -34,7 +29,7 @@ export function Component() {
   return (
     <Door title={t('title')}>
       <Stack sx={{ gap: 2 }}>
-        {back.refusal && <Alert severity="error">{t(`refusal.${back.refusal}`, { defaultValue: t('refusal.other', { word: back.refusal }) })}</Alert>}
+        {back.refusal && <Refused word={back.refusal} />}
         {back.fault !== undefined && <Fault error={back.fault} />}
         <SignInSteps key={back.question?.challenge} {...(back.question ? { question: back.question } : {})} onDone={goOn} />
         <Providers />
@@ -43,6 +38,26 @@ export function Component() {
         </Link>
       </Stack>
     </Door>
+  )
+}
+
+/** Why an identity provider's word did not do. Who was linking an account is signed in all along, and goes back to it. */
+function Refused({ word }: { word: string }) {
+  const { t } = useTranslation(['session', 'common'])
+  const me = useQuery(meQuery)
+  return (
+    <Alert
+      severity="error"
+      action={
+        me.data && (
+          <Button color="inherit" size="small" component={RouterLink} to={paths.security()}>
+            {t('common:account.security')}
+          </Button>
+        )
+      }
+    >
+      {t(`refusal.${word}`, { defaultValue: t('refusal.other', { word }) })}
+    </Alert>
   )
 }
 
@@ -66,10 +81,13 @@ function useWayBack(goOn: (enrolmentRequired: boolean) => void) {
   const [question, setQuestion] = useState<SecondFactor>()
   const navigate = useNavigate()
   const [waiting, setWaiting] = useState(word === 'done')
+  const begun = useRef(false)
   useEffect(() => {
+    if (begun.current) return
+    begun.current = true
     if (word === 'linked') void navigate(paths.security(), { replace: true })
+    if (word !== '') history.replaceState(history.state, '', location.pathname + location.search)
     if (word !== 'done') return
-    history.replaceState(history.state, '', location.pathname + location.search)
     finishAtProvider()
       .then((step) => (step.kind === 'done' ? goOn(step.enrolmentRequired) : setQuestion(step.question)))
       .catch(setFault)

@@ -13,6 +13,7 @@ const LEGEND_PX = 32
 export function UsageBars({ days, down, up }: { days: readonly DayTraffic[]; down: string; up: string }) {
   const { i18n } = useTranslation()
   const format = useFormats()
+  // Through the variables, which follow the colour scheme.
   const theme = useTheme()
   const { palette } = theme.vars ?? theme
   const words = dayWords(i18n.language)

@@ -17,6 +17,7 @@ import { useTranslation } from 'react-i18next'
 import type { Device, Schema } from '../../api/types'
 import { paths } from '../../app/paths'
 import { useFormats } from '../../i18n/use-formats'
+import { useLeaveGuard } from '../../app/use-leave-guard'
 import { withPrivateKey } from '../../lib/conf'
 import { ConfigView } from '../../ui/config-view'
 import { useConfirm } from '../../ui/confirm'
@@ -24,7 +25,6 @@ import { CopyText } from '../../ui/copy'
 import { Fault } from '../../ui/fault'
 import { Waiting } from '../../ui/parts'
 import { createDeviceLink, revealDevice } from './queries'
-import { useLeaveGuard } from './use-leave-guard'
 
 interface HandoverProps {
   device: Device
@@ -74,7 +74,7 @@ export function Handover({ device, privateKey, title, onClose, closesByAddress =
   })
   useEffect(() => begin(), [])
 
-  const sure = () => confirm({ title: t('leaveTitle'), text: t(link ? 'leaveLinkText' : 'leaveText'), act: t('leave') })
+  const sure = () => confirm({ title: t(link ? 'leaveLinkTitle' : 'leaveTitle'), text: t(link ? 'leaveLinkText' : 'leaveText'), act: t('leave') })
   useLeaveGuard(holds, sure)
   async function close(): Promise<void> {
     if (!closesByAddress && holds && !(await sure())) return

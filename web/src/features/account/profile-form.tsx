@@ -1,0 +1,78 @@
+// One's name, and where and in which language letters come. Another address wants the password, because a link for a new
+// password is sent there.
+
+import Button from '@mui/material/Button'
+import Stack from '@mui/material/Stack'
+import { useQueryClient } from '@tanstack/react-query'
+import { FormProvider } from 'react-hook-form'
+import { useTranslation } from 'react-i18next'
+import { z } from 'zod'
+
+import type { Me, Schema } from '../../api/types'
+import { SelectInput, TextInput } from '../../form/fields'
+import { useApiForm } from '../../form/use-api-form'
+import { changed, textOf } from '../../form/values'
+import { meQuery } from '../../session/session'
+import { Fault } from '../../ui/fault'
+import { useAct } from '../../ui/use-act'
+import { updateMe } from './queries'
+
+const LETTER_LANGUAGES = ['en', 'de', 'ru', 'zh']
+
+export function ProfileForm({ me }: { me: Me }) {
+  const { t, i18n } = useTranslation(['account', 'common'])
+  const client = useQueryClient()
+  const act = useAct()
+  const before = { display_name: me.display_name, email: me.email ?? '', language: me.language ?? '' }
+  const api = useApiForm({
+    schema: z.object({ display_name: z.string().max(100), email: z.string(), language: z.string(), current_password: z.string() }),
+    values: { ...before, current_password: '' },
+    send: async ({ current_password, ...values }) => {
+      const changes = changed(bodyOf(before), bodyOf(values))
+      const user = await updateMe(me, { ...changes, ...('email' in changes ? { current_password } : {}) })
+      client.setQueryData(meQuery.queryKey, (old) => old && { ...old, ...user })
+      await act(async () => {}, t('common:done.saved'))
+    },
+  })
+  const moved = api.form.watch('email').trim() !== before.email
+  const names = new Intl.DisplayNames([i18n.language], { type: 'language' })
+  return (
+    <FormProvider {...api.form}>
+      <form
+        noValidate
+        onSubmit={(event) => {
+          event.preventDefault()
+          api.submit()
+        }}
+      >
+        <Stack sx={{ gap: 2, maxWidth: 520 }}>
+          {api.fault !== undefined && <Fault error={api.fault} />}
+          <TextInput name="display_name" label={t('field.displayName')} hint={t('hint.displayName')} autoComplete="name" />
+          <TextInput
+            name="email"
+            inputMode="email"
+            label={t('field.email')}
+            hint={me.has_password ? t('hint.email') : t('hint.emailNoPassword')}
+            disabled={!me.has_password}
+            autoComplete="email"
+            ltr
+          />
+          {moved && <TextInput name="current_password" type="password" label={t('field.currentPassword')} hint={t('hint.currentPassword')} autoComplete="current-password" />}
+          <SelectInput name="language" label={t('field.language')} none={t('languageOfService')} options={LETTER_LANGUAGES.map((tag) => [tag, names.of(tag) ?? tag] as const)} />
+          <Button type="submit" variant="contained" loading={api.busy} sx={{ alignSelf: 'flex-start' }}>
+            {t('common:act.save')}
+          </Button>
+        </Stack>
+      </form>
+    </FormProvider>
+  )
+}
+
+function bodyOf(values: { display_name: string; email: string; language: string }): Schema<'UpdateMe'> {
+  return {
+    display_name: values.display_name.trim(),
+    email: textOf(values.email),
+    // The options of the field are the API's.
+    language: textOf(values.language) as Schema<'Language'> | null,
+  }
+}

@@ -1,0 +1,153 @@
+// A certificate that browsers know, for this page: ordered by the new owner, with how it stands until it is there.
+
+import Alert from '@mui/material/Alert'
+import Button from '@mui/material/Button'
+import Checkbox from '@mui/material/Checkbox'
+import FormControlLabel from '@mui/material/FormControlLabel'
+import FormHelperText from '@mui/material/FormHelperText'
+import Link from '@mui/material/Link'
+import Stack from '@mui/material/Stack'
+import Typography from '@mui/material/Typography'
+import { useQuery } from '@tanstack/react-query'
+import { useState } from 'react'
+import { FormProvider, useController } from 'react-hook-form'
+import { useTranslation } from 'react-i18next'
+import { z } from 'zod'
+
+import { ApiProblem } from '../../api/problem'
+import { TextInput } from '../../form/fields'
+import { useApiForm } from '../../form/use-api-form'
+import { textOf } from '../../form/values'
+import { useFormats } from '../../i18n/use-formats'
+import { signIn } from '../../session/session'
+import { Fault } from '../../ui/fault'
+import { StateChip } from '../../ui/parts'
+import { useAct } from '../../ui/use-act'
+import type { Made } from './made'
+import { hostWarning, isAddress, isCertifiable } from './plan'
+import { certificates, orderCertificate, renewCertificate } from './queries'
+
+const TERMS = 'https://letsencrypt.org/repository/'
+/** How often the page looks how the order stands: an authority takes some seconds for each of its steps. */
+const LOOK_MS = 2000
+
+export function CertificatePart({ made, onSignedIn }: { made: Made; onSignedIn: () => void }) {
+  const { t } = useTranslation('setup')
+  const [ordered, setOrdered] = useState<string>()
+  return (
+    <Stack component="section" sx={{ gap: 2 }}>
+      <Typography variant="h2">{t('tls.title')}</Typography>
+      <Typography>{location.protocol === 'https:' ? t('tls.encrypted') : t('tls.plain')}</Typography>
+      {ordered === undefined ? (
+        <OrderForm
+          made={made}
+          onOrdered={(name) => {
+            setOrdered(name)
+            onSignedIn()
+          }}
+        />
+      ) : (
+        <Progress name={ordered} />
+      )}
+    </Stack>
+  )
+}
+
+function OrderForm({ made, onOrdered }: { made: Made; onOrdered: (name: string) => void }) {
+  const { t } = useTranslation('setup')
+  const api = useApiForm({
+    schema: z.object({
+      tls_names: z.string().trim().min(1, t('fault.noHost')).refine(isCertifiable, t('tls.notPublic')),
+      acme: z.object({ contact: z.string(), terms_agreed: z.boolean().refine((agreed) => agreed, t('tls.agreeNeeded')) }),
+    }),
+    values: { tls_names: hostWarning(made.endpointHost) ? '' : made.endpointHost, acme: { contact: '', terms_agreed: false } },
+    send: async ({ tls_names, acme }) => {
+      const name = tls_names.trim().toLowerCase()
+      await signIn(made.login, made.password)
+      await orderCertificate({ name, contact: textOf(acme.contact), isAddress: isAddress(name) })
+      onOrdered(name)
+    },
+  })
+  const needsHttps = api.fault instanceof ApiProblem && api.fault.code === 'https_needed'
+  return (
+    <FormProvider {...api.form}>
+      <form
+        noValidate
+        onSubmit={(event) => {
+          event.preventDefault()
+          api.submit()
+        }}
+      >
+        <Stack sx={{ gap: 2 }}>
+          <Typography color="text.secondary">{t('tls.lead')}</Typography>
+          {api.fault !== undefined && (needsHttps ? <Alert severity="warning">{t('tls.later')}</Alert> : <Fault error={api.fault} />)}
+          <TextInput name="tls_names" label={t('tls.name')} hint={t('tls.nameHint')} ltr />
+          <TextInput name="acme.contact" label={t('tls.contact')} hint={t('tls.contactHint')} inputMode="email" ltr />
+          <Terms />
+          <Button type="submit" variant="outlined" loading={api.busy} sx={{ alignSelf: 'flex-start' }}>
+            {t('tls.order')}
+          </Button>
+        </Stack>
+      </form>
+    </FormProvider>
+  )
+}
+
+function Terms() {
+  const { t } = useTranslation('setup')
+  const { field, fieldState } = useController({ name: 'acme.terms_agreed' })
+  return (
+    <div>
+      <FormControlLabel
+        control={<Checkbox checked={Boolean(field.value)} onChange={(_, on) => field.onChange(on)} slotProps={{ input: { ref: field.ref } }} />}
+        label={t('tls.agree')}
+      />
+      <Link href={TERMS} target="_blank" rel="noreferrer">
+        {t('tls.terms')}
+      </Link>
+      {fieldState.error && <FormHelperText error>{fieldState.error.message}</FormHelperText>}
+    </div>
+  )
+}
+
+function Progress({ name }: { name: string }) {
+  const { t } = useTranslation('setup')
+  const format = useFormats()
+  const act = useAct()
+  const { data, error } = useQuery({
+    queryKey: ['certificates', 'setup', name],
+    queryFn: certificates,
+    refetchInterval: ({ state }) => (state.data?.items.some((each) => each.name === name && each.state === 'valid') ? false : LOOK_MS),
+  })
+  const certificate = data?.items.find((each) => each.name === name)
+  if (error) return <Fault error={error} />
+  const valid = certificate?.state === 'valid'
+  return (
+    <Stack sx={{ gap: 1.5 }} aria-live="polite">
+      <Stack direction="row" sx={{ gap: 1, alignItems: 'center', flexWrap: 'wrap' }}>
+        <Typography dir="ltr">{name}</Typography>
+        <StateChip state={certificate?.state ?? 'pending'} />
+      </Stack>
+      {valid && (
+        <Alert severity="success">
+          {t('tls.done')}{' '}
+          <Link href={`https://${name.includes(':') ? `[${name}]` : name}/`}>{t('tls.open')}</Link>
+        </Alert>
+      )}
+      {!valid && !certificate?.last_error && <Typography>{t('tls.underWay')}</Typography>}
+      {!valid && certificate?.last_error && (
+        <Alert
+          severity="warning"
+          action={
+            <Button color="inherit" size="small" onClick={() => void act(() => renewCertificate(name), t('tls.trying'))}>
+              {t('tls.tryNow')}
+            </Button>
+          }
+        >
+          <Typography dir="ltr">{certificate.last_error}</Typography>
+          {certificate.next_try_at && <Typography variant="body2">{t('tls.nextTry', { when: format.ago(certificate.next_try_at) })}</Typography>}
+        </Alert>
+      )}
+    </Stack>
+  )
+}

@@ -1,0 +1,10 @@
+/** What the setup made, as far as the page needs it. It holds the only copy of a private key, and is kept nowhere. */
+export interface Made {
+  login: string
+  password: string
+  device: string
+  /** With the private key in it. */
+  conf: string
+  fileName: string
+  endpointHost: string
+}
