@@ -48,6 +48,7 @@ test('a session that ended in the middle of a change is asked for, and the same 
       return true
     },
     prove: async () => false,
+    enrol: () => {},
   })
 
   const made = await take(api.POST('/users', { body: { login: 'ada', role: 'member' } }))
@@ -75,7 +76,7 @@ test('an act that wants a fresh proof is repeated once it was given, and refused
 test('a wrong password is an answer to the form, not the end of a session', async () => {
   answers = [refusal(401, 'unauthenticated')]
   const signIn = vi.fn(async () => true)
-  setDoorkeeper({ signIn, prove: async () => true })
+  setDoorkeeper({ signIn, prove: async () => true, enrol: () => {} })
 
   await expect(take(api.POST('/sessions', { body: { login: 'ada', password: 'wrong' } }))).rejects.toBeInstanceOf(ApiProblem)
 
@@ -97,8 +98,8 @@ test('a fault belongs to the innermost field that is known', () => {
 test('while a page trades its session itself, what fails waits for that and asks nobody', async () => {
   const signIn = vi.fn(async () => true)
   setDoorkeeper({ signIn, prove: async () => true, enrol: () => {} })
-  const { promise, resolve } = Promise.withResolvers<boolean>()
-  changeSession(promise)
+  let resolve: (done: boolean) => void = () => {}
+  changeSession(new Promise<boolean>((end) => (resolve = end)))
   answers = [refusal(401, 'unauthenticated'), new Response('{"login":"ada"}')]
 
   const me = take(api.GET('/me'))
