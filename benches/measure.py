@@ -22,6 +22,7 @@ import time
 import uuid
 
 import edge
+import lists
 import proxy
 
 HERE = pathlib.Path(__file__).parent
@@ -571,6 +572,7 @@ PARTS = {
     "login": measure_login,
     "edge": lambda: edge.measure(sys.modules[__name__]),
     "proxy": lambda: proxy.measure(sys.modules[__name__]),
+    "lists": lambda: lists.measure(sys.modules[__name__]),
     "memory": measure_memory,
 }
 
