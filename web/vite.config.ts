@@ -8,7 +8,13 @@ export default defineConfig({
     target: 'es2022',
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
-    rollupOptions: { input: ['index.html'] },
+    rollupOptions: {
+      input: ['index.html'],
+      output: {
+        // Pages of features are all called the same; the folder tells them apart in `dist` and in what compress.js weighs.
+        chunkFileNames: ({ facadeModuleId }) => `assets/${/features\/([^/]+)\//.exec(facadeModuleId ?? '')?.[1]?.concat('-') ?? ''}[name]-[hash].js`,
+      },
+    },
   },
   // A service of `make run`; its cookie for this machine works over plain HTTP.
   server: { host: '127.0.0.1', proxy: { '/api': { target: 'http://127.0.0.1:8080' } } },
