@@ -1,10 +1,12 @@
 // Puts a brotli and a gzip variant beside each built file that gets smaller by it: name.js, name.js.br, name.js.gz.
 // The server carries them and sends what a browser accepts; nothing is compressed while somebody waits.
 //
+// Fails where a browser would have to fetch more JavaScript than BUDGET_BYTES before it can show anything.
+//
 //   node compress.js [FOLDER], dist when none is named
 
-import { readFileSync, readdirSync, writeFileSync } from 'node:fs'
-import { extname, join } from 'node:path'
+import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
+import { basename, extname, join } from 'node:path'
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib'
 
 // Pictures and fonts of other kinds are compressed already.
@@ -27,5 +29,31 @@ for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true }
   for (const [ending, compress] of [['.br', brotli], ['.gz', gzip]]) {
     const variant = compress(content)
     if (variant.length <= content.length * WORTH_KEEPING) writeFileSync(file + ending, variant)
+  }
+}
+
+// A second on a slow line of 2.4 Mbit/s.
+const BUDGET_BYTES = 300 * 1024
+// What is shown first: signing in, or a page that is no list, as the overview is.
+const FIRST_PAGES = /^(sign-in-page|page)-/
+
+/** A script of the folder and all that it imports before it runs. */
+function withImports(script, found = new Set()) {
+  if (found.has(script)) return found
+  found.add(script)
+  const source = readFileSync(join(folder, 'assets', script), 'utf8')
+  for (const [, name] of source.matchAll(/(?:from|import)\s*["'`]\.\/([^"'`]+\.js)["'`]/g)) withImports(name, found)
+  return found
+}
+
+const page = join(folder, 'index.html')
+if (existsSync(page)) {
+  const entries = [...readFileSync(page, 'utf8').matchAll(/<script[^>]* src="([^"]+\.js)"/g)].map(([, source]) => basename(source))
+  const firsts = readdirSync(join(folder, 'assets')).filter((name) => name.endsWith('.js') && FIRST_PAGES.test(name))
+  for (const first of firsts) {
+    const scripts = [...entries, first].reduce((found, script) => withImports(script, found), new Set())
+    const bytes = [...scripts].reduce((sum, script) => sum + brotli(readFileSync(join(folder, 'assets', script))).length, 0)
+    process.stdout.write(`${first}: ${Math.ceil(bytes / 1024)} KiB of JavaScript before first paint\n`)
+    if (bytes > BUDGET_BYTES) throw new Error(`${first} needs ${bytes} bytes of JavaScript before first paint; ${BUDGET_BYTES} are allowed`)
   }
 }

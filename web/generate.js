@@ -41,6 +41,9 @@ async function write() {
   const types = astToString(await openapiTS(document, { alphabetize: true, emptyObjectsUnknown: true }))
   mkdirSync(new URL(TO, import.meta.url), { recursive: true })
   writeFileSync(new URL(`${TO}/schema.ts`, import.meta.url), types)
+  const { Scope, EventKind } = document.components.schemas
+  const words = `export const SCOPES = ${JSON.stringify(Scope.enum)} as const\nexport const EVENT_KINDS = ${JSON.stringify(EventKind.enum)} as const\n`
+  writeFileSync(new URL(`${TO}/words.ts`, import.meta.url), words)
   const table = JSON.stringify(access(), undefined, 1)
   writeFileSync(new URL(`${TO}/access.ts`, import.meta.url), `export const ACCESS = ${table} as const\n`)
 }

@@ -49,6 +49,11 @@ fn listeners(settings: &Settings, faults: &mut Vec<Fault>) {
             faults.push(fault(settings, key, format!("{address} collides with {other}, which is {taken}")));
         }
     }
+    let https = settings.listeners().find(|(key, _)| *key == "listen.https");
+    if settings.tls.http3 && https.is_some_and(|(_, address)| !matches!(address, Address::Tcp(_))) {
+        let message = "HTTP/3 comes over UDP, so it takes an address and port in listen.https, not a socket of systemd or unix";
+        faults.push(fault(settings, "tls.http3", message));
+    }
 }
 
 fn proxy(settings: &Settings, faults: &mut Vec<Fault>) {
@@ -136,7 +141,11 @@ fn secret_stores(settings: &Settings, faults: &mut Vec<Fault>) {
         MasterKeyPlace::Auto => None,
     };
     let previous = settings.keys.previous.iter().map(|place| ("keys.previous", Some(place)));
-    let single = [("database.password", settings.database.password.as_ref()), ("keys.master", master)];
+    let single = [
+        ("database.password", settings.database.password.as_ref()),
+        ("keys.master", master),
+        ("metrics.token", settings.metrics.token.as_ref()),
+    ];
     for (key, place) in single.into_iter().chain(previous) {
         let in_vault = place.is_some_and(|place| matches!(place, SecretReference::Vault(..)));
         let can_ask = vault.address.is_some() && (vault.token.is_some() || vault.role_id.is_some());

@@ -78,6 +78,7 @@ impl Settings {
         next.limits.handshake_timeout_s = new.limits.handshake_timeout_s;
         next.limits.header_timeout_s = new.limits.header_timeout_s;
         next.limits.idle_timeout_s = new.limits.idle_timeout_s;
+        next.limits.connection_age_s = new.limits.connection_age_s;
         next.limits.drain_s = new.limits.drain_s;
         next.limits.connections = new.limits.connections;
         next.limits.connections_per_address = new.limits.connections_per_address;

@@ -15,6 +15,10 @@ section! {
         pub header_timeout_s: u32 = 10; [1 to 300] live
         /// Time a connection may sit without a request.
         pub idle_timeout_s: u32 = 75; [1 to 3600] live
+        /// Time after which a connection takes no more requests: those under way are answered, and the client comes again by
+        /// another. So in an hour, as with nginx, clients have spread over what was added behind a balancer, and speak by the
+        /// certificate that is served now.
+        pub connection_age_s: u32 = 3600; [60 to 604_800] live
         /// Time for the service to stop. Requests under way get all of it but the last quarter (5 s at most), which is the
         /// node's and the database's. Less than the unit's `TimeoutStopSec`.
         pub drain_s: u32 = 20; [0 to 600] live

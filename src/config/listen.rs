@@ -15,6 +15,8 @@ section! {
         pub api: Option<Address> = Some(loopback(8080));
         /// Health and metrics of this host's WireGuard side.
         pub agent: Option<Address> = Some(loopback(8081));
+        /// The figures, `/metrics`, alone: for a Prometheus elsewhere, at an address that only it reaches. Off unless it is wanted.
+        pub metrics: Option<Address> = None;
         /// The socket of the command line and of the agent on this host. Who connects is known by the kernel.
         pub local: Option<Address> = Some(Address::Unix(PathBuf::from("caspervpn.sock")));
         /// Permissions of the local socket, in octal.
@@ -41,6 +43,7 @@ impl Listen {
         let all = [
             ("listen.api", &self.api),
             ("listen.agent", &self.agent),
+            ("listen.metrics", &self.metrics),
             ("listen.local", &self.local),
             ("listen.https", &self.https),
             ("listen.http", &self.http),
@@ -53,6 +56,7 @@ impl Listen {
         let all = [
             &mut self.api,
             &mut self.agent,
+            &mut self.metrics,
             &mut self.local,
             &mut self.https,
             &mut self.http,

@@ -24,6 +24,7 @@ pub mod limits;
 pub mod listen;
 pub mod load;
 pub mod log;
+pub mod metrics;
 mod nearest;
 pub mod proxy;
 pub mod server;
@@ -44,6 +45,7 @@ use crate::config::keys::Keys;
 use crate::config::limits::Limits;
 use crate::config::listen::Listen;
 use crate::config::log::Log;
+use crate::config::metrics::Metrics;
 use crate::config::proxy::Proxy;
 use crate::config::section::{Key, Section};
 use crate::config::server::{Role, Server};
@@ -70,6 +72,8 @@ pub struct Settings {
     pub tunnel: Tunnel,
     /// What is logged, and how.
     pub log: Log,
+    /// Who may read the figures.
+    pub metrics: Metrics,
     /// How much is allowed.
     pub limits: Limits,
     /// Where the master key is.
@@ -84,7 +88,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    fn sections(&self) -> [&dyn Section; 12] {
+    fn sections(&self) -> [&dyn Section; 13] {
         [
             &self.server,
             &self.listen,
@@ -94,6 +98,7 @@ impl Settings {
             &self.database,
             &self.tunnel,
             &self.log,
+            &self.metrics,
             &self.limits,
             &self.keys,
             &self.vault,
@@ -102,7 +107,7 @@ impl Settings {
     }
 
     fn section_mut(&mut self, name: &str) -> Option<&mut dyn Section> {
-        let sections: [&mut dyn Section; 12] = [
+        let sections: [&mut dyn Section; 13] = [
             &mut self.server,
             &mut self.listen,
             &mut self.api,
@@ -111,6 +116,7 @@ impl Settings {
             &mut self.database,
             &mut self.tunnel,
             &mut self.log,
+            &mut self.metrics,
             &mut self.limits,
             &mut self.keys,
             &mut self.vault,

@@ -13,6 +13,7 @@ fn a_live_key_is_exactly_what_a_reload_copies() {
         .with_set("limits.handshake_timeout_s=11")
         .with_set("limits.header_timeout_s=11")
         .with_set("limits.idle_timeout_s=11")
+        .with_set("limits.connection_age_s=61")
         .with_set("limits.drain_s=11")
         .with_set("limits.connections=11")
         .with_set("limits.connections_per_address=11")

@@ -10,13 +10,17 @@ use crate::daemon::serve::ServeError;
 use crate::edge::listener::{Listener, PassedSockets};
 use crate::edge::live_limits::LiveLimits;
 use crate::edge::proxies::Proxies;
+use crate::edge::quic::{QuicError, QuicSocket};
 use crate::edge::secure::Secure;
 use crate::edge::server::Server;
 use crate::runtime::tasks::Tasks;
-use crate::tls;
 
-/// The open sockets, each with the setting it comes from. Nothing is served on them yet.
-pub(super) struct Listeners(Vec<(&'static str, Listener)>);
+/// The open sockets. Nothing is served on them yet.
+pub(super) struct Listeners {
+    /// Each with the setting it comes from.
+    sockets: Vec<(&'static str, Listener)>,
+    quic: Option<QuicSocket>,
+}
 
 impl Listeners {
     /// Takes every address before the first request is answered: a busy port must not leave half a service.
@@ -31,7 +35,12 @@ impl Listeners {
         {
             info!("{key} ({address}) stays closed: it is not for the roles of this process");
         }
-        settings.listeners().map(open).collect::<Result<_, _>>().map(Self)
+        let sockets = settings.listeners().map(open).collect::<Result<Vec<_>, _>>()?;
+        let https = sockets.iter().find(|(key, _)| *key == "listen.https");
+        let at = https.and_then(|(_, listener)| listener.local_addr()).filter(|_| settings.tls.http3);
+        let quic = at.map(QuicSocket::open).transpose();
+        let quic = quic.map_err(|cause| ServeError::Listen { key: "tls.http3", cause })?;
+        Ok(Self { sockets, quic })
     }
 
     /// Whether one of them takes TLS.
@@ -52,24 +61,33 @@ impl Listeners {
         certificates: &Certificates,
         limits: &LiveLimits,
         tasks: &Tasks,
-    ) -> Result<(), tls::server::ServerError> {
+    ) -> Result<(), QuicError> {
         let https = self.reached_at("listen.https");
         let listen = &settings.listen;
         let proxies = Proxies::new(listen.trusted_proxies.clone(), listen.forwarded_header);
-        for (key, listener) in self.0 {
+        let mut quic = self.quic;
+        for (key, listener) in self.sockets {
             let name = key.strip_prefix("listen.").unwrap_or(key);
             let routes = match key {
                 "listen.agent" => site.internal(name),
                 "listen.local" => site.local(name),
+                "listen.metrics" => site.metrics(name),
                 "listen.http" => site.plain(name, https.as_ref()),
                 _ => site.public(name),
             };
             let mut server = Server::new(name, routes, limits.clone());
             if key == "listen.https" {
                 let secure = Secure::new(certificates.served(), settings.tls.hsts_s)?;
+                if let Some(socket) = quic.take() {
+                    let http3 = Server::new(HTTP_3, site.public(HTTP_3), limits.clone())
+                        .behind(proxies.clone(), listen.proxy_protocol)
+                        .sharing_places_of(&server);
+                    server = server.with_http3_at(socket.port());
+                    http3.start_quic(tasks, socket, secure.clone())?;
+                }
                 server = server.with_tls(secure.with_alpn_proofs(site.handshake_proofs()));
             }
-            if !matches!(key, "listen.agent" | "listen.local") {
+            if !matches!(key, "listen.agent" | "listen.local" | "listen.metrics") {
                 server = server.behind(proxies.clone(), listen.proxy_protocol);
             }
             server.start(tasks, listener);
@@ -78,6 +96,9 @@ impl Listeners {
     }
 
     fn reached_at(&self, wanted: &str) -> Option<Address> {
-        self.0.iter().find(|(key, _)| *key == wanted).map(|(_, listener)| listener.reached_at())
+        self.sockets.iter().find(|(key, _)| *key == wanted).map(|(_, listener)| listener.reached_at())
     }
 }
+
+/// The name of HTTP/3 beside those of the listeners: it has no address of its own.
+pub(super) const HTTP_3: &str = "http3";

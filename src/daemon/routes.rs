@@ -8,11 +8,13 @@ use std::sync::{Arc, LazyLock};
 use http::Extensions;
 
 use crate::api::caller::Origin;
+use crate::api::internal::Render;
 use crate::app::App;
 use crate::config::Settings;
 use crate::config::address::Address;
 use crate::config::api::WebOrigin;
 use crate::config::limits::Limits;
+use crate::daemon::listeners::HTTP_3;
 use crate::daemon::services::Services;
 use crate::edge::Routes;
 use crate::edge::access_log::AccessLog;
@@ -25,6 +27,7 @@ use crate::edge::redirect::FindProof;
 use crate::edge::secure::AlpnProofs;
 use crate::runtime::readiness::Readiness;
 use crate::runtime::tasks::Tasks;
+use crate::secrets::token::TokenDigest;
 use crate::telemetry::metrics::Metrics;
 use crate::{api, edge, panel};
 
@@ -47,6 +50,8 @@ pub struct Site {
     pub access: Option<Arc<AccessLog>>,
     /// The way to other processes that have the API, where this one has none.
     pub proxy: Option<Proxy>,
+    /// What strangers show to see the figures.
+    pub metrics_token: Option<TokenDigest>,
 }
 
 fn request_limits(limits: &Limits, app: &App) -> RequestLimits {
@@ -81,6 +86,7 @@ impl Site {
             cors: Cors::new(settings.api.allowed_origins.iter().map(WebOrigin::as_str)),
             access: AccessLog::start(&settings.log, panel::find_file, output, tasks)?,
             proxy: None,
+            metrics_token: None,
         })
     }
 
@@ -90,12 +96,22 @@ impl Site {
         Self { proxy, ..self }
     }
 
+    /// The same, showing the figures to strangers with this token.
+    #[must_use]
+    pub(super) fn with_metrics_token(self, metrics_token: Option<TokenDigest>) -> Self {
+        Self { metrics_token, ..self }
+    }
+
     /// The API, the panel and brief probes: what strangers may reach. Without the API here all but the probes is passed on:
     /// those tell whether requests should come to this process, and whoever answers has limits of its own.
     pub fn public(&self, listener: &'static str) -> Routes {
         let probes = probes::routes(self.readiness.clone(), Detail::Status, VERSION);
+        let probes = match self.metrics_token {
+            Some(token) => probes.merge(api::internal::guarded(self.rendered(), token)),
+            None => probes,
+        };
         if let Some(proxy) = &self.proxy {
-            let scheme = if listener == "https" { Scheme::Https } else { Scheme::Http };
+            let scheme = if matches!(listener, "https" | HTTP_3) { Scheme::Https } else { Scheme::Http };
             return self.observe(proxy.routes(scheme).merge(probes), listener);
         }
         let panel = api::doors::before(panel::router(), self.app.clone(), stranger);
@@ -133,6 +149,15 @@ impl Site {
         })
     }
 
+    /// Metrics alone, for whom the address is made, with the token where there is one.
+    pub(super) fn metrics(&self, listener: &'static str) -> Routes {
+        let routes = match self.metrics_token {
+            Some(token) => api::internal::guarded(self.rendered(), token),
+            None => api::internal::routes(self.rendered()),
+        };
+        self.observe(self.requests.before(routes), listener)
+    }
+
     /// Metrics and probes with every detail: what the machine's own may reach.
     pub fn internal(&self, listener: &'static str) -> Routes {
         self.observe(self.figures(), listener)
@@ -149,9 +174,13 @@ impl Site {
     }
 
     fn figures(&self) -> Routes {
-        let metrics = self.metrics.clone();
         probes::routes(self.readiness.clone(), Detail::Full, VERSION)
-            .merge(api::internal::routes(Arc::new(move || metrics.render())))
+            .merge(api::internal::routes(self.rendered()))
+    }
+
+    fn rendered(&self) -> Render {
+        let metrics = self.metrics.clone();
+        Arc::new(move || metrics.render())
     }
 }
 

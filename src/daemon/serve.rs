@@ -27,12 +27,13 @@ use crate::daemon::listeners::Listeners;
 use crate::daemon::ordering;
 use crate::daemon::proxy;
 use crate::daemon::routes::Site;
-use crate::daemon::services::{Services, StartError};
+use crate::daemon::services::{Services, StartError, metrics_token};
 use crate::daemon::signals::Signals;
 use crate::domain::id::NodeId;
 use crate::domain::job::Lane;
 use crate::edge::listener::{ListenError, PassedSockets};
 use crate::edge::live_limits::LiveLimits;
+use crate::edge::quic::QuicError;
 use crate::runtime::job::{Job, Jobs};
 use crate::runtime::readiness::{OutOfOrder, Readiness, Stage, Weight};
 use crate::runtime::tasks::Tasks;
@@ -40,7 +41,6 @@ use crate::telemetry::chain::chain;
 use crate::telemetry::logging::LevelControl;
 use crate::telemetry::metrics::{Metrics, MetricsError};
 use crate::telemetry::names;
-use crate::tls::server::ServerError;
 use crate::vpn::netlink::NetlinkError;
 use crate::vpn::tunnel::probe::Choice;
 
@@ -107,7 +107,7 @@ pub enum ServeError {
     AccessLog(#[source] std::io::Error),
     /// TLS.
     #[error(transparent)]
-    Tls(ServerError),
+    Tls(QuicError),
     /// The handlers of signals.
     #[error("cannot take the signals over")]
     Signals(#[source] std::io::Error),
@@ -140,6 +140,9 @@ fn way_out(key: &str) -> &'static str {
         "listen.https" | "listen.http" => {
             "set it to another address, or, behind a web server that is there already, set listen.https and listen.http to \
              off and listen.public to where that server shall pass requests on"
+        }
+        "tls.http3" => {
+            "set it to false, or end what has the port: a network of yours may carry WireGuard there"
         }
         _ => "set it to another address, or to off",
     }
@@ -178,7 +181,8 @@ async fn run(
     let proxy = proxy::start(settings, tasks, &jobs, &readiness, &metrics).await;
     let site = Site::new(settings, services, &readiness, metrics, (start.output)())
         .map_err(ServeError::AccessLog)?
-        .with_proxy(proxy);
+        .with_proxy(proxy)
+        .with_metrics_token(metrics_token(settings).await?);
     let listeners = Listeners::open(settings, &mut passed)?;
     let certificates = Certificates::open(
         listeners.take_tls().then_some(settings.server.data_dir.as_path()),

@@ -25,6 +25,7 @@ use crate::secrets::master_key::{self, KeyPlace, LoadError, MalformedKey, Master
 use crate::secrets::password::PasswordWork;
 use crate::secrets::reference::Sources;
 use crate::secrets::secret_store::{FetchError, Places, fetch};
+use crate::secrets::token::TokenDigest;
 use crate::store::backend::Store;
 use crate::store::error::{OpenError as StoreOpenError, StoreError};
 use crate::store::open::{Database, StoreSettings};
@@ -70,6 +71,11 @@ pub enum StartError {
         #[source]
         cause: MalformedKey,
     },
+    /// A token that could be guessed.
+    #[error(
+        "what `metrics.token` names has fewer than {SHORTEST_TOKEN} characters; make one with `openssl rand -hex 32`"
+    )]
+    ShortToken,
     /// The use cases.
     #[error("cannot start on this database")]
     App(#[source] OpenError),
@@ -87,7 +93,7 @@ impl StartError {
             Self::App(cause) => cause.is_temporary(),
             Self::Thread(_) => true,
             Self::Secret { cause, .. } => cause.is_temporary(),
-            Self::Key(_) | Self::Malformed { .. } => false,
+            Self::Key(_) | Self::Malformed { .. } | Self::ShortToken => false,
         };
         if temporary { Exit::Unavailable } else { Exit::Refused }
     }
@@ -188,6 +194,20 @@ async fn with_password(settings: &Settings, url: &str) -> Result<String, StartEr
     let joint = if url.contains('?') { '&' } else { '?' };
     Ok(format!("{url}{joint}password={encoded}"))
 }
+
+/// The token that the figures take from strangers, where there is one.
+pub async fn metrics_token(settings: &Settings) -> Result<Option<TokenDigest>, StartError> {
+    let Some(reference) = &settings.metrics.token else { return Ok(None) };
+    let token = read_secret(settings, "metrics.token", reference).await?;
+    let token = token.trim().as_bytes();
+    if token.len() < SHORTEST_TOKEN {
+        return Err(StartError::ShortToken);
+    }
+    Ok(Some(TokenDigest::of_secret(token)))
+}
+
+/// Sixteen random characters of 64 are 96 bits.
+const SHORTEST_TOKEN: usize = 16;
 
 /// Finds the master keys. A new one is made only for a database that nothing was sealed in yet.
 async fn load_master_keys(settings: &Settings, sealed: bool) -> Result<MasterKeys, StartError> {

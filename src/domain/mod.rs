@@ -10,6 +10,7 @@ pub mod audit;
 pub mod audit_chain;
 pub mod audit_fault;
 pub mod authority;
+pub mod caa;
 pub mod certificate;
 pub mod contact;
 pub mod desired;

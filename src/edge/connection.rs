@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::response::{IntoResponse, Response};
-use http::header::{CONTENT_TYPE, STRICT_TRANSPORT_SECURITY, UPGRADE};
+use http::header::{ALT_SVC, CONTENT_TYPE, STRICT_TRANSPORT_SECURITY, UPGRADE};
 use http::{HeaderValue, StatusCode};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -62,9 +62,10 @@ pub(super) async fn serve(
     let limits = server.limits.now();
     let service = {
         let activity = Arc::clone(&activity);
-        let Server { name, router, proxies, .. } = server.clone();
+        let Server { name, router, proxies, alt_svc, .. } = server.clone();
         let Asker { peer, by_proxy, hsts, open } = asker;
         let stop = stop.clone();
+        let alt_svc = alt_svc.filter(|_| !by_proxy);
         hyper::service::service_fn(move |mut request: http::Request<Incoming>| {
             let answering = activity.begin(request.version() == http::Version::HTTP_2);
             let fault = strict::fault(&request);
@@ -85,7 +86,7 @@ pub(super) async fn serve(
                 None => Ok(router.clone().oneshot(request.map(axum::body::Body::new))),
                 Some(fault) => Err(fault),
             };
-            let (hsts, stop) = (hsts.clone(), stop.clone());
+            let (hsts, alt_svc, stop) = (hsts.clone(), alt_svc.clone(), stop.clone());
             async move {
                 let mut answer = match answer {
                     Ok(answer) => answer.await?,
@@ -93,6 +94,9 @@ pub(super) async fn serve(
                 };
                 if let Some(hsts) = hsts {
                     answer.headers_mut().insert(STRICT_TRANSPORT_SECURITY, hsts);
+                }
+                if let Some(alt_svc) = alt_svc {
+                    answer.headers_mut().insert(ALT_SVC, alt_svc);
                 }
                 if ends {
                     strict::end_connection(&mut answer);
@@ -129,7 +133,7 @@ async fn watch<C, E>(
     C: Future<Output = Result<(), E>>,
     E: Display,
 {
-    let mut draining = false;
+    let (mut draining, mut age) = (false, Duration::ZERO);
     let mut watch = Watch::new(activity.phase());
     loop {
         let limits = server.limits.now();
@@ -151,6 +155,11 @@ async fn watch<C, E>(
                     debug!(listener.name = server.name, "a connection was cut: nothing came of it in time");
                     return;
                 }
+                age += pause;
+                if age >= limits.age && !draining {
+                    draining = true;
+                    close(connection.as_mut());
+                }
             }
         }
     }
@@ -161,27 +170,27 @@ fn is_event_stream(answer: &Response) -> bool {
     kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"))
 }
 
-fn malformed(listener: &'static str, fault: &'static str) -> Response {
+pub(super) fn malformed(listener: &'static str, fault: &'static str) -> Response {
     metrics::counter!(names::HTTP_MALFORMED.name, "listener" => listener).increment(1);
     debug!(listener.name = listener, "a request was refused: {fault}");
     (StatusCode::BAD_REQUEST, format!("{fault}\n")).into_response()
 }
 
 /// How long a connection has been in one phase. It is looked at now and then, so that a request costs no timer.
-struct Watch {
+pub(super) struct Watch {
     phase: Phase,
     lasting: Duration,
 }
 
 impl Watch {
-    const fn new(phase: Phase) -> Self {
+    pub(super) const fn new(phase: Phase) -> Self {
         Self { phase, lasting: Duration::ZERO }
     }
 
     /// Time to the next look. A phase may last that much longer than its limit, and begin that much earlier than it is
     /// seen; but thousands of idle connections are not to wake up all the time.
-    fn pause(&self, limits: &ConnectionLimits) -> Duration {
-        let limit = limits.header_timeout.min(limits.idle_timeout);
+    pub(super) fn pause(&self, limits: &ConnectionLimits) -> Duration {
+        let limit = limits.header_timeout.min(limits.idle_timeout).min(limits.age);
         match self.phase {
             Phase::Head(_) => limit / 4,
             Phase::Idle(_) | Phase::Answering { .. } => limit,
@@ -189,7 +198,7 @@ impl Watch {
     }
 
     /// Whether the phase has lasted as long as it may, `pause` after the last look.
-    fn is_over(&mut self, phase: Phase, pause: Duration, limits: &ConnectionLimits) -> bool {
+    pub(super) fn is_over(&mut self, phase: Phase, pause: Duration, limits: &ConnectionLimits) -> bool {
         self.lasting = if phase == self.phase { self.lasting + pause } else { Duration::ZERO };
         self.phase = phase;
         match phase {
@@ -233,8 +242,8 @@ fn builder(executor: StreamExecutor, http: Http, limits: &ConnectionLimits) -> a
     builder
 }
 
-/// Requests at once on one HTTP/2 connection: RFC 9113 §6.5.2 recommends no fewer than 100.
-const STREAMS: u32 = 100;
+/// Requests at once on one connection: RFC 9113 §6.5.2 and RFC 9114 §6.1 recommend no fewer than 100.
+pub(super) const STREAMS: u32 = 100;
 
 const PING_EVERY: Duration = Duration::from_secs(30);
 

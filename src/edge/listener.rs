@@ -55,6 +55,14 @@ pub enum ListenError {
         /// Who.
         holder: String,
     },
+    /// The same for UDP.
+    #[error("listen on {at}/udp: {holder} has it")]
+    TakenUdp {
+        /// Where.
+        at: SocketAddr,
+        /// Who.
+        holder: String,
+    },
     /// The port is not for everybody.
     #[error("listen on {at}: ports below 1024 need root or CAP_NET_BIND_SERVICE")]
     Privileged {

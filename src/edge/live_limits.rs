@@ -16,6 +16,8 @@ pub struct ConnectionLimits {
     pub header_timeout: Duration,
     /// Time without a request, or without progress in sending an answer.
     pub idle_timeout: Duration,
+    /// Time after which a connection takes no more requests; those under way are answered.
+    pub age: Duration,
     /// Longest head of a request.
     pub header_bytes: u32,
     /// Connections open at once.
@@ -30,6 +32,7 @@ impl From<&Limits> for ConnectionLimits {
             handshake_timeout: Duration::from_secs(limits.handshake_timeout_s.into()),
             header_timeout: Duration::from_secs(limits.header_timeout_s.into()),
             idle_timeout: Duration::from_secs(limits.idle_timeout_s.into()),
+            age: Duration::from_secs(limits.connection_age_s.into()),
             header_bytes: limits.header_bytes,
             connections: limits.connections,
             connections_per_address: limits.connections_per_address,

@@ -71,6 +71,16 @@ impl Secure {
         self
     }
 
+    /// The certificates that are shown.
+    pub(super) fn certificates(&self) -> ServedCertificates {
+        self.certificates.clone()
+    }
+
+    /// `Strict-Transport-Security` for a client that asked for this name.
+    pub(super) fn hsts_for(&self, name: Option<&str>) -> Option<HeaderValue> {
+        name.is_some_and(|name| self.certificates.is_public(name)).then(|| self.hsts.clone())
+    }
+
     /// Nothing where the client did not get so far.
     pub(super) async fn handshake(
         &self,
@@ -90,8 +100,7 @@ impl Secure {
                 count(listener, "done");
                 let session = stream.get_ref().1;
                 let http = if session.alpn_protocol() == Some(HTTP_2) { Http::Two } else { Http::One };
-                let is_public = session.server_name().is_some_and(|name| self.certificates.is_public(name));
-                let hsts = is_public.then(|| self.hsts.clone());
+                let hsts = self.hsts_for(session.server_name());
                 return Some(Shaken { stream, http, hsts });
             }
             Ok(Err(cause)) => {
@@ -130,7 +139,7 @@ async fn show(start: StartHandshake<Stream>, identifier: &str, digest: &[u8; 32]
     Ok(())
 }
 
-fn count(listener: &'static str, result: &'static str) {
+pub(super) fn count(listener: &'static str, result: &'static str) {
     metrics::counter!(names::TLS_HANDSHAKES.name, "listener" => listener, "result" => result).increment(1);
 }
 

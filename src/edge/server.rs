@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use http::HeaderValue;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
@@ -28,8 +29,10 @@ pub struct Server {
     pub(super) limits: LiveLimits,
     http2: bool,
     tls: Option<Secure>,
+    pub(super) alt_svc: Option<HeaderValue>,
     pub(super) proxies: Proxies,
-    proxy_protocol: bool,
+    pub(super) proxy_protocol: bool,
+    pub(super) caps: AddressCaps,
 }
 
 impl Server {
@@ -41,8 +44,10 @@ impl Server {
             limits,
             http2: false,
             tls: None,
+            alt_svc: None,
             proxies: Proxies::default(),
             proxy_protocol: false,
+            caps: AddressCaps::default(),
         }
     }
 
@@ -61,6 +66,20 @@ impl Server {
         self
     }
 
+    /// Tells clients that HTTP/3 is spoken on this port, too, but those behind a proxy: it is the proxy's word that counts there.
+    #[must_use]
+    pub fn with_http3_at(mut self, port: u16) -> Self {
+        self.alt_svc = HeaderValue::try_from(format!("h3=\":{port}\"; ma={ALT_SVC_S}")).ok();
+        self
+    }
+
+    /// Counts connections together with those of another.
+    #[must_use]
+    pub fn sharing_places_of(mut self, other: &Self) -> Self {
+        self.caps = other.caps.clone();
+        self
+    }
+
     /// Believes these proxies who it is that asks. With `proxy_protocol` each of their connections begins with a PROXY header.
     #[must_use]
     pub fn behind(mut self, proxies: Proxies, proxy_protocol: bool) -> Self {
@@ -75,7 +94,6 @@ impl Server {
         info!(listener.name = name, listener.address = %listener.address(), "{name} listens on {}", listener.address());
         let accepting = Arc::new(Accepting {
             connections: tasks.group(format!("connections.{name}")),
-            caps: AddressCaps::default(),
             server: self,
             listener,
         });
@@ -87,7 +105,6 @@ struct Accepting {
     server: Server,
     listener: Listener,
     connections: Group,
-    caps: AddressCaps,
 }
 
 impl Accepting {
@@ -127,20 +144,8 @@ impl Accepting {
         let name = self.server.name;
         let limits = self.server.limits.now();
         let by_proxy = self.server.proxies.are(&peer);
-        // A proxy speaks for many, so it is held to the total alone.
-        let counted = peer.ip().filter(|_| !by_proxy);
-        let place = match self.caps.take(counted, limits.connections, limits.connections_per_address) {
-            Ok(place) => place,
-            Err(full) => {
-                let reason = full.label();
-                metrics::counter!(names::CONNECTIONS_REFUSED.name, "listener" => name, "reason" => reason)
-                    .increment(1);
-                return;
-            }
-        };
-        metrics::counter!(names::CONNECTIONS.name, "listener" => name).increment(1);
+        let Some(open) = self.server.place(&peer, by_proxy) else { return };
         let stop = self.connections.stop().clone();
-        let open = Arc::new(OpenConnection::new(name, place));
         let server = self.server.clone();
         let executor = StreamExecutor(self.connections.clone());
         self.connections.spawn(async move {
@@ -158,6 +163,27 @@ impl Accepting {
                 serve(server, http, Asker { peer, by_proxy, hsts, open }, executor, stream, stop).await;
             }
         });
+    }
+}
+
+impl Server {
+    /// A place for a connection, where there is one.
+    pub(super) fn place(&self, peer: &Peer, by_proxy: bool) -> Option<Arc<OpenConnection>> {
+        let (name, limits) = (self.name, self.limits.now());
+        // A proxy speaks for many, so it is held to the total alone.
+        let counted = peer.ip().filter(|_| !by_proxy);
+        match self.caps.take(counted, limits.connections, limits.connections_per_address) {
+            Ok(place) => {
+                metrics::counter!(names::CONNECTIONS.name, "listener" => name).increment(1);
+                Some(Arc::new(OpenConnection::new(name, place)))
+            }
+            Err(full) => {
+                let reason = full.label();
+                metrics::counter!(names::CONNECTIONS_REFUSED.name, "listener" => name, "reason" => reason)
+                    .increment(1);
+                None
+            }
+        }
     }
 }
 
@@ -226,6 +252,9 @@ fn concerns_one_connection(cause: &io::Error) -> bool {
             | io::ErrorKind::InvalidInput
     )
 }
+
+/// How long a client may remember that HTTP/3 is spoken: RFC 7838 §3.1 has a day where nothing is said.
+const ALT_SVC_S: u32 = 86_400;
 
 const FIRST_WAIT: Duration = Duration::from_millis(50);
 

@@ -3,9 +3,9 @@
 //! hyper refuses what no reader should take (two lengths, folded lines, codings other than chunked). Here is what it leaves to us:
 //! which host is meant, and where a request ends when it says so twice.
 
-use http::header::{CONNECTION, HOST, TRANSFER_ENCODING};
+use http::header::{CONNECTION, CONTENT_LENGTH, HOST, TE, TRANSFER_ENCODING, UPGRADE};
 use http::uri::Authority;
-use http::{HeaderValue, Method, Request, Response, Version};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Version};
 
 /// What is wrong with a request, for the one who sent it.
 pub(super) fn fault<B>(request: &Request<B>) -> Option<&'static str> {
@@ -42,6 +42,30 @@ fn authority(host: &HeaderValue) -> Option<Authority> {
     (!authority.host().is_empty() && !authority.as_str().contains('@')).then_some(authority)
 }
 
+/// What is wrong with the headers of an HTTP/3 request, which its library lets through: what would be about a connection means
+/// nothing there, and something to a reader behind us (RFC 9114 §4.2).
+pub(super) fn fault_of_http3(headers: &HeaderMap) -> Option<&'static str> {
+    const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+    const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
+    if [CONNECTION, KEEP_ALIVE, PROXY_CONNECTION, TRANSFER_ENCODING, UPGRADE]
+        .iter()
+        .any(|name| headers.contains_key(name))
+    {
+        return Some("the request has a header about the connection, which HTTP/3 has not");
+    }
+    if headers.get_all(TE).iter().any(|value| value != "trailers") {
+        return Some("the request's TE header is not \"trailers\"");
+    }
+    let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
+    let is_number = |value: &HeaderValue| {
+        value.as_bytes().iter().all(u8::is_ascii_digit)
+            && value.to_str().is_ok_and(|text| text.parse::<u64>().is_ok())
+    };
+    let (length, second) = (lengths.next(), lengths.next());
+    let is_odd = second.is_some() || length.is_some_and(|it| !is_number(it));
+    is_odd.then_some("the request's length is no number, or is told twice")
+}
+
 /// Whether the connection must end with the answer. hyper prefers a transfer coding to a length and does not tell whether
 /// both were there; then whatever follows might be part of the request to a reader in front (RFC 9112 §6.1).
 pub(super) fn ends_connection<B>(request: &Request<B>) -> bool {
@@ -55,7 +79,7 @@ pub(super) fn end_connection<B>(answer: &mut Response<B>) {
 
 #[cfg(test)]
 mod tests {
-    use super::fault;
+    use super::{fault, fault_of_http3};
     use http::{Method, Request, Version};
 
     fn request(version: Version, target: &str, hosts: &[&str]) -> Request<()> {
@@ -96,6 +120,29 @@ mod tests {
             (Version::HTTP_11, "*", &["a.example"]),
         ] {
             assert!(fault(&request(version, target, hosts)).is_some(), "{target} {hosts:?}");
+        }
+    }
+
+    #[test]
+    fn what_http_3_has_no_word_for_is_refused() {
+        let faulty = |headers: &[(&str, &str)]| {
+            let built =
+                headers.iter().fold(Request::get("/"), |all, (name, value)| all.header(*name, *value));
+            fault_of_http3(built.body(()).unwrap().headers()).is_some()
+        };
+
+        assert!(!faulty(&[("te", "trailers"), ("content-length", "5"), ("accept", "*/*")]));
+        for odd in [
+            &[("transfer-encoding", "chunked")][..],
+            &[("connection", "close")],
+            &[("upgrade", "websocket")],
+            &[("te", "gzip")],
+            &[("content-length", "5"), ("content-length", "5")],
+            &[("content-length", "+5")],
+            &[("content-length", "")],
+            &[("content-length", "18446744073709551616")],
+        ] {
+            assert!(faulty(odd), "{odd:?}");
         }
     }
 }

@@ -170,6 +170,13 @@ impl TokenDigest {
         Self(bytes)
     }
 
+    /// The digest of a secret of somebody else's making, such as one of the settings.
+    pub fn of_secret(secret: &[u8]) -> Self {
+        let mut bytes = [0; digest::SHA256_OUTPUT_LEN];
+        bytes.copy_from_slice(digest::digest(&digest::SHA256, secret).as_ref());
+        Self(bytes)
+    }
+
     /// Reads a stored digest.
     ///
     /// # Errors

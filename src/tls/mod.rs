@@ -2,11 +2,13 @@
 //! that are shown to the world.
 
 pub mod acme;
+pub mod caa;
 pub mod certificate;
 pub mod dns_hook;
 pub mod dns_update;
 pub mod files;
 pub mod outgoing;
+pub mod reach;
 pub mod self_signed;
 pub mod served;
 pub mod server;

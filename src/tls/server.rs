@@ -29,6 +29,21 @@ pub fn config(certificates: ServedCertificates) -> Result<Arc<ServerConfig>, Ser
     Ok(Arc::new(config))
 }
 
+/// The same for QUIC, which has TLS 1.3 alone, with HTTP/3 and nothing else. Early data is not taken: it could be sent again by
+/// whoever has seen it (RFC 8446 §8).
+///
+/// # Errors
+/// [`ServerError`].
+pub fn quic_config(certificates: ServedCertificates) -> Result<ServerConfig, ServerError> {
+    let mut config = ServerConfig::clone(&*config(certificates)?);
+    config.alpn_protocols = vec![HTTP_3.to_vec()];
+    config.max_early_data_size = 0;
+    Ok(config)
+}
+
+/// HTTP/3 in ALPN: RFC 9114 §3.1.
+const HTTP_3: &[u8] = b"h3";
+
 /// HTTP/2 in ALPN: RFC 9113 §3.2.
 pub const HTTP_2: &[u8] = b"h2";
 

@@ -5,6 +5,7 @@ mod hook;
 pub(crate) mod lab;
 pub(crate) mod stage;
 mod unkind;
+mod whole;
 mod zone;
 
 use std::process::{Command, Stdio};

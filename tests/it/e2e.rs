@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::api_house::{PASSWORD, setup_request};
 use crate::service::Launch;
+use crate::tls::House;
 
 #[test]
 fn e2e_the_setup_page_makes_a_configuration_that_only_the_browser_knows_whole() {
@@ -131,6 +132,26 @@ fn e2e_a_cookie_is_out_of_reach_of_scripts_and_of_pages_of_others() {
     let no_proof = json!({ "read": "refused by the browser", "blindly": 403, "cookie_went": true });
     assert_eq!(found["neighbour"], no_proof, "the browser sends it, and the service asks for the proof");
     assert_eq!(found["signed_out"], json!({ "status": 204, "cookies": 0, "reads": 401 }));
+    assert!(!service.log().contains("\"level\":\"ERROR\""), "{}", service.log());
+}
+
+#[test]
+fn e2e_a_browser_reads_the_pages_over_http_2_and_over_http_3() {
+    needs_browser();
+    let house = House::new();
+    let service = house.launch(&[]).with("tls.http3=true").serve();
+    let origin = format!("https://localhost:{}", house.https.port());
+    let certificate = house.directory.path().join("data/self-signed.pem").display().to_string();
+
+    for (how, protocol) in [("tcp", "h2"), ("quic", "h3")] {
+        let found = drive("protocols.mjs", &[&origin, &certificate, how]);
+
+        assert_eq!(found["status"], 200, "{how}: {found}");
+        assert_eq!(found["complaints"], json!([]), "{how}");
+        let protocols = found["protocols"].as_array().unwrap();
+        assert!(protocols.len() > 1 && protocols.iter().all(|it| it == protocol), "{how}: {found}");
+        assert_eq!(found["certificate"], "CasperVPN, self-signed", "{how}: {found}");
+    }
     assert!(!service.log().contains("\"level\":\"ERROR\""), "{}", service.log());
 }
 

@@ -30,6 +30,7 @@ const LIMITS: ConnectionLimits = ConnectionLimits {
     handshake_timeout: Duration::from_secs(5),
     header_timeout: Duration::from_millis(400),
     idle_timeout: Duration::from_millis(800),
+    age: Duration::from_secs(3600),
     header_bytes: 8192,
     connections: 4096,
     connections_per_address: 4096,

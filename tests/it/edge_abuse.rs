@@ -32,6 +32,7 @@ fn site() -> Site {
         handshake_timeout: SOON,
         header_timeout: Duration::from_secs(2),
         idle_timeout: Duration::from_secs(2),
+        age: Duration::from_secs(3600),
         header_bytes: 16_384,
         connections: 100,
         connections_per_address: 100,

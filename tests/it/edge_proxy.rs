@@ -1,7 +1,8 @@
 //! The built binary as an edge without the API: what it passes on, to whom, and what becomes of requests whose replica
 //! dies, hangs, lies or comes back.
 
-mod replica;
+mod names;
+pub(crate) mod replica;
 
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
@@ -11,8 +12,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 
+use crate::api_house::setup_request;
 use crate::edge_proxy::replica::{Mode, Replica};
+use crate::http3::client::Client;
 use crate::service::{Answer, Launch, PATIENCE, Service, eventually, exchange};
+use crate::tls::House;
 
 struct Edge {
     service: Service,
@@ -336,4 +340,77 @@ fn the_pages_and_the_api_are_reached_through_the_edge() {
     assert_eq!(edge.get("/api/v1/openapi.json").status, 200);
     again.stop();
     edge.service.stop();
+}
+
+#[test]
+fn an_edge_alone_takes_tls_and_every_http_for_its_replica() {
+    let dir = tempfile::tempdir().unwrap();
+    let api =
+        Launch::quiet(dir.path()).with("server.roles=api,worker").with("listen.trusted_proxies=unix").serve();
+    api.post("/api/v1/setup", Some(setup_request()));
+    let house = House::new();
+    let _edge = house
+        .launch(&[])
+        .with("server.roles=edge")
+        .with("tls.http3=true")
+        .with(&format!("proxy.upstreams=unix:{}", dir.path().join("api.sock").display()))
+        .serve();
+    let wrong = r#"{"login":"nobody","password":"a wrong password"}"#;
+
+    for (flag, version) in [("--http2", "2"), ("--http1.1", "1.1")] {
+        let format = "%{http_version} %{http_code} %header{x-frame-options}";
+        let page =
+            house.curl_written(&["--insecure", flag, "-H", "accept: text/html"], "localhost", "/", format);
+        assert_eq!(page, format!("{version} 200 DENY"));
+        let refused = house.curl(&["--insecure", flag, "--json", wrong], "localhost", "/api/v1/sessions");
+        assert_eq!(refused, "401", "{flag}");
+    }
+    let over_quic = async {
+        let mut client = Client::connect(house.https).await;
+        let page = client.ask("GET", "/", &[("accept", "text/html")], b"").await.unwrap();
+        let head = [("content-type", "application/json")];
+        (page, client.ask("POST", "/api/v1/sessions", &head, wrong.as_bytes()).await.unwrap())
+    };
+    let (page, refused) = tokio::runtime::Runtime::new().unwrap().block_on(over_quic);
+    assert!(page.status == 200 && page.body.contains("<html"), "{page:?}");
+    assert_eq!(refused.status, 401);
+
+    let events = api.get("/api/v1/audit?action=session_create")["items"].clone();
+    let sources: Vec<_> = events.as_array().unwrap().iter().map(|event| event["source"].clone()).collect();
+    assert_eq!(
+        sources,
+        [json!("127.0.0.1"), json!("127.0.0.1"), json!("127.0.0.1")],
+        "the clients', not the edge's"
+    );
+}
+
+#[test]
+fn settings_under_which_nothing_could_be_passed_on_are_refused_before_a_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let check = |settings: &[&str]| {
+        let launch = settings.iter().fold(Launch::quiet(dir.path()), |launch, setting| launch.with(setting));
+        let output = launch.verb(&["config", "check"]);
+        let said = [output.stdout, output.stderr].concat();
+        (output.status.code(), String::from_utf8_lossy(&said).into_owned())
+    };
+    let edge = "server.roles=edge";
+
+    assert_eq!(check(&[edge, "proxy.upstreams=http://10.0.0.2:8080"]).0, Some(0));
+    for (settings, told) in [
+        (&[edge][..], "none is named: set proxy.upstreams"),
+        (&[edge, "proxy.upstreams=https://10.0.0.2"], "upstreams are reached without TLS"),
+        (&[edge, "proxy.upstreams=http://10.0.0.2/v1"], "scheme, host and port alone"),
+        (&[edge, "proxy.upstreams=unix:api.sock"], "an absolute path"),
+        (&[edge, "proxy.upstreams=http://a:1,http://a:1"], "http://a:1 is named twice"),
+        (
+            &[edge, "listen.public=127.0.0.1:81", "proxy.upstreams=http://127.0.0.1:81"],
+            "pass requests on to itself",
+        ),
+        (&[edge, "proxy.upstreams=http://a:1", "proxy.health_interval_s=0"], "is not between 1 and 300"),
+        (&[edge, "proxy.upstreams=http://a:1", "proxy.health_path=readyz"], "is no path"),
+        (&[edge, "proxy.upstream=http://a:1"], "did you mean proxy.upstreams"),
+    ] {
+        let (code, said) = check(settings);
+        assert!(code == Some(78) && said.contains(told), "{settings:?}: {code:?} {said}");
+    }
 }

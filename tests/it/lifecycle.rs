@@ -72,6 +72,7 @@ async fn service() -> Exit {
         handshake_timeout: Duration::from_secs(5),
         header_timeout: SOON,
         idle_timeout: SOON,
+        age: Duration::from_secs(3600),
         header_bytes: 8192,
         connections: 64,
         connections_per_address: 64,

@@ -1,5 +1,6 @@
 //! Network namespaces for tests: made under names of their own, removed when dropped.
 
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -37,6 +38,18 @@ impl Namespace {
         namespace
     }
 
+    /// Lets programs that `ip netns exec` starts inside ask this name server.
+    pub(crate) fn resolve_by(&self, server: &str) {
+        let folder = self.resolver_folder();
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("resolv.conf"), format!("nameserver {server}\n")).unwrap();
+    }
+
+    /// Of ip-netns(8).
+    fn resolver_folder(&self) -> PathBuf {
+        Path::new("/etc/netns").join(&self.name)
+    }
+
     /// Its name, as `ip -n` takes it.
     pub(crate) fn name(&self) -> &str {
         &self.name
@@ -62,6 +75,8 @@ impl Namespace {
 impl Drop for Namespace {
     fn drop(&mut self) {
         let _ = Command::new("ip").args(["netns", "del", &self.name]).status();
+        // Most have none.
+        let _ = std::fs::remove_dir_all(self.resolver_folder());
     }
 }
 

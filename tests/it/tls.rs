@@ -143,6 +143,32 @@ fn slowhttptest_finds_the_service_available_whatever_it_is_slow_at() {
 }
 
 #[test]
+fn h2load_sees_every_request_answered() {
+    let house = House::new();
+    let _service = house.launch(&[]).serve();
+    for path in ["/livez", "/api/v1/openapi.json"] {
+        let output = Command::new("h2load")
+            .args(["--requests=4000", "--clients=40", "--max-concurrent-streams=20"])
+            .arg(format!("https://{}{path}", house.https))
+            .output()
+            .unwrap();
+
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(
+            said.contains("Application protocol: h2"),
+            "{said}{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        let requests =
+            "requests: 4000 total, 4000 started, 4000 done, 4000 succeeded, 0 failed, 0 errored, 0 timeout";
+        assert!(
+            said.contains(requests) && said.contains("status codes: 4000 2xx, 0 3xx, 0 4xx, 0 5xx"),
+            "{said}"
+        );
+    }
+}
+
+#[test]
 fn http_leads_to_https_and_nothing_is_done_in_the_clear() {
     let house = House::new();
     let service = house.launch(&[]).serve();
@@ -261,15 +287,15 @@ fn relay(to: SocketAddr, header: &'static str) -> SocketAddr {
 }
 
 /// A place for a server with ports of its own.
-struct House {
-    directory: TempDir,
+pub(crate) struct House {
+    pub(crate) directory: TempDir,
     listen: (String, String),
-    https: SocketAddr,
-    http: SocketAddr,
+    pub(crate) https: SocketAddr,
+    pub(crate) http: SocketAddr,
 }
 
 impl House {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::at("127.0.0.1", "127.0.0.1")
     }
 
@@ -286,7 +312,7 @@ impl House {
         }
     }
 
-    fn launch(&self, certificates: &[&Path]) -> Launch {
+    pub(crate) fn launch(&self, certificates: &[&Path]) -> Launch {
         let certificates: Vec<_> = certificates.iter().map(|path| path.display().to_string()).collect();
         let (https, http) = &self.listen;
         Launch::quiet(&self.directory.path().join("data"))
@@ -296,7 +322,7 @@ impl House {
     }
 
     /// A new certificate for a name, as certbot keeps it.
-    fn write(&self, folder: &str, name: &str) -> PathBuf {
+    pub(crate) fn write(&self, folder: &str, name: &str) -> PathBuf {
         let folder = self.directory.path().join(folder);
         fs::create_dir_all(&folder).unwrap();
         let PemPair { chain, key } = make(vec![name.to_owned()], SystemClock::new().now()).unwrap();
@@ -332,11 +358,11 @@ impl House {
     }
 
     /// The status of an answer.
-    fn curl(&self, arguments: &[&str], host: &str, path: &str) -> String {
+    pub(crate) fn curl(&self, arguments: &[&str], host: &str, path: &str) -> String {
         self.curl_written(arguments, host, path, "%{http_code}")
     }
 
-    fn curl_written(&self, arguments: &[&str], host: &str, path: &str, format: &str) -> String {
+    pub(crate) fn curl_written(&self, arguments: &[&str], host: &str, path: &str, format: &str) -> String {
         let address = match self.https {
             SocketAddr::V4(at) => at.ip().to_string(),
             SocketAddr::V6(at) => format!("[{}]", at.ip()),
@@ -366,7 +392,7 @@ impl House {
     }
 
     /// SHA-256 of the certificate that openssl is shown for a name.
-    fn fingerprint(&self, name: Option<&str>) -> String {
+    pub(crate) fn fingerprint(&self, name: Option<&str>) -> String {
         let shown = match name {
             Some(name) => self.openssl(&["-servername", name]),
             None => self.openssl(&["-noservername"]),

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 
-import { leaves } from '../src/form/use-api-form'
+import { namesOf } from '../src/form/values'
 import { byteLength, passwordLength } from '../src/lib/password'
 import { hostWarning, isCertifiable, partAtFault, randomUla, requestOf, setupSchema, type SetupValues, suggestedHost, suggestions } from '../src/features/setup/plan'
 
@@ -98,5 +98,5 @@ test('a fault leads to the first part that has one', () => {
 })
 
 test('fields of parts are named by their path, lists whole', () => {
-  expect(leaves({ owner: { login: '' }, network: { dns: ['a'], ipv4: null }, name: '' })).toEqual(['owner.login', 'network.dns', 'network.ipv4', 'name'])
+  expect(namesOf({ owner: { login: '' }, network: { dns: ['a'], ipv4: null }, name: '' })).toEqual(['owner.login', 'network.dns', 'network.ipv4', 'name'])
 })

@@ -10,7 +10,6 @@ use tracing::{debug, info, warn};
 use zeroize::Zeroizing;
 
 use super::order::Taken;
-use super::preflight;
 use super::proofs::Shown;
 use super::{Found, facts, key_place};
 use crate::app::App;
@@ -135,11 +134,12 @@ impl App {
         authority: &Authority,
     ) -> Ended<Order> {
         let name = &taken.certificate.name;
-        let hint = preflight::look(acme, name, settings).await.map_err(|why| Failure {
-            setback: Setback::Temporary,
-            result: "temporary",
-            why,
-        })?;
+        let looked = self.look_before_order(acme, name, settings, &authority.caa_identities()).await;
+        let hint = looked.map_err(|why| Failure { setback: Setback::Temporary, result: "temporary", why })?;
+        let told = taken.certificate.last_error.as_deref().unwrap_or_default();
+        if let Some(hint) = hint.as_ref().filter(|hint| !told.contains(hint.as_str())) {
+            warn!(certificate.name = %name, "ordering a certificate of {name} although: {hint}");
+        }
         let row = name.clone();
         let read = async move |on: &mut Conn| Ok::<_, AppError>(certificates::chain(on, &row).await?);
         let replaces = self.core.store.read(read).await?;

@@ -1,78 +1,183 @@
-//! What is looked at before an order is spent: orders for names that do not exist count against the limits of whoever asks.
-//!
-//! CAA records are not looked up here: the authority does that itself, and says so in its own words.
+//! What is looked at before an order is spent: orders that come to nothing count against the limits of whoever asks.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use tokio::net::lookup_host;
 
+use super::proofs::kept_sign;
+use crate::app::App;
+use crate::app::error::{AppError, Result as AppResult};
 use crate::domain::acme::Acme;
+use crate::domain::caa::{self, Ruling};
 use crate::domain::certificate::{CertificateName, Method};
 use crate::domain::outgoing::not_public;
 use crate::domain::settings::Settings;
+use crate::runtime::clock::random;
+use crate::store::acme;
+use crate::store::backend::Tx;
+use crate::telemetry::chain::chain;
+use crate::tls::caa::{host_servers, nearest};
+use crate::tls::reach::{Sign, http_trouble, https_trouble};
 
-/// Looks where a name leads. What speaks against an order is an error; what only looks wrong, and may be right for the
-/// authority, is told with the failure where it comes to one.
-pub(super) async fn look(
-    acme: &Acme,
-    name: &CertificateName,
-    settings: &Settings,
-) -> Result<Option<String>, String> {
-    // A TXT record needs no address, an address is one, and an authority of one's own may know names that we do not.
-    if acme.method == Method::Dns01 || name.address().is_some() || acme.ca_certificate.is_some() {
-        return Ok(None);
+/// What speaks against an order, or is only in doubt, as it may look otherwise from where the authority is.
+#[derive(Debug, PartialEq, Eq)]
+struct Look {
+    against: Option<String>,
+    doubt: Option<String>,
+}
+
+impl Look {
+    const fn good() -> Self {
+        Self { against: None, doubt: None }
     }
-    let found = addresses(name.as_str()).await;
-    let found =
-        found.map_err(|cause| format!("{name} cannot be looked up ({cause}); set its A or AAAA record"))?;
-    if found.is_empty() {
-        return Err(format!("{name} has no address; set its A or AAAA record"));
+
+    const fn doubtful(why: String) -> Self {
+        Self { against: None, doubt: Some(why) }
     }
+
+    const fn bad(why: String) -> Self {
+        Self { against: Some(why), doubt: None }
+    }
+}
+
+impl App {
+    /// Looks where a name leads, who answers there, and whom its CAA records let issue. `identities` are what the authority calls
+    /// itself in those. What speaks against an order is an error; what is only in doubt is told.
+    pub(super) async fn look_before_order(
+        &self,
+        acme: &Acme,
+        name: &CertificateName,
+        settings: &Settings,
+        identities: &[String],
+    ) -> Result<Option<String>, String> {
+        let records = ruled(name, identities, acme.method);
+        let (way, records) = tokio::join!(self.look_at_way(acme, name, settings), records);
+        match way.against.or(records.against) {
+            Some(against) => Err(against),
+            None => {
+                let doubts: Vec<_> = way.doubt.into_iter().chain(records.doubt).collect();
+                Ok((!doubts.is_empty()).then(|| doubts.join("; ")))
+            }
+        }
+    }
+
+    async fn look_at_way(&self, acme: &Acme, name: &CertificateName, settings: &Settings) -> Look {
+        // A TXT record needs no address.
+        if acme.method == Method::Dns01 {
+            return Look::good();
+        }
+        let found = if name.address().is_some() { Look::good() } else { leads(name, settings).await };
+        if let Some(why) = found.against {
+            // An authority of one's own may know names that we do not.
+            return if acme.ca_certificate.is_some() { Look::doubtful(why) } else { Look::bad(why) };
+        }
+        let trouble = match acme.method {
+            Method::TlsAlpn01 => https_trouble(name.as_str(), &settings.outgoing_allowed).await,
+            Method::Http01 | Method::Dns01 => self.http_trouble(name, settings).await,
+        };
+        // Who answers is seen more closely than where a name leads, and an authority of one's own may be where that is.
+        Look { against: None, doubt: trouble.or(found.doubt.filter(|_| acme.ca_certificate.is_none())) }
+    }
+
+    async fn http_trouble(&self, name: &CertificateName, settings: &Settings) -> Option<String> {
+        let token = format!("{:032x}", u128::from_be_bytes(random(self.core.clock.as_ref())));
+        let sign = Sign { body: format!("{token}.preflight"), token };
+        if let Err(cause) = self.put_up(name, &sign, true).await {
+            return Some(format!("whether {name} leads here was not looked at: {}", chain(&cause)));
+        }
+        let trouble = http_trouble(name.as_str(), &sign, &settings.outgoing_allowed).await;
+        // One that stays up says nothing, and is forgotten in an hour.
+        drop(self.put_up(name, &sign, false).await);
+        trouble
+    }
+
+    async fn put_up(&self, name: &CertificateName, sign: &Sign, is_up: bool) -> AppResult<()> {
+        let (kept, until) = (kept_sign(name, sign), self.now() + SIGN_FOR);
+        let write = async move |tx: &mut Tx| {
+            let written =
+                if is_up { acme::show(tx, &kept, until).await } else { acme::hide(tx, &kept).await };
+            Ok::<_, AppError>(written?)
+        };
+        self.core.store.write(write).await
+    }
+}
+
+/// What the CAA records of a name say. Where they cannot be found out, authorities do not issue either: RFC 8659 §3.
+async fn ruled(name: &CertificateName, identities: &[String], method: Method) -> Look {
+    if name.address().is_some() || identities.is_empty() {
+        return Look::good();
+    }
+    match nearest(name.identifier(), &host_servers()).await {
+        Ok(None) => Look::good(),
+        Ok(Some((at, records))) => match caa::judge(name, &at, &records, identities, method) {
+            Ruling::Free => Look::good(),
+            Ruling::Doubtful(why) => Look::doubtful(why),
+            Ruling::Forbidden(why) => Look::bad(why),
+        },
+        Err(cause) => Look::doubtful(chain(&cause).to_string()),
+    }
+}
+
+/// Where a name leads.
+async fn leads(name: &CertificateName, settings: &Settings) -> Look {
+    let found = match addresses(name.as_str()).await {
+        Ok(found) if found.is_empty() => {
+            return Look::bad(format!("{name} has no address; set its A or AAAA record"));
+        }
+        Ok(found) => found,
+        Err(cause) => {
+            return Look::bad(format!("{name} cannot be looked up ({cause}); set its A or AAAA record"));
+        }
+    };
     let shown = found.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     if found.iter().all(|address| not_public(*address).is_some()) {
-        return Ok(Some(format!("seen from here, {name} leads to {shown}, which is not public")));
+        return Look::doubtful(format!("seen from here, {name} leads to {shown}, which is not public"));
     }
-    let Some(endpoint) = &settings.endpoint_host else { return Ok(None) };
+    let Some(endpoint) = &settings.endpoint_host else { return Look::good() };
     // Where it cannot be looked up there is nothing to compare.
     let own = addresses(endpoint.as_str()).await.unwrap_or_default();
-    let is_elsewhere = !own.is_empty() && !found.iter().any(|address| own.contains(address));
-    Ok(is_elsewhere.then(|| format!("{name} leads to {shown}, and the public endpoint {endpoint} does not")))
+    if own.is_empty() || found.iter().any(|address| own.contains(address)) {
+        return Look::good();
+    }
+    Look::doubtful(format!("{name} leads to {shown}, and the public endpoint {endpoint} does not"))
 }
 
 async fn addresses(host: &str) -> std::io::Result<Vec<IpAddr>> {
-    Ok(lookup_host((host, 0)).await?.map(|address| address.ip()).collect())
+    let found = tokio::time::timeout(PATIENCE, lookup_host((host, 0))).await;
+    Ok(found.unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()))?.map(|found| found.ip()).collect())
 }
+
+/// As long as a resolver of the system takes to give two name servers up.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Longer than the looking takes.
+const SIGN_FOR: Duration = Duration::from_secs(300);
 
 #[cfg(test)]
 mod tests {
-    use super::look;
-    use crate::domain::acme::{Acme, DirectoryUrl};
+    use super::{leads, ruled};
     use crate::domain::certificate::Method;
     use crate::domain::settings::Settings;
-
-    fn acme(method: Method) -> Acme {
-        Acme {
-            directory: DirectoryUrl::default(),
-            contact: None,
-            terms_agreed: true,
-            method,
-            profile: None,
-            eab_key_id: None,
-            ca_certificate: None,
-            dns: None,
-        }
-    }
 
     #[tokio::test]
     async fn a_name_that_does_not_exist_costs_no_order() {
         let settings = Settings::default();
-        let look = async |name: &str, method| look(&acme(method), &name.parse().unwrap(), &settings).await;
 
-        let gone = look("nowhere.invalid", Method::Http01).await.unwrap_err();
+        let gone = leads(&"nowhere.invalid".parse().unwrap(), &settings).await.against.unwrap();
+        let here = leads(&"localhost".parse().unwrap(), &settings).await.doubt.unwrap();
+
         assert!(gone.starts_with("nowhere.invalid cannot be looked up"), "{gone}");
-        assert_eq!(look("nowhere.invalid", Method::Dns01).await, Ok(None));
-        assert_eq!(look("192.0.2.1", Method::Http01).await, Ok(None));
-        let here = look("localhost", Method::Http01).await.unwrap().unwrap();
         assert!(here.contains("127.0.0.1") && here.contains("not public"), "{here}");
+    }
+
+    #[tokio::test]
+    async fn an_address_has_no_records_and_an_authority_without_a_name_none_to_be_found_in() {
+        let identities = ["ca.example".to_owned()];
+
+        for (name, identities) in [("192.0.2.1", &identities[..]), ("nowhere.invalid", &[])] {
+            let look = ruled(&name.parse().unwrap(), identities, Method::Http01).await;
+            assert_eq!((look.against, look.doubt), (None, None), "{name}");
+        }
     }
 }

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 use crate::app::App;
 use crate::app::error::{AppError, Result};
 use crate::domain::acme::{Acme, DnsServer, TsigAlgorithm};
-use crate::domain::certificate::Method;
+use crate::domain::certificate::{CertificateName, Method};
 use crate::domain::outgoing::AllowedNets;
 use crate::store::acme::{self, KeptProof};
 use crate::store::backend::{Conn, Tx};
@@ -19,6 +19,7 @@ use crate::telemetry::chain::chain;
 use crate::tls::acme::{Proof, Shows};
 use crate::tls::dns_hook::DnsHook;
 use crate::tls::dns_update::{self, TsigKey, UpdateServer};
+use crate::tls::reach::Sign;
 
 /// Shows proofs in the way that the settings say.
 pub(super) struct Shown<'a> {
@@ -115,6 +116,16 @@ fn kept(proof: &Proof) -> KeptProof {
         identifier: proof.identifier.clone(),
         token: proof.token.clone(),
         key_authorization: proof.key_authorization.clone(),
+    }
+}
+
+/// What is shown of a sign of ours, in the way that proofs are.
+pub(super) fn kept_sign(name: &CertificateName, sign: &Sign) -> KeptProof {
+    KeptProof {
+        method: Method::Http01,
+        identifier: name.as_str().to_owned(),
+        token: sign.token.clone(),
+        key_authorization: sign.body.clone(),
     }
 }
 

@@ -21,7 +21,18 @@ pub(super) fn look(settings: &Settings, service: &Service) -> Vec<Finding> {
     let mut findings: Vec<Finding> =
         settings.listeners().filter_map(|(key, address)| tcp(key, address)).collect();
     if settings.server.has(Role::Agent) {
-        findings.extend(service.udp_ports.iter().map(|port| udp(*port)));
+        let fix =
+            "give the node another one: caspervpn node networks update local NETWORK --listen-port PORT";
+        findings.extend(
+            service.udp_ports.iter().map(|port| {
+                udp(&format!("WireGuard's {port}/udp"), (Ipv4Addr::UNSPECIFIED, *port).into(), fix)
+            }),
+        );
+    }
+    if let Some((_, Address::Tcp(at))) = settings.listeners().find(|(key, _)| *key == "listen.https")
+        && settings.tls.http3
+    {
+        findings.push(udp(&format!("tls.http3: {at}/udp"), *at, "set tls.http3 to false"));
     }
     findings
 }
@@ -41,14 +52,10 @@ fn tcp(key: &str, address: &Address) -> Option<Finding> {
     })
 }
 
-fn udp(port: u16) -> Finding {
-    match UdpSocket::bind(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port))) {
-        Ok(_) => Finding::ok("ports", format!("WireGuard's {port}/udp is free")),
-        Err(cause) => {
-            let fix =
-                "give the node another one: caspervpn node networks update local NETWORK --listen-port PORT";
-            refused(&format!("WireGuard's {port}/udp"), fix, &cause, || udp_holder(port))
-        }
+fn udp(what: &str, at: SocketAddr, fix: &str) -> Finding {
+    match UdpSocket::bind(at) {
+        Ok(_) => Finding::ok("ports", format!("{what} is free")),
+        Err(cause) => refused(what, fix, &cause, || udp_holder(at.port())),
     }
 }
 

@@ -30,6 +30,7 @@ use crate::tls::outgoing::{Client, Limits};
 /// An authority, signed in to.
 pub struct Authority {
     account: Account,
+    http: Guarded,
 }
 
 /// A new private key for a certificate, ECDSA P-256, as PEM (PKCS #8).
@@ -73,12 +74,18 @@ impl Authority {
             client.map_err(|cause| permanent(format!("trust the ACME directory: {}", chain(&cause))))?;
         let http = Guarded::new(client, allowed.clone(), directory.url.clone());
         if let Some(credentials) = kept.and_then(|kept| of_directory(kept, &directory.url)) {
-            let account = Account::builder_with_http(Box::new(http)).from_credentials(credentials).await;
+            let account =
+                Account::builder_with_http(Box::new(http.clone())).from_credentials(credentials).await;
             let account = account.map_err(|cause| AcmeError::during("ask the ACME directory", &cause))?;
-            return Ok((Self { account }, None));
+            return Ok((Self { account, http }, None));
         }
         let (account, credentials) = sign_up(&http, directory).await?;
-        Ok((Self { account }, Some(credentials)))
+        Ok((Self { account, http }, Some(credentials)))
+    }
+
+    /// By which names CAA records (RFC 8659) know the authority. Nothing where it does not say.
+    pub fn caa_identities(&self) -> Vec<String> {
+        self.http.caa_identities()
     }
 
     /// Makes an order for one name and gives its address, which the caller keeps before anything else. `replaces` is the

@@ -4,7 +4,7 @@
 //! wait that no clock can count, an address that is none, a refusal that is no problem document.
 
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,6 +16,7 @@ use serde::Deserialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc2822;
 
+use crate::domain::name::is_dns_name;
 use crate::domain::outgoing::AllowedNets;
 use crate::tls::outgoing::{Client, OutgoingError};
 
@@ -27,6 +28,7 @@ struct Inner {
     client: Client,
     allowed: AllowedNets,
     directory: String,
+    caa_identities: Mutex<Vec<String>>,
 }
 
 /// A call that an authority did not answer as asked.
@@ -53,7 +55,12 @@ pub(super) enum Failure {
 impl Guarded {
     /// `directory` is the URL that is answered with the addresses of everything else.
     pub(super) fn new(client: Client, allowed: AllowedNets, directory: String) -> Self {
-        Self(Arc::new(Inner { client, allowed, directory }))
+        Self(Arc::new(Inner { client, allowed, directory, caa_identities: Mutex::default() }))
+    }
+
+    /// By which names CAA records know the authority, as the directory says: RFC 8555 §9.7.6. Nothing before that was loaded.
+    pub(super) fn caa_identities(&self) -> Vec<String> {
+        self.0.caa_identities.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -92,7 +99,8 @@ impl Inner {
             return Err(Failure::Refused { status: answer.status(), problem, retry_after });
         }
         if is_directory {
-            check_directory(answer.body())?;
+            let identities = check_directory(answer.body())?;
+            *self.caa_identities.lock().unwrap_or_else(PoisonError::into_inner) = identities;
         }
         let wait = retry_after.or_else(|| is_get.then_some(ASK_AGAIN));
         set_retry_after(answer.headers_mut(), wait);
@@ -105,13 +113,16 @@ pub(super) fn is_bad_nonce(problem: &Problem) -> bool {
     problem.r#type.as_deref() == Some("urn:ietf:params:acme:error:badNonce")
 }
 
-fn check_directory(body: &[u8]) -> Result<(), Failure> {
+/// Gives what the authority calls itself in CAA records.
+fn check_directory(body: &[u8]) -> Result<Vec<String>, Failure> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Named {
         new_nonce: Option<String>,
         new_account: Option<String>,
         new_order: Option<String>,
+        #[serde(default)]
+        meta: serde_json::Value,
     }
     let named: Named = serde_json::from_slice(body).map_err(|_| Failure::Directory("addresses"))?;
     let all =
@@ -121,7 +132,9 @@ fn check_directory(body: &[u8]) -> Result<(), Failure> {
             return Err(Failure::Directory(name));
         }
     }
-    Ok(())
+    let identities = named.meta.get("caaIdentities").and_then(serde_json::Value::as_array);
+    let names = identities.into_iter().flatten().filter_map(serde_json::Value::as_str);
+    Ok(names.filter(|name| is_dns_name(name)).map(str::to_owned).collect())
 }
 
 /// A number of seconds, or a date that is compared with the answer's own, so that two clocks need not agree.
@@ -182,7 +195,11 @@ mod tests {
     fn a_directory_names_its_addresses() {
         let good =
             r#"{"newNonce":"https://a/n","newAccount":"https://a/a","newOrder":"https://a/o","meta":{}}"#;
-        assert!(check_directory(good.as_bytes()).is_ok());
+        assert_eq!(check_directory(good.as_bytes()).ok(), Some(Vec::new()));
+        let named = good.replace("{}", r#"{"caaIdentities":["ca.example",5,"no name"]}"#);
+        assert_eq!(check_directory(named.as_bytes()).ok(), Some(vec!["ca.example".to_owned()]));
+        let odd = good.replace("{}", r#"{"caaIdentities":"ca.example"}"#);
+        assert_eq!(check_directory(odd.as_bytes()).ok(), Some(Vec::new()));
         for bad in [
             "",
             "<html>",

@@ -83,10 +83,11 @@ fn listen(shown: Shown, at: &str) -> (Tasks, u16) {
     (tasks, port)
 }
 
-const LIMITS: ConnectionLimits = ConnectionLimits {
+pub(crate) const LIMITS: ConnectionLimits = ConnectionLimits {
     handshake_timeout: PATIENCE,
     header_timeout: PATIENCE,
     idle_timeout: PATIENCE,
+    age: std::time::Duration::from_secs(3600),
     header_bytes: 8192,
     connections: 100,
     connections_per_address: 100,

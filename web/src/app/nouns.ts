@@ -3,11 +3,18 @@
 // where there is nothing to list.
 
 import Api from '@mui/icons-material/Api'
+import Certificate from '@mui/icons-material/CardMembershipOutlined'
 import Devices from '@mui/icons-material/DevicesOutlined'
 import Dns from '@mui/icons-material/DnsOutlined'
 import Hub from '@mui/icons-material/HubOutlined'
+import Key from '@mui/icons-material/KeyOutlined'
+import Outbox from '@mui/icons-material/OutboxOutlined'
 import People from '@mui/icons-material/PeopleOutlined'
+import Invite from '@mui/icons-material/PersonAddAltOutlined'
+import Settings from '@mui/icons-material/SettingsOutlined'
 import Dashboard from '@mui/icons-material/SpaceDashboardOutlined'
+import Provider from '@mui/icons-material/VerifiedUserOutlined'
+import Webhook from '@mui/icons-material/WebhookOutlined'
 import type { ComponentType } from 'react'
 
 import type { Action } from '../api/types'
@@ -33,6 +40,13 @@ export const NOUNS: Noun[] = [
   { key: 'networks', section: 'vpn', icon: Hub, path: paths.networks.list(), action: 'network_list' },
   { key: 'nodes', section: 'vpn', icon: Dns, path: paths.nodes.list(), action: 'node_list' },
   { key: 'users', section: 'people', icon: People, path: paths.users.list(), action: 'user_list' },
+  { key: 'invites', section: 'people', icon: Invite, path: paths.invites.list(), action: 'invite_list' },
+  { key: 'identityProviders', section: 'people', icon: Provider, path: paths.identityProviders.list(), action: 'identity_provider_list' },
+  { key: 'apiTokens', section: 'people', icon: Key, path: paths.apiTokens.list(), action: 'api_token_list' },
+  { key: 'certificates', section: 'service', icon: Certificate, path: paths.certificates.list(), action: 'certificate_list' },
+  { key: 'webhooks', section: 'service', icon: Webhook, path: paths.webhooks.list(), action: 'webhook_list' },
+  { key: 'deliveries', section: 'service', icon: Outbox, path: paths.deliveries.list(), action: 'webhook_delivery_list' },
+  { key: 'settings', section: 'service', icon: Settings, path: paths.settings(), action: 'settings_get' },
   { key: 'docs', section: 'service', icon: Api, path: paths.docs(), action: 'me_get' },
 ]
 

@@ -7,12 +7,15 @@ import { type DefaultValues, type FieldValues, type Path, useForm, type UseFormR
 import type { ZodType } from 'zod'
 
 import { ApiProblem, fieldOf, isUnproved } from '../api/problem'
+import { namesOf } from './values'
 
 export interface ApiForm<Values extends FieldValues> {
   form: UseFormReturn<Values, unknown, Values>
   /** What belongs to no field. */
   fault: unknown
   submit: () => void
+  /** Takes the fault away again. */
+  forget: () => void
   busy: boolean
 }
 
@@ -36,7 +39,7 @@ export function useApiForm<Values extends FieldValues>(options: {
   /** Puts each fault beside its field; true where something is left over. */
   function place(error: unknown): boolean {
     if (!(error instanceof ApiProblem) || error.faults.length === 0) return true
-    const known = leaves(form.getValues())
+    const known = namesOf(form.getValues())
     let rest = false
     for (const { pointer, detail } of error.faults) {
       const field = pointer === undefined ? undefined : fieldOf(pointer, known)
@@ -46,12 +49,5 @@ export function useApiForm<Values extends FieldValues>(options: {
     return rest
   }
 
-  return { form, fault, submit: () => void form.handleSubmit(send)(), busy: form.formState.isSubmitting }
-}
-
-/** The names of all fields, those of parts as `network.dns`. A list is one field. */
-export function leaves(values: object, prefix = ''): string[] {
-  return Object.entries(values).flatMap(([key, value]: [string, unknown]) =>
-    typeof value === 'object' && value !== null && !Array.isArray(value) ? leaves(value, `${prefix}${key}.`) : [prefix + key],
-  )
+  return { form, fault, submit: () => void form.handleSubmit(send)(), forget: () => setFault(undefined), busy: form.formState.isSubmitting }
 }

@@ -43,3 +43,11 @@ export function changed<Body extends object>(before: Body, after: Body): Partial
 export function linesOf(list: readonly string[] | null | undefined): string {
   return (list ?? []).join('\n')
 }
+
+/** The names of all fields of a form, as `smtp.host` and `rows.0.role`. A list of words is one field. */
+export function namesOf(values: object, prefix = ''): string[] {
+  return Object.entries(values).flatMap(([key, value]: [string, unknown]) => {
+    const inside = typeof value === 'object' && value !== null && !(Array.isArray(value) && value.every((each) => typeof each !== 'object'))
+    return inside ? namesOf(value, `${prefix}${key}.`) : [prefix + key]
+  })
+}

@@ -80,7 +80,7 @@ export function Facts({ facts }: { facts: readonly (readonly [string, ReactNode]
 const TONES: Record<string, ChipProps['color']> = {
   active: 'success', online: 'success', ok: 'success', valid: 'success', done: 'success', delivered: 'success',
   on_hold: 'info', pending: 'info', running: 'info', queued: 'info', open: 'info', draining: 'warning', limited: 'warning', warn: 'warning',
-  expiring: 'warning', expired: 'error', offline: 'error', fail: 'error', failed: 'error',
+  expiring: 'warning', expired: 'error', offline: 'error', fail: 'error', failed: 'error', failing: 'error', refused: 'error', paused: 'warning',
 }
 
 /** A state in words and colour; the word is `state.WORD` of the common texts. */

@@ -10,7 +10,9 @@ import { CHART_PX, dayWords, type DayTraffic } from './usage-words'
 export function UsageBars({ days, down, up }: { days: readonly DayTraffic[]; down: string; up: string }) {
   const { i18n } = useTranslation()
   const format = useFormats()
-  const { palette } = useTheme()
+  // Through the variables, which follow the colour scheme.
+  const theme = useTheme()
+  const { palette } = theme.vars ?? theme
   const words = dayWords(i18n.language)
   const bytes = (value: number | null) => format.bytes(value ?? 0)
   return (

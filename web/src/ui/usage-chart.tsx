@@ -19,31 +19,34 @@ export function UsageChart({ days, label }: { days: readonly DayTraffic[]; label
   }
   const words = dayWords(i18n.language)
   return (
-    <>
-      <Box aria-hidden="true" dir="ltr" sx={{ height: CHART_PX }}>
+    <Box sx={{ position: 'relative' }}>
+      <Box aria-hidden="true" dir="ltr" sx={{ minHeight: CHART_PX }}>
         <Suspense fallback={<Skeleton variant="rounded" height={CHART_PX} />}>
           <Bars days={days} down={t('down')} up={t('up')} />
         </Suspense>
       </Box>
-      <table className="visually-hidden">
-        <caption>{label}</caption>
-        <thead>
-          <tr>
-            <th scope="col">{t('day')}</th>
-            <th scope="col">{t('down')}</th>
-            <th scope="col">{t('up')}</th>
-          </tr>
-        </thead>
-        <tbody>
-          {days.map((day) => (
-            <tr key={day.date}>
-              <th scope="row">{words.format(Date.parse(day.date))}</th>
-              <td>{format.bytes(day.tx_bytes)}</td>
-              <td>{format.bytes(day.rx_bytes)}</td>
+      {/* A table itself would not shrink to nothing, and would make the page longer. */}
+      <div className="visually-hidden">
+        <table>
+          <caption>{label}</caption>
+          <thead>
+            <tr>
+              <th scope="col">{t('day')}</th>
+              <th scope="col">{t('down')}</th>
+              <th scope="col">{t('up')}</th>
             </tr>
-          ))}
-        </tbody>
-      </table>
-    </>
+          </thead>
+          <tbody>
+            {days.map((day) => (
+              <tr key={day.date}>
+                <th scope="row">{words.format(Date.parse(day.date))}</th>
+                <td>{format.bytes(day.tx_bytes)}</td>
+                <td>{format.bytes(day.rx_bytes)}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </Box>
   )
 }

@@ -62,6 +62,7 @@ function Live({ id }: { id: string }) {
   const format = useFormats()
   const seen = useSeen()
   const { live, busy, look } = useDeviceLive(id)
+  const moved = (bytes: number, perSecond: number | undefined) => (perSecond === undefined ? format.bytes(bytes) : t('rate', { rate: format.rate(perSecond), sum: format.bytes(bytes) }))
   return (
     <Section title={t('now')} actions={<IconAction label={t('look')} icon={<Refresh fontSize="small" />} disabledReason={busy ? t('common:waiting') : undefined} onRun={look} />}>
       <Facts
@@ -75,8 +76,8 @@ function Live({ id }: { id: string }) {
               </Stack>
             ),
           ],
-          [t('field.down'), live && format.bytes(live.tx_bytes)],
-          [t('field.up'), live && format.bytes(live.rx_bytes)],
+          [t('field.down'), live && moved(live.tx_bytes, live.tx_bytes_per_s)],
+          [t('field.up'), live && moved(live.rx_bytes, live.rx_bytes_per_s)],
         ]}
       />
     </Section>

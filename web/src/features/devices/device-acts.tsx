@@ -110,8 +110,8 @@ export function useDelete(device: Device): () => void {
     const leave = pathname.startsWith(paths.devices.detail(device.id))
     await act(
       async () => {
-        await deleteDevice(device)
         if (leave) await navigate(member ? paths.home() : paths.devices.list())
+        await deleteDevice(device)
       },
       { text: t('done.deleted', { name: device.name }), action: { label: t('common:act.undo'), run: restore } },
     )

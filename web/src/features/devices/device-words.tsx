@@ -33,19 +33,20 @@ export function OnlineDot({ lastHandshake, alone = false }: { lastHandshake: str
   )
 }
 
-/** When it was last there, in words. */
-export function useSeen(): (lastHandshake: string | null | undefined) => string {
-  const { t } = useTranslation('devices')
+/** When it was last there, in words; `short` where a heading says so. */
+export function useSeen(short = false): (lastHandshake: string | null | undefined) => string {
+  const { t } = useTranslation(['devices', 'common'])
   const format = useFormats()
   const now = useNow()
   return (last) => {
-    if (!last) return t('neverSeen')
-    return isOnline(last, now) ? t('online') : t('seen', { ago: format.ago(last) })
+    if (!last) return t(short ? 'common:never' : 'neverSeen')
+    if (isOnline(last, now)) return t('online')
+    return short ? format.ago(last) : t('seen', { ago: format.ago(last) })
   }
 }
 
-/** When it stops, in words; undefined where it does not. */
-export function useEnding(): (device: Device) => string | undefined {
+/** When it stops, in words; undefined where it does not. `short` where a heading says what the moment is. */
+export function useEnding(short = false): (device: Device) => string | undefined {
   const { t } = useTranslation('devices')
   const format = useFormats()
   const now = useNow()
@@ -53,14 +54,15 @@ export function useEnding(): (device: Device) => string | undefined {
     const end = ending(device, now)
     if (end.kind === 'never') return undefined
     if (end.kind === 'fromUse') return t('ends.fromUse', { span: format.duration(end.seconds) })
+    if (short) return format.ago(end.at)
     return t(end.kind === 'over' ? 'ends.over' : 'ends.in', { ago: format.ago(end.at) })
   }
 }
 
 const PILLS = { never: 'default', fromUse: 'default', ends: 'default', soon: 'warning', over: 'error' } as const
 
-export function EndingPill({ device }: { device: Device }) {
-  const text = useEnding()(device)
+export function EndingPill({ device, short = false }: { device: Device; short?: boolean }) {
+  const text = useEnding(short)(device)
   const { kind } = ending(device, useNow())
   if (text === undefined) return null
   return <Chip size="small" variant="outlined" color={PILLS[kind]} label={text} />

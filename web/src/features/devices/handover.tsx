@@ -74,7 +74,7 @@ export function Handover({ device, privateKey, title, onClose, closesByAddress =
   })
   useEffect(() => begin(), [])
 
-  const sure = () => confirm({ title: t('leaveTitle'), text: t(link ? 'leaveLinkText' : 'leaveText'), act: t('leave') })
+  const sure = () => confirm({ title: t(link ? 'leaveLinkTitle' : 'leaveTitle'), text: t(link ? 'leaveLinkText' : 'leaveText'), act: t('leave') })
   useLeaveGuard(holds, sure)
   async function close(): Promise<void> {
     if (!closesByAddress && holds && !(await sure())) return

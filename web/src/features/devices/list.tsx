@@ -2,6 +2,7 @@ import { useQuery } from '@tanstack/react-query'
 import Chip from '@mui/material/Chip'
 import Stack from '@mui/material/Stack'
 import Typography from '@mui/material/Typography'
+import useMediaQuery from '@mui/material/useMediaQuery'
 import { useTranslation } from 'react-i18next'
 import { useSearchParams } from 'react-router'
 
@@ -83,7 +84,8 @@ function DeviceList() {
 function useColumns(networks: ReadonlyMap<string, string>): Column<Device>[] {
   const { t } = useTranslation(['devices', 'common'])
   const format = useFormats()
-  const seen = useSeen()
+  const seen = useSeen(true)
+  const wide = useMediaQuery((theme) => theme.breakpoints.up('xl'))
   return [
     {
       key: 'name',
@@ -97,23 +99,23 @@ function useColumns(networks: ReadonlyMap<string, string>): Column<Device>[] {
         </Stack>
       ),
     },
-    { key: 'state', header: t('common:field.state'), width: 150, render: (device) => <DeviceState device={device} /> },
+    { key: 'state', header: t('common:field.state'), width: 130, render: (device) => <DeviceState device={device} /> },
     { key: 'user', header: t('field.user'), render: (device) => <UserName id={device.user_id} /> },
     ...(networks.size > 1 ? [{ key: 'network', header: t('field.network'), render: (device: Device) => networks.get(device.network_id) ?? '–' }] : []),
-    { key: 'addresses', header: t('field.addresses'), width: 140, render: (device) => <Code>{device.ipv4 ?? device.ipv6 ?? '–'}</Code> },
-    { key: 'seen', header: t('field.seen'), width: 150, render: (device) => seen(device.last_handshake_at) },
+    { key: 'addresses', header: t('field.addresses'), width: 118, render: (device) => <Code>{device.ipv4 ?? device.ipv6 ?? '–'}</Code> },
+    { key: 'seen', header: t('field.seen'), width: 120, render: (device) => seen(device.last_handshake_at) },
     {
       key: 'used',
       header: t('field.used'),
-      width: 150,
+      width: 145,
       render: (device) => (
         <Stack sx={{ height: '100%', justifyContent: 'center' }}>
           <UsedOfLimit used={device.used_bytes} limit={device.data_limit_bytes} label={t('usedOfName', { name: device.name })} />
         </Stack>
       ),
     },
-    { key: 'ends', header: t('field.ends'), width: 160, render: (device) => <EndingPill device={device} /> },
-    { key: 'created_at', header: t('common:field.created'), sort: 'created_at', width: 120, render: (device) => format.date(device.created_at) },
+    { key: 'ends', header: t('field.ends'), width: 140, render: (device) => <EndingPill device={device} short /> },
+    ...(wide ? [{ key: 'created_at', header: t('common:field.created'), sort: 'created_at', width: 120, render: (device: Device) => format.date(device.created_at) }] : []),
   ]
 }
 

@@ -91,5 +91,6 @@ const DAYS = 14
 function Line({ id }: { id: string }) {
   const { from, to } = lastDays(DAYS, useNow())
   const days = useQuery(deviceUsageQuery(id, from, to)).data
+  if (days?.length === 0) return null
   return <Sparkline values={filled(days ?? [], from, to).map((day) => day.rx_bytes + day.tx_bytes)} />
 }

@@ -45,7 +45,7 @@ export function Component() {
           facts={[
             [t('field.dns'), codes(network.dns, t('noDns'))],
             [t('field.routes'), codes(network.routes, t('none'))],
-            [t('field.mtu'), format.number(network.mtu)],
+            [t('field.mtu'), network.mtu],
             [t('field.keepalive'), network.keepalive_s === 0 ? t('noKeepalive') : format.duration(network.keepalive_s)],
             [t('field.isolated'), network.isolated ? t('isIsolated') : t('isNotIsolated')],
             [t('common:field.created'), format.dateTime(network.created_at)],

@@ -46,13 +46,17 @@ export function Overview() {
       {!begun && <NextSteps overview={data} />}
       <Figures overview={data} />
       <Box sx={COLUMNS}>
-        {begun && <TrafficNow />}
-        {begun && <TrafficDays />}
-        {data.nodes.length > 0 && <Nodes nodes={data.nodes} />}
-        {data.networks.some(({ ipv4 }) => ipv4) && <Pools networks={data.networks} />}
-        {(data.expiring_users.length > 0 || data.expiring_devices.length > 0) && <Ending overview={data} />}
-        {data.certificates.length > 0 && <Certificates certificates={data.certificates} />}
-        {can('audit_list') && <LastEvents />}
+        <div>
+          {begun && <TrafficNow />}
+          {data.nodes.length > 0 && <Nodes nodes={data.nodes} />}
+          {(data.expiring_users.length > 0 || data.expiring_devices.length > 0) && <Ending overview={data} />}
+        </div>
+        <div>
+          {begun && <TrafficDays />}
+          {data.networks.some(({ ipv4 }) => ipv4) && <Pools networks={data.networks} />}
+          {data.certificates.length > 0 && <Certificates certificates={data.certificates} />}
+          {can('audit_list') && <LastEvents />}
+        </div>
       </Box>
     </>
   )
@@ -62,5 +66,4 @@ const COLUMNS = {
   display: 'grid',
   gridTemplateColumns: { xs: 'minmax(0, 1fr)', lg: 'repeat(2, minmax(0, 1fr))' },
   columnGap: 2,
-  '& > section': { minWidth: 0 },
 } as const

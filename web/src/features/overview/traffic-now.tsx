@@ -13,12 +13,21 @@ import { Section } from '../../ui/parts'
 
 const [WIDTH, HEIGHT] = [600, 160]
 
-/** A line through the points, the newest at the right edge, the greatest of both kinds at the top. */
+/** A shorter time would be drawn as if a second were a day. */
+const SHORTEST_MS = 30_000
+
+/** How much time the line shows: as much as is known, up to what is remembered. */
+export function spanMs(points: readonly TrafficPoint[]): number {
+  const known = (points.at(-1)?.atMs ?? 0) - (points[0]?.atMs ?? 0)
+  return Math.min(REMEMBERED_MS, Math.max(SHORTEST_MS, known))
+}
+
+/** A line through the points, the newest at the right edge, `top` at the upper one. */
 export function linePath(points: readonly TrafficPoint[], of: (point: TrafficPoint) => number, top: number): string {
-  const end = points.at(-1)?.atMs ?? 0
+  const [end, span] = [points.at(-1)?.atMs ?? 0, spanMs(points)]
   return points
     .map((point, place) => {
-      const x = WIDTH - ((end - point.atMs) / REMEMBERED_MS) * WIDTH
+      const x = WIDTH - ((end - point.atMs) / span) * WIDTH
       const y = HEIGHT - (of(point) / top) * HEIGHT
       return `${place === 0 ? 'M' : 'L'}${x.toFixed(1)} ${y.toFixed(1)}`
     })
@@ -41,9 +50,14 @@ export function TrafficNow() {
         <Box component="path" d={linePath(points, ({ tx }) => tx, top)} sx={{ ...LINE, color: 'primary.main' }} />
         <Box component="path" d={linePath(points, ({ rx }) => rx, top)} sx={{ ...LINE, color: 'secondary.main', strokeDasharray: '6 4' }} />
       </Box>
-      <Typography variant="caption" color="text.secondary">
-        {t('lastMinutes', { count: REMEMBERED_MS / 60_000 })}
-      </Typography>
+      <Stack direction="row" dir="ltr" aria-hidden="true" sx={{ justifyContent: 'space-between' }}>
+        <Typography variant="caption" color="text.secondary">
+          {format.ago(0, spanMs(points))}
+        </Typography>
+        <Typography variant="caption" color="text.secondary">
+          {format.ago(0, 0)}
+        </Typography>
+      </Stack>
     </Section>
   )
 }

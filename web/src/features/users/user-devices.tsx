@@ -35,14 +35,16 @@ export function UserDevices({ user, whyNoNew }: { user: User; whyNoNew: string |
       {page.isSuccess && rows.length === 0 && <Typography color="text.secondary">{t('noneOf')}</Typography>}
       <Stack component="ul" sx={{ listStyle: 'none', m: 0, p: 0 }}>
         {rows.map((device) => (
-          <Stack key={device.id} component="li" direction="row" sx={{ py: 1, gap: 1.5, alignItems: 'center', flexWrap: 'wrap', borderTop: 1, borderColor: 'divider', '&:first-of-type': { borderTop: 0 } }}>
+          <Stack key={device.id} component="li" direction="row" sx={{ py: 1, gap: 1.5, alignItems: 'center', borderTop: 1, borderColor: 'divider', '&:first-of-type': { borderTop: 0 } }}>
             <OnlineDot lastHandshake={device.last_handshake_at} />
-            <Link component={RouterLink} to={paths.devices.detail(device.id)} sx={{ flex: '1 1 8rem', minWidth: 0, overflowWrap: 'anywhere' }}>
-              {device.name}
-            </Link>
-            <Typography variant="body2" color="text.secondary">
-              {seen(device.last_handshake_at)} · {format.bytes(device.used_bytes)}
-            </Typography>
+            <Stack sx={{ flexGrow: 1, minWidth: 0 }}>
+              <Link component={RouterLink} to={paths.devices.detail(device.id)} sx={{ overflowWrap: 'anywhere' }}>
+                {device.name}
+              </Link>
+              <Typography variant="body2" color="text.secondary">
+                {seen(device.last_handshake_at)} · {format.bytes(device.used_bytes)}
+              </Typography>
+            </Stack>
             <DeviceState device={device} />
           </Stack>
         ))}

@@ -25,10 +25,11 @@ export function UserField({ name, label, hint }: { name: string; label: string; 
     const timer = setTimeout(() => setAsked(typed.trim()), PAUSE_MS)
     return () => clearTimeout(timer)
   }, [typed])
+  // What the box says of the chosen one is not a search.
+  const searching = asked !== '' && asked !== wordsOf(chosen)
   const found = useQuery({
-    queryKey: [users.key, 'choices', asked],
-    // What the box says of the chosen one is not a search.
-    queryFn: () => users.page({ ...(asked && asked !== wordsOf(chosen) ? { q: asked } : {}), limit: SHOWN, sort: 'login' } as unknown as Asked),
+    queryKey: [users.key, 'choices', searching ? asked : ''],
+    queryFn: () => users.page({ ...(searching ? { q: asked } : {}), limit: SHOWN, sort: 'login' } as unknown as Asked),
     placeholderData: keepPreviousData,
   })
   const message = fieldState.error?.message
@@ -36,7 +37,7 @@ export function UserField({ name, label, hint }: { name: string; label: string; 
   return (
     <Autocomplete<User, false, true>
       disableClearable
-      options={chosen && !options.some(({ id }) => id === chosen.id) ? [chosen, ...options] : options}
+      options={chosen && !searching && !options.some(({ id }) => id === chosen.id) ? [chosen, ...options] : options}
       // The box is empty for a moment, until the one who was chosen before is known.
       {...(chosen ? { value: chosen } : {})}
       key={chosen ? 'known' : 'unknown'}

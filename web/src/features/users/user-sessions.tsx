@@ -1,8 +1,11 @@
 // Where a user is signed in, and the way to end that.
 
+import Button from '@mui/material/Button'
+import Chip from '@mui/material/Chip'
 import Stack from '@mui/material/Stack'
 import Typography from '@mui/material/Typography'
 import { useQuery } from '@tanstack/react-query'
+import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 
 import type { User } from '../../api/types'
@@ -15,12 +18,15 @@ import { Section } from '../../ui/parts'
 import { useAct } from '../../ui/use-act'
 import { endSession, sessionsOfQuery } from './queries'
 
+const SHOWN = 5
+
 export function UserSessions({ user, whyNotEnd }: { user: User; whyNotEnd: string | undefined }) {
   const { t } = useTranslation('userSessions')
   const format = useFormats()
   const me = useMe()
   const act = useAct()
   const confirm = useConfirm()
+  const [all, setAll] = useState(false)
   const sessions = useQuery(sessionsOfQuery(user.id))
   const rows = sessions.data?.items ?? []
 
@@ -33,7 +39,7 @@ export function UserSessions({ user, whyNotEnd }: { user: User; whyNotEnd: strin
       {sessions.isError && <Fault error={sessions.error} onRetry={() => void sessions.refetch()} />}
       {sessions.isSuccess && rows.length === 0 && <Typography color="text.secondary">{t('none')}</Typography>}
       <Stack component="ul" sx={{ listStyle: 'none', m: 0, p: 0 }}>
-        {rows.map((session) => {
+        {rows.slice(0, all ? rows.length : SHOWN).map((session) => {
           const own = session.id === me.session_id
           return (
             <Stack key={session.id} component="li" direction="row" sx={{ py: 1, gap: 1.5, alignItems: 'center', borderTop: 1, borderColor: 'divider', '&:first-of-type': { borderTop: 0 } }}>
@@ -45,11 +51,20 @@ export function UserSessions({ user, whyNotEnd }: { user: User; whyNotEnd: strin
                   {t('used', { ago: format.ago(session.last_used_at), since: format.dateTime(session.created_at) })}
                 </Typography>
               </Stack>
-              <Action size="small" variant="outlined" color="inherit" label={t('end')} disabledReason={own ? t('thisOne') : whyNotEnd} onRun={() => void end(session.id)} />
+              {own ? (
+                <Chip size="small" label={t('thisOne')} />
+              ) : (
+                <Action size="small" variant="outlined" color="inherit" label={t('end')} disabledReason={whyNotEnd} onRun={() => void end(session.id)} />
+              )}
             </Stack>
           )
         })}
       </Stack>
+      {!all && rows.length > SHOWN && (
+        <Button size="small" sx={{ mt: 1 }} onClick={() => setAll(true)}>
+          {t('all', { count: rows.length })}
+        </Button>
+      )}
     </Section>
   )
 }

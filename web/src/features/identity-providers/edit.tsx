@@ -1,0 +1,35 @@
+import { useSuspenseQuery } from '@tanstack/react-query'
+import { useTranslation } from 'react-i18next'
+import { useNavigate, useParams } from 'react-router'
+
+import { paths } from '../../app/paths'
+import { FormDialog } from '../../form/form-dialog'
+import { useApiForm } from '../../form/use-api-form'
+import { changed } from '../../form/values'
+import { useAct } from '../../ui/use-act'
+import { ProviderFields } from './provider-form'
+import { bodyOf, providerSchema, valuesOf } from './provider-values'
+import { identityProviderQuery, updateIdentityProvider } from './queries'
+
+export function Component() {
+  const { t } = useTranslation(['identityProviders', 'common'])
+  const { id = '' } = useParams()
+  const { data: provider } = useSuspenseQuery(identityProviderQuery(id))
+  const navigate = useNavigate()
+  const act = useAct()
+  const close = () => void navigate(paths.identityProviders.detail(id))
+  const form = useApiForm({
+    schema: providerSchema((key) => t(`common:${key}`)),
+    values: valuesOf(provider),
+    send: async (values) => {
+      await updateIdentityProvider(provider, changed(bodyOf(valuesOf(provider)), bodyOf(values)))
+      await act(async () => {}, t('common:done.saved'))
+      close()
+    },
+  })
+  return (
+    <FormDialog api={form} title={t('edit', { name: provider.name })} act={t('common:act.save')} onClose={close}>
+      <ProviderFields provider={provider} />
+    </FormDialog>
+  )
+}

@@ -1,0 +1,49 @@
+import Stack from '@mui/material/Stack'
+import Typography from '@mui/material/Typography'
+import { useTranslation } from 'react-i18next'
+
+import { paths } from '../../app/paths'
+import { useFormats } from '../../i18n/use-formats'
+import { type Column, NounList } from '../../list/noun-list'
+import { useCan } from '../../session/use-me'
+import { Code, StateChip } from '../../ui/parts'
+import { type IdentityProvider, identityProviders } from './queries'
+
+export function Component() {
+  const { t } = useTranslation(['identityProviders', 'common'])
+  const can = useCan()
+  const format = useFormats()
+  const kind = ({ ldap }: IdentityProvider) => t(ldap ? 'kind.ldap' : 'kind.oidc')
+  const state = ({ enabled }: IdentityProvider) => <StateChip state={enabled ? 'active' : 'disabled'} />
+  const columns: Column<IdentityProvider>[] = [
+    { key: 'name', header: t('field.name'), sort: 'name', flex: 2, render: ({ name }) => name },
+    { key: 'kind', header: t('field.kind'), flex: 1.5, render: kind },
+    { key: 'place', header: t('field.place'), flex: 2.5, render: ({ oidc, ldap }) => <Code>{oidc?.issuer ?? ldap?.url}</Code> },
+    { key: 'state', header: t('common:field.state'), width: 120, render: state },
+    { key: 'created_at', header: t('common:field.created'), sort: 'created_at', width: 150, render: ({ created_at }) => format.date(created_at) },
+  ]
+  return (
+    <NounList
+      title={t('title')}
+      lead={t('lead')}
+      source={identityProviders}
+      columns={columns}
+      rowPath={({ id }) => paths.identityProviders.detail(id)}
+      card={(provider) => (
+        <Stack direction="row" sx={{ gap: 1, alignItems: 'center' }}>
+          <Stack sx={{ flexGrow: 1, minWidth: 0 }}>
+            <Typography sx={{ fontWeight: 600 }} noWrap>
+              {provider.name}
+            </Typography>
+            <Typography variant="body2" color="text.secondary">
+              {kind(provider)}
+            </Typography>
+          </Stack>
+          {state(provider)}
+        </Stack>
+      )}
+      create={{ label: t('create'), to: paths.identityProviders.create(), disabledReason: can('identity_provider_create') ? undefined : t('common:notAllowed') }}
+      empty={{ title: t('empty'), text: t('emptyText') }}
+    />
+  )
+}

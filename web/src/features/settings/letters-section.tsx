@@ -1,0 +1,24 @@
+import { useTranslation } from 'react-i18next'
+import { z } from 'zod'
+
+import { SelectInput } from '../../form/fields'
+import type { Settings } from './queries'
+import { SettingsSection } from './settings-section'
+import { useSection } from './use-section'
+
+/** Each by the name it gives itself: they are languages of letters, more than those of the pages. */
+const LANGUAGES = [['en', 'English'], ['de', 'Deutsch'], ['ru', 'Русский'], ['zh', '简体中文']] as const
+
+export function LettersSection({ settings }: { settings: Settings }) {
+  const { t } = useTranslation('settings')
+  const section = useSection(settings, {
+    schema: z.object({ language: z.enum(['en', 'de', 'ru', 'zh']) }),
+    values: ({ language }) => ({ language }),
+    body: (values) => values,
+  })
+  return (
+    <SettingsSection title={t('letters.title')} section={section}>
+      <SelectInput name="language" label={t('letters.language')} hint={t('letters.hint')} options={LANGUAGES} />
+    </SettingsSection>
+  )
+}

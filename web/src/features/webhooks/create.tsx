@@ -1,0 +1,36 @@
+import { useState } from 'react'
+import { useTranslation } from 'react-i18next'
+import { useNavigate } from 'react-router'
+
+import { paths } from '../../app/paths'
+import { FormDialog } from '../../form/form-dialog'
+import { useApiForm } from '../../form/use-api-form'
+import { OneTimeSecret } from '../../ui/one-time-secret'
+import { useAct } from '../../ui/use-act'
+import { createWebhook, hostOf } from './queries'
+import { bodyOf, WebhookFields, webhookSchema, valuesOf } from './webhook-form'
+
+export function Component() {
+  const { t } = useTranslation(['webhooks', 'common'])
+  const navigate = useNavigate()
+  const act = useAct()
+  const [made, setMade] = useState<{ id: string; secret: string }>()
+  const form = useApiForm({
+    schema: webhookSchema((key) => t(`common:${key}`)),
+    values: valuesOf(undefined),
+    send: async (values) => {
+      const { id, url, secret } = await createWebhook(bodyOf(values))
+      await act(async () => {}, t('done.created', { name: hostOf(url) }))
+      if (secret) setMade({ id, secret })
+      else await navigate(paths.webhooks.detail(id), { replace: true })
+    },
+  })
+  if (made) {
+    return <OneTimeSecret title={t('secretTitle')} text={t('secretText')} secret={made.secret} onClose={() => void navigate(paths.webhooks.detail(made.id), { replace: true })} />
+  }
+  return (
+    <FormDialog api={form} title={t('create')} act={t('common:act.create')} onClose={() => void navigate(paths.webhooks.list())}>
+      <WebhookFields />
+    </FormDialog>
+  )
+}

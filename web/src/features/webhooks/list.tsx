@@ -1,0 +1,49 @@
+import Stack from '@mui/material/Stack'
+import Typography from '@mui/material/Typography'
+import { useTranslation } from 'react-i18next'
+
+import { paths } from '../../app/paths'
+import { useFormats } from '../../i18n/use-formats'
+import { type Column, NounList } from '../../list/noun-list'
+import { useCan } from '../../session/use-me'
+import { Code, StateChip } from '../../ui/parts'
+import { type Webhook, webhooks } from './queries'
+
+export function Component() {
+  const { t } = useTranslation(['webhooks', 'common'])
+  const can = useCan()
+  const format = useFormats()
+  const tells = ({ kinds }: Webhook) => (kinds.length === 0 ? t('everything') : kinds.join(', '))
+  const columns: Column<Webhook>[] = [
+    { key: 'url', header: t('field.url'), flex: 3, render: ({ url }) => <Code>{url}</Code> },
+    { key: 'state', header: t('common:field.state'), width: 130, render: (webhook) => <StateChip state={stateOf(webhook)} /> },
+    { key: 'kinds', header: t('field.kinds'), flex: 2, render: tells },
+    { key: 'created_at', header: t('common:field.created'), sort: 'created_at', width: 150, render: ({ created_at }) => format.date(created_at) },
+  ]
+  return (
+    <NounList
+      title={t('title')}
+      lead={t('lead')}
+      source={webhooks}
+      columns={columns}
+      rowPath={({ id }) => paths.webhooks.detail(id)}
+      card={(webhook) => (
+        <Stack direction="row" sx={{ gap: 1, alignItems: 'center' }}>
+          <Stack sx={{ flexGrow: 1, minWidth: 0 }}>
+            <Code>{webhook.url}</Code>
+            <Typography variant="body2" color="text.secondary" noWrap>
+              {tells(webhook)}
+            </Typography>
+          </Stack>
+          <StateChip state={stateOf(webhook)} />
+        </Stack>
+      )}
+      create={{ label: t('create'), to: paths.webhooks.create(), disabledReason: can('webhook_create') ? undefined : t('common:notAllowed') }}
+      empty={{ title: t('empty'), text: t('emptyText') }}
+    />
+  )
+}
+
+export function stateOf({ active, failing_since }: Webhook): string {
+  return active ? (failing_since ? 'failing' : 'active') : 'paused'
+}
