@@ -48,7 +48,13 @@ impl World {
             passwords: PasswordWork::new(tasks(), 1, 64),
             login_rates: LoginRates { per_address: 60, per_account: 60 },
             host_ranges: Arc::new(Vec::new),
-            facts: Facts { database: "sqlite", local_node: true, first_listen_port: 51820, dns_hook: None },
+            facts: Facts {
+                database: "sqlite",
+                local_node: true,
+                first_listen_port: 51820,
+                dns_hook: None,
+                event_streams: 16,
+            },
         };
         let app = App::open(parts).await.unwrap();
         let ada = CreateUser {

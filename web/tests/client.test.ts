@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 
-import { api, at, atRevision, setCsrfToken, setDoorkeeper, take } from '../src/api/client'
+import { api, at, atRevision, changeSession, setCsrfToken, setDoorkeeper, take } from '../src/api/client'
 import { ApiProblem, fieldOf } from '../src/api/problem'
 
 let answers: Response[]
@@ -48,6 +48,7 @@ test('a session that ended in the middle of a change is asked for, and the same 
       return true
     },
     prove: async () => false,
+    enrol: () => {},
   })
 
   const made = await take(api.POST('/users', { body: { login: 'ada', role: 'member' } }))
@@ -62,7 +63,7 @@ test('a session that ended in the middle of a change is asked for, and the same 
 test('an act that wants a fresh proof is repeated once it was given, and refused where it was not', async () => {
   answers = [refusal(403, 'step_up_required'), new Response('{}', { status: 200 }), refusal(403, 'step_up_required')]
   let willing = true
-  setDoorkeeper({ signIn: async () => false, prove: async () => willing })
+  setDoorkeeper({ enrol: () => {}, signIn: async () => false, prove: async () => willing })
 
   await take(api.POST('/users/{id}/disable-mfa', at('u1')))
   willing = false
@@ -75,7 +76,7 @@ test('an act that wants a fresh proof is repeated once it was given, and refused
 test('a wrong password is an answer to the form, not the end of a session', async () => {
   answers = [refusal(401, 'unauthenticated')]
   const signIn = vi.fn(async () => true)
-  setDoorkeeper({ signIn, prove: async () => true })
+  setDoorkeeper({ enrol: () => {}, signIn, prove: async () => true })
 
   await expect(take(api.POST('/sessions', { body: { login: 'ada', password: 'wrong' } }))).rejects.toBeInstanceOf(ApiProblem)
 
@@ -92,4 +93,34 @@ test('a fault belongs to the innermost field that is known', () => {
   expect(fieldOf('/network/dns/1', ['network', 'network.dns'])).toBe('network.dns')
   expect(fieldOf('#/login', ['login'])).toBe('login')
   expect(fieldOf('/loginname', ['login'])).toBeUndefined()
+})
+
+test('while a page trades its session itself, what fails waits for that and asks nobody', async () => {
+  const signIn = vi.fn(async () => true)
+  setDoorkeeper({ signIn, prove: async () => true, enrol: () => {} })
+  let arrive = (_done: boolean): void => {}
+  changeSession(new Promise((resolve) => { arrive = resolve }))
+  answers = [refusal(401, 'unauthenticated'), new Response('{"login":"ada"}')]
+
+  const me = take(api.GET('/me'))
+  await vi.waitFor(() => expect(seen).toHaveLength(1))
+  setCsrfToken('second')
+  arrive(true)
+
+  expect(await me).toEqual({ login: 'ada' })
+  expect(signIn).not.toHaveBeenCalled()
+
+  answers = [refusal(401, 'unauthenticated')]
+  await take(api.GET('/me'))
+  expect(signIn).toHaveBeenCalledOnce()
+})
+
+test('who must make a second factor first is led there', async () => {
+  const enrol = vi.fn()
+  setDoorkeeper({ signIn: async () => true, prove: async () => true, enrol })
+  answers = [refusal(403, 'mfa_enrolment_required')]
+
+  await expect(take(api.GET('/users'))).rejects.toMatchObject({ code: 'mfa_enrolment_required' })
+
+  expect(enrol).toHaveBeenCalledOnce()
 })

@@ -6,19 +6,30 @@
 import createClient, { type Middleware } from 'openapi-fetch'
 
 import type { paths } from './generated/schema'
-import { ApiProblem } from './problem'
+import { ApiProblem, STEP_UP } from './problem'
 
 /** Asks the person for what a request lacked; false means that they would rather not. */
 export interface Doorkeeper {
   signIn(): Promise<boolean>
   prove(): Promise<boolean>
+  /** Leads to where a second factor is made: nothing else works until there is one. */
+  enrol(): void
 }
 
 let doorkeeper: Doorkeeper | undefined
 let csrfToken: string | undefined
+let changing: Promise<boolean> | undefined
 
 export function setDoorkeeper(value: Doorkeeper | undefined): void {
   doorkeeper = value
+}
+
+/** While a page itself trades one session for the next, what fails for want of one waits for that, and asks nobody. */
+export function changeSession(done: Promise<boolean>): void {
+  changing = done
+  void done.finally(() => {
+    if (changing === done) changing = undefined
+  })
 }
 
 /** The proof that a page of ours acts with the cookie. */
@@ -62,10 +73,14 @@ function isSigningIn(path: string, method: string): boolean {
 
 async function wayOn(response: Response): Promise<(() => Promise<boolean>) | undefined> {
   if (!doorkeeper) return undefined
-  if (response.status === 401) return doorkeeper.signIn
+  const { signIn, prove: proveAnew, enrol } = doorkeeper
+  const under = changing
+  if (response.status === 401) return under ? () => under : signIn
   if (response.status !== 403) return undefined
   const body: unknown = await response.clone().json().catch(() => undefined)
-  return new ApiProblem(response, body).code === 'step_up_required' ? doorkeeper.prove : undefined
+  const { code } = new ApiProblem(response, body)
+  if (code === 'mfa_enrolment_required') enrol()
+  return code === STEP_UP ? proveAnew : undefined
 }
 
 export const api = createClient<paths>({

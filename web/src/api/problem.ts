@@ -7,6 +7,14 @@ export interface FieldFault {
   detail: string
 }
 
+/** The code of what wants a fresh proof that it is still the same person. */
+export const STEP_UP = 'step_up_required'
+
+/** Whether somebody was asked for that proof and would rather not: they know it, and need no message. */
+export function isUnproved(error: unknown): boolean {
+  return error instanceof ApiProblem && error.code === STEP_UP
+}
+
 /** A refusal of the API, or an answer that no CasperVPN server wrote. */
 export class ApiProblem extends Error {
   readonly status: number

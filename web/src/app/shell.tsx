@@ -14,16 +14,16 @@ import MenuItem from '@mui/material/MenuItem'
 import Toolbar from '@mui/material/Toolbar'
 import Tooltip from '@mui/material/Tooltip'
 import Typography from '@mui/material/Typography'
-import { useQuery, useQueryClient } from '@tanstack/react-query'
+import { useQuery } from '@tanstack/react-query'
 import { Suspense, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Link as RouterLink, Navigate, Outlet, useLocation, useNavigate, useNavigation } from 'react-router'
 
-import { setCsrfToken } from '../api/client'
 import { ApiProblem } from '../api/problem'
 import icon from '../icon.svg'
 import { Doorkeeper } from '../session/doorkeeper'
 import { meQuery, signOut } from '../session/session'
+import { useForget } from '../session/use-forget'
 import { useMe } from '../session/use-me'
 import { Fault } from '../ui/fault'
 import { Waiting } from '../ui/parts'
@@ -95,7 +95,7 @@ function Frame() {
 
 function Brand() {
   return (
-    <Box component={RouterLink} to={paths.home()} sx={{ display: 'flex', gap: 1, alignItems: 'center', color: 'inherit', textDecoration: 'none' }}>
+    <Box component={RouterLink} to={paths.home()} aria-label="CasperVPN" sx={{ display: 'flex', gap: 1, alignItems: 'center', color: 'inherit', textDecoration: 'none' }}>
       <img src={icon} alt="" width={28} height={28} />
       <Typography component="span" sx={{ fontWeight: 700, display: { xs: 'none', sm: 'block' } }}>
         CasperVPN
@@ -108,7 +108,7 @@ function AccountMenu() {
   const { t } = useTranslation()
   const me = useMe()
   const navigate = useNavigate()
-  const client = useQueryClient()
+  const forget = useForget()
   const [anchor, setAnchor] = useState<HTMLElement | null>(null)
   const name = me.display_name || me.login
 
@@ -121,9 +121,7 @@ function AccountMenu() {
     try {
       if (me.session_id) await signOut(me.session_id)
     } finally {
-      setCsrfToken(undefined)
-      client.clear()
-      await navigate(paths.signIn(), { replace: true })
+      await forget()
     }
   }
   return (

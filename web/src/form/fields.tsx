@@ -49,7 +49,18 @@ export function TextInput({ name, label, hint, disabled, inputMode, end, ltr, ..
 export function SelectInput({ name, label, hint, disabled, options, none }: FieldProps & { options: readonly (readonly [string, string])[]; none?: string }) {
   const { field, message } = useField(name)
   return (
-    <TextField select {...field} inputRef={field.ref} value={field.value ?? ''} label={label} disabled={disabled ?? false} error={message !== undefined} helperText={message ?? hint}>
+    <TextField
+      select
+      {...field}
+      inputRef={field.ref}
+      value={field.value ?? ''}
+      label={label}
+      disabled={disabled ?? false}
+      error={message !== undefined}
+      helperText={message ?? hint}
+      // What stands for "none" is said, not left blank.
+      slotProps={none === undefined ? {} : { select: { displayEmpty: true }, inputLabel: { shrink: true } }}
+    >
       {none !== undefined && <MenuItem value="">{none}</MenuItem>}
       {options.map(([value, text]) => (
         <MenuItem key={value} value={value}>

@@ -20,11 +20,12 @@ interface FormDialogProps<Values extends FieldValues> {
   api: ApiForm<Values>
   title: string
   act: string
+  destructive?: boolean
   onClose: () => void
   children: ReactNode
 }
 
-export function FormDialog<Values extends FieldValues>({ api, title, act, onClose, children }: FormDialogProps<Values>) {
+export function FormDialog<Values extends FieldValues>({ api, title, act, destructive = false, onClose, children }: FormDialogProps<Values>) {
   const { t } = useTranslation()
   const confirm = useConfirm()
   const small = useMediaQuery((theme) => theme.breakpoints.down('sm'))
@@ -57,7 +58,7 @@ export function FormDialog<Values extends FieldValues>({ api, title, act, onClos
             <Button color="inherit" onClick={() => void close()}>
               {t('act.cancel')}
             </Button>
-            <Button type="submit" variant="contained" loading={api.busy}>
+            <Button type="submit" variant="contained" color={destructive ? 'error' : 'primary'} loading={api.busy}>
               {act}
             </Button>
           </DialogActions>

@@ -6,7 +6,7 @@ import { useState } from 'react'
 import { type DefaultValues, type FieldValues, type Path, useForm, type UseFormReturn } from 'react-hook-form'
 import type { ZodType } from 'zod'
 
-import { ApiProblem, fieldOf } from '../api/problem'
+import { ApiProblem, fieldOf, isUnproved } from '../api/problem'
 import { namesOf } from './values'
 
 export interface ApiForm<Values extends FieldValues> {
@@ -32,8 +32,7 @@ export function useApiForm<Values extends FieldValues>(options: {
     try {
       await options.send(values)
     } catch (error) {
-      const rest = place(error)
-      if (rest) setFault(error)
+      if (!isUnproved(error) && place(error)) setFault(error)
     }
   }
 

@@ -10,11 +10,14 @@ import Stack from '@mui/material/Stack'
 import TextField from '@mui/material/TextField'
 import Typography from '@mui/material/Typography'
 import { useQueryClient } from '@tanstack/react-query'
-import { type FormEvent, useEffect, useRef, useState } from 'react'
+import { type FormEvent, useCallback, useEffect, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
+import { useNavigate } from 'react-router'
 
 import { api, setDoorkeeper, take } from '../api/client'
+import { ApiProblem } from '../api/problem'
 import type { Me } from '../api/types'
+import { paths } from '../app/paths'
 import { Fault } from '../ui/fault'
 import { askPasskey, knowsPasskeys, meQuery } from './session'
 import { SignInSteps } from './steps'
@@ -25,6 +28,7 @@ type Asking = 'sign-in' | 'proof'
 export function Doorkeeper() {
   const me = useMe()
   const client = useQueryClient()
+  const enrol = useEnrol()
   const [asking, setAsking] = useState<Asking>()
   const waiting = useRef<{ promise: Promise<boolean>; end: (done: boolean) => void }>(undefined)
 
@@ -38,9 +42,9 @@ export function Doorkeeper() {
       }
       return waiting.current.promise
     }
-    setDoorkeeper({ signIn: () => ask('sign-in'), prove: () => ask('proof') })
+    setDoorkeeper({ signIn: () => ask('sign-in'), prove: () => ask('proof'), enrol })
     return () => setDoorkeeper(undefined)
-  }, [])
+  }, [enrol])
 
   function end(done: boolean): void {
     waiting.current?.end(done)
@@ -56,9 +60,17 @@ export function Doorkeeper() {
   return (
     <>
       {asking === 'sign-in' && <SessionEnded me={me} onDone={() => void signedIn()} onClose={() => location.assign('/sign-in')} />}
-      {asking === 'proof' && <Proof me={me} onDone={() => end(true)} onClose={() => end(false)} />}
+      {asking === 'proof' && <Proof me={me} onDone={() => end(true)} onClose={() => end(false)} onEnded={() => setAsking('sign-in')} />}
     </>
   )
+}
+
+/** To where a second factor is made, once, however many requests were refused for want of one. */
+function useEnrol(): () => void {
+  const navigate = useNavigate()
+  return useCallback(() => {
+    if (location.pathname !== paths.security()) void navigate(paths.security(), { replace: true })
+  }, [navigate])
 }
 
 function SessionEnded({ me, onDone, onClose }: { me: Me; onDone: () => void; onClose: () => void }) {
@@ -77,11 +89,13 @@ function SessionEnded({ me, onDone, onClose }: { me: Me; onDone: () => void; onC
   )
 }
 
-function Proof({ me, onDone, onClose }: { me: Me; onDone: () => void; onClose: () => void }) {
+/** `onEnded` is for a session that ended meanwhile; signing in is a proof as good as any. */
+function Proof({ me, onDone, onClose, onEnded }: { me: Me; onDone: () => void; onClose: () => void; onEnded: () => void }) {
   const { t } = useTranslation('session')
   const [proof, setProof] = useState('')
   const [fault, setFault] = useState<unknown>()
   const [busy, setBusy] = useState(false)
+  const wrong = fault instanceof ApiProblem ? fault.faults.find(({ pointer }) => pointer === '/proof')?.detail : undefined
 
   async function attempt(act: () => Promise<unknown>): Promise<void> {
     setBusy(true)
@@ -90,7 +104,8 @@ function Proof({ me, onDone, onClose }: { me: Me; onDone: () => void; onClose: (
       await act()
       onDone()
     } catch (error) {
-      if (!(error instanceof DOMException)) setFault(error)
+      if (error instanceof ApiProblem && error.status === 401) onEnded()
+      else if (!(error instanceof DOMException)) setFault(error)
     } finally {
       setBusy(false)
     }
@@ -111,10 +126,11 @@ function Proof({ me, onDone, onClose }: { me: Me; onDone: () => void; onClose: (
         <form onSubmit={submit}>
           <Stack sx={{ gap: 2 }}>
             <Typography>{t('proof.text')}</Typography>
-            {fault !== undefined && <Fault error={fault} />}
+            {fault !== undefined && wrong === undefined && <Fault error={fault} />}
             <TextField
               label={me.has_mfa ? t('code') : t('password')}
-              helperText={me.has_mfa ? t('codeHint') : undefined}
+              error={wrong !== undefined}
+              helperText={wrong ?? (me.has_mfa ? t('codeHint') : undefined)}
               type={me.has_mfa ? 'text' : 'password'}
               value={proof}
               onChange={(event) => setProof(event.target.value)}

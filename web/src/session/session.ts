@@ -3,7 +3,7 @@
 
 import { queryOptions } from '@tanstack/react-query'
 
-import { api, setCsrfToken, take } from '../api/client'
+import { api, setCsrfToken, setDoorkeeper, take } from '../api/client'
 import type { Me, Schema } from '../api/types'
 
 export const meQuery = queryOptions({
@@ -66,7 +66,9 @@ async function next(answer: Tokens | SecondFactor): Promise<Step> {
   return { kind: 'done', enrolmentRequired: answer.mfa_enrolment_required }
 }
 
+/** A session that has ended already is as good as signed out: nobody is asked to sign in for that. */
 export async function signOut(sessionId: string): Promise<void> {
+  setDoorkeeper(undefined)
   await take(api.DELETE('/sessions/{id}', { params: { path: { id: sessionId } } }))
   setCsrfToken(undefined)
 }

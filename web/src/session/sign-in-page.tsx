@@ -7,7 +7,7 @@ import Link from '@mui/material/Link'
 import Stack from '@mui/material/Stack'
 import Typography from '@mui/material/Typography'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
-import { useEffect, useState } from 'react'
+import { useEffect, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Link as RouterLink, useNavigate, useSearchParams } from 'react-router'
 
@@ -15,6 +15,7 @@ import { api, take } from '../api/client'
 import { paths } from '../app/paths'
 import { Fault } from '../ui/fault'
 import { Code, Waiting } from '../ui/parts'
+import { useToast } from '../ui/toast'
 import { Door } from './door'
 import { finishAtProvider, meQuery, providersQuery, type SecondFactor, setupQuery } from './session'
 import { SignInSteps } from './steps'
@@ -29,7 +30,7 @@ export function Component() {
   return (
     <Door title={t('title')}>
       <Stack sx={{ gap: 2 }}>
-        {back.refusal && <Alert severity="error">{t(`refusal.${back.refusal}`, { defaultValue: t('refusal.other', { word: back.refusal }) })}</Alert>}
+        {back.refusal && <Refused word={back.refusal} />}
         {back.fault !== undefined && <Fault error={back.fault} />}
         <SignInSteps key={back.question?.challenge} {...(back.question ? { question: back.question } : {})} onDone={goOn} />
         <Providers />
@@ -41,13 +42,37 @@ export function Component() {
   )
 }
 
+/** Why an identity provider's word did not do. Who was linking an account is signed in all along, and goes back to it. */
+function Refused({ word }: { word: string }) {
+  const { t } = useTranslation(['session', 'common'])
+  const me = useQuery(meQuery)
+  return (
+    <Alert
+      severity="error"
+      action={
+        me.data && (
+          <Button color="inherit" size="small" component={RouterLink} to={paths.security()}>
+            {t('common:account.security')}
+          </Button>
+        )
+      }
+    >
+      {t(`refusal.${word}`, { defaultValue: t('refusal.other', { word }) })}
+    </Alert>
+  )
+}
+
+/** Where the page that was asked for is kept while the browser is at an identity provider. */
+const WANTED = 'wanted-page'
+
 /** Where to after signing in: the page that was asked for, unless a second factor has to be made first. */
 function useGoOn(): (enrolmentRequired: boolean) => void {
   const navigate = useNavigate()
   const client = useQueryClient()
   const [search] = useSearchParams()
   return (enrolmentRequired) => {
-    const wanted = search.get('to') ?? paths.home()
+    const wanted = search.get('to') ?? sessionStorage.getItem(WANTED) ?? paths.home()
+    sessionStorage.removeItem(WANTED)
     // Only addresses of this panel: anything else would send people to where a link's maker wants.
     const to = /^\/(?![/\\])/.test(wanted) ? wanted : paths.home()
     void client.resetQueries({ queryKey: meQuery.queryKey }).then(() => navigate(enrolmentRequired ? paths.security() : to, { replace: true }))
@@ -61,10 +86,19 @@ function useWayBack(goOn: (enrolmentRequired: boolean) => void) {
   const [question, setQuestion] = useState<SecondFactor>()
   const navigate = useNavigate()
   const [waiting, setWaiting] = useState(word === 'done')
+  const begun = useRef(false)
+  const toast = useToast()
+  const { t } = useTranslation('session')
   useEffect(() => {
-    if (word === 'linked') void navigate(paths.security(), { replace: true })
+    if (begun.current) return
+    begun.current = true
+    if (word === 'linked') {
+      void navigate(paths.security(), { replace: true })
+      toast({ text: t('linked') })
+      return
+    }
+    if (word !== '') history.replaceState(history.state, '', location.pathname + location.search)
     if (word !== 'done') return
-    history.replaceState(history.state, '', location.pathname + location.search)
     finishAtProvider()
       .then((step) => (step.kind === 'done' ? goOn(step.enrolmentRequired) : setQuestion(step.question)))
       .catch(setFault)
@@ -78,11 +112,13 @@ function useWayBack(goOn: (enrolmentRequired: boolean) => void) {
 function Providers() {
   const { t } = useTranslation('session')
   const { data } = useQuery(providersQuery)
+  const [search] = useSearchParams()
   const [fault, setFault] = useState<unknown>()
   if (!data || data.items.length === 0) return null
   async function begin(id: string): Promise<void> {
     try {
       const { url } = await take(api.POST('/sign-in/providers/{id}/begin', { params: { path: { id } } }))
+      sessionStorage.setItem(WANTED, search.get('to') ?? paths.home())
       location.assign(url)
     } catch (error) {
       setFault(error)

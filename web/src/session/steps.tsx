@@ -13,6 +13,9 @@ import { ApiProblem } from '../api/problem'
 import { Fault } from '../ui/fault'
 import { answerByCode, knowsPasskeys, type SecondFactor, signIn, signInByPasskey, type Step } from './session'
 
+/** A question takes that many answers; the server says of each wrong one the same. */
+const ANSWERS = 5
+
 interface StepsProps {
   /** The login, where the page knows whose session ended. */
   login?: string
@@ -24,6 +27,7 @@ export function SignInSteps({ login, question: asked, onDone }: StepsProps) {
   const [question, setQuestion] = useState(asked)
   const [fault, setFault] = useState<unknown>()
   const [busy, setBusy] = useState(false)
+  const [wrong, setWrong] = useState(0)
 
   async function take(step: () => Promise<Step>): Promise<void> {
     setFault(undefined)
@@ -31,12 +35,17 @@ export function SignInSteps({ login, question: asked, onDone }: StepsProps) {
     try {
       const next = await step()
       if (next.kind === 'done') onDone(next.enrolmentRequired)
-      else setQuestion(next.question)
+      else {
+        setWrong(0)
+        setQuestion(next.question)
+      }
     } catch (error) {
       // Closing the browser's own dialog is no fault.
       if (!(error instanceof DOMException)) setFault(error)
+      if (!question || !(error instanceof ApiProblem) || error.status !== 401) return
+      setWrong(wrong + 1)
       // A question that was answered wrong too often, or too late, is no good any more.
-      if (error instanceof ApiProblem && question && error.code === 'challenge_spent') setQuestion(undefined)
+      if (wrong + 1 >= ANSWERS || Date.parse(question.expires_at) <= Date.now()) setQuestion(undefined)
     } finally {
       setBusy(false)
     }
@@ -45,7 +54,7 @@ export function SignInSteps({ login, question: asked, onDone }: StepsProps) {
   return (
     <Stack sx={{ gap: 2 }}>
       {fault !== undefined && <Fault error={fault} />}
-      {question ? <SecondStep {...props} question={question} onBack={() => setQuestion(undefined)} /> : <FirstStep {...props} known={login} />}
+      {question ? <SecondStep key={wrong} {...props} question={question} onBack={() => setQuestion(undefined)} /> : <FirstStep {...props} known={login} />}
     </Stack>
   )
 }

@@ -7,6 +7,9 @@ import { useTranslation } from 'react-i18next'
 import { useFormats } from '../i18n/use-formats'
 import { CHART_PX, dayWords, type DayTraffic } from './usage-words'
 
+/** The legend stands above what is drawn. */
+const LEGEND_PX = 32
+
 export function UsageBars({ days, down, up }: { days: readonly DayTraffic[]; down: string; up: string }) {
   const { i18n } = useTranslation()
   const format = useFormats()
@@ -17,7 +20,7 @@ export function UsageBars({ days, down, up }: { days: readonly DayTraffic[]; dow
   const bytes = (value: number | null) => format.bytes(value ?? 0)
   return (
     <BarChart
-      height={CHART_PX}
+      height={CHART_PX - LEGEND_PX}
       skipAnimation
       // It is hidden from screen readers, which have the table, so nothing in it may be reached by keys.
       disableKeyboardNavigation

@@ -3,6 +3,7 @@
 import { useQueryClient } from '@tanstack/react-query'
 import { useTranslation } from 'react-i18next'
 
+import { isUnproved } from '../api/problem'
 import { faultText } from './fault'
 import { type Toast, useToast } from './toast'
 
@@ -17,7 +18,7 @@ export function useAct(): Run {
     try {
       await act()
     } catch (error) {
-      toast({ tone: 'error', text: faultText(error, t('fault.noAnswer')) })
+      if (!isUnproved(error)) toast({ tone: 'error', text: faultText(error, t('fault.noAnswer')) })
       return false
     }
     await client.invalidateQueries()

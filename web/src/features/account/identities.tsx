@@ -59,7 +59,7 @@ function Row({ identity, provider }: { identity: Identity; provider: string }) {
   }
   const used = identity.last_used_at ? format.ago(identity.last_used_at) : t('common:never')
   return (
-    <ListItem divider disableGutters sx={{ gap: 1, flexWrap: 'wrap' }}>
+    <ListItem divider disableGutters sx={{ gap: 1, flexWrap: 'wrap', '&:last-of-type': { borderBottom: 0 } }}>
       <ListItemText
         primary={provider}
         secondary={

@@ -27,7 +27,7 @@ export function LeaveDialog({ login, onClose }: { login: string; onClose: () => 
     },
   })
   return (
-    <FormDialog api={form} title={t('leave.title')} act={t('leave.act')} onClose={onClose}>
+    <FormDialog api={form} title={t('leave.title')} act={t('leave.act')} destructive onClose={onClose}>
       <Alert severity="warning">{t('leave.text')}</Alert>
       <TextInput name="name" label={t('common:confirm.writeName', { name: login })} autoComplete="off" autoFocus ltr />
       <TextInput name="password" type="password" label={t('field.password')} autoComplete="current-password" />

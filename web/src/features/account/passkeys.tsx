@@ -66,6 +66,7 @@ function Row({ passkey, isLast, onRename }: { passkey: Passkey; isLast: boolean;
     <ListItem
       divider
       disableGutters
+      sx={{ '&:last-of-type': { borderBottom: 0 } }}
       secondaryAction={
         <ActionMenu
           label={name}

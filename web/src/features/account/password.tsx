@@ -6,15 +6,16 @@ import DialogContent from '@mui/material/DialogContent'
 import DialogTitle from '@mui/material/DialogTitle'
 import Stack from '@mui/material/Stack'
 import Typography from '@mui/material/Typography'
-import { useState } from 'react'
+import { useRef, useState } from 'react'
 import { FormProvider } from 'react-hook-form'
 import { useTranslation } from 'react-i18next'
 import { z } from 'zod'
 
+import { changeSession } from '../../api/client'
 import { TextInput } from '../../form/fields'
 import { newPassword, NewPasswordInput } from '../../form/password-input'
 import { useApiForm } from '../../form/use-api-form'
-import { type SecondFactor, signIn } from '../../session/session'
+import { type SecondFactor, signIn, type Step } from '../../session/session'
 import { SignInSteps } from '../../session/steps'
 import { useMe } from '../../session/use-me'
 import { Fault } from '../../ui/fault'
@@ -32,6 +33,11 @@ function PasswordForm({ login }: { login: string }) {
   const { t } = useTranslation(['account', 'links', 'common'])
   const act = useAct()
   const [question, setQuestion] = useState<SecondFactor>()
+  const arrived = useRef<(done: boolean) => void>(undefined)
+  const finish = async () => {
+    arrived.current?.(true)
+    await act(async () => {}, t('password.done'))
+  }
   const api = useApiForm({
     schema: z.object({
       current_password: z.string().min(1, t('common:form.needed')),
@@ -39,11 +45,20 @@ function PasswordForm({ login }: { login: string }) {
     }),
     values: { current_password: '', new_password: '' },
     send: async (values) => {
-      await setOwnPassword(values)
-      const step = await signIn(login, values.new_password)
+      const { promise, resolve } = Promise.withResolvers<boolean>()
+      changeSession(promise)
+      arrived.current = resolve
+      let step: Step
+      try {
+        await setOwnPassword(values)
+        step = await signIn(login, values.new_password)
+      } catch (error) {
+        resolve(false)
+        throw error
+      }
       api.form.reset()
       if (step.kind === 'second') setQuestion(step.question)
-      else await act(async () => {}, t('password.done'))
+      else await finish()
     },
   })
   return (
@@ -76,7 +91,7 @@ function PasswordForm({ login }: { login: string }) {
               question={question}
               onDone={() => {
                 setQuestion(undefined)
-                void act(async () => {}, t('password.done'))
+                void finish()
               }}
             />
           </DialogContent>

@@ -73,7 +73,7 @@ function Row({ session, isThis }: { session: Session; isThis: boolean }) {
     } else await act(() => endSession(session), t('sessions.ended', { name }))
   }
   return (
-    <ListItem divider disableGutters sx={{ gap: 1, flexWrap: 'wrap' }}>
+    <ListItem divider disableGutters sx={{ gap: 1, flexWrap: 'wrap', '&:last-of-type': { borderBottom: 0 } }}>
       <Stack sx={{ flexGrow: 1, minWidth: 0 }}>
         <Stack direction="row" sx={{ gap: 1, alignItems: 'center', flexWrap: 'wrap' }}>
           <Typography sx={{ fontWeight: 600 }} title={session.user_agent}>

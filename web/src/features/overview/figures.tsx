@@ -24,7 +24,7 @@ export function Figures({ overview: { devices, users, nodes, traffic } }: { over
         value={format.number(devices.online)}
         note={[t('ofDevices', { count: devices.total }), ...others.map((state) => `${format.number(devices[state])} ${t(`deviceState.${state}`)}`)].join(' · ')}
       />
-      <Figure name={t('figure.traffic')} value={format.rate(traffic.tx_bytes_per_s)} note={t('fromDevices', { rate: format.rate(traffic.rx_bytes_per_s) })} />
+      <Figure name={t('figure.traffic')} value={format.rate(traffic.tx_bytes_per_s)} note={t('upload', { rate: format.rate(traffic.rx_bytes_per_s) })} />
       <Figure
         to={paths.users.list()}
         name={t('figure.users')}

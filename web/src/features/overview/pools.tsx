@@ -25,8 +25,8 @@ export function Pools({ networks }: { networks: readonly NetworkSummary[] }) {
     <Section title={t('pools')} actions={fullest.length > SHOWN && <Link component={RouterLink} to={paths.networks.list()}>{t('allNetworks', { count: fullest.length })}</Link>}>
       <Rows>
         {fullest.slice(0, SHOWN).map(({ id, name, ipv4 }) => (
-          <Stack key={id} component="li" direction="row" sx={{ gap: 2, py: 1, alignItems: 'center', justifyContent: 'space-between' }}>
-            <Link component={RouterLink} to={paths.networks.detail(id)} sx={{ fontWeight: 600, flex: '1 1 8rem', overflowWrap: 'anywhere' }}>
+          <Stack key={id} component="li" direction={{ xs: 'column', sm: 'row' }} sx={{ columnGap: 2, py: 1, alignItems: { sm: 'center' }, justifyContent: 'space-between' }}>
+            <Link component={RouterLink} to={paths.networks.detail(id)} sx={{ fontWeight: 600, overflowWrap: 'anywhere' }}>
               {name}
             </Link>
             {ipv4 && (

@@ -51,10 +51,10 @@ export function TrafficNow() {
         <Box component="path" d={linePath(points, ({ rx }) => rx, top)} sx={{ ...LINE, color: 'secondary.main', strokeDasharray: '6 4' }} />
       </Box>
       <Stack direction="row" dir="ltr" aria-hidden="true" sx={{ justifyContent: 'space-between' }}>
-        <Typography variant="caption" color="text.secondary">
+        <Typography variant="caption" color="text.secondary" dir="auto">
           {format.ago(0, spanMs(points))}
         </Typography>
-        <Typography variant="caption" color="text.secondary">
+        <Typography variant="caption" color="text.secondary" dir="auto">
           {format.ago(0, 0)}
         </Typography>
       </Stack>

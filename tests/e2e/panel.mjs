@@ -1,0 +1,269 @@
+// Walks through the whole panel as an owner: every page in both colour schemes, wide and narrow, from left to right and
+// from right to left, with axe and an eye on the content security policy. Then works in it as an operator does.
+//
+//   node panel.mjs ORIGIN LOGIN PASSWORD DIRECTORY [PART]
+//
+// PART is `work`, `pages`, or the name of one look, to do that alone. Pictures and the configuration go to DIRECTORY. Prints what it
+// found as JSON; a step whose page is not there is named under `left_out`. Uses the machine's Chromium; nothing is downloaded.
+
+import { mkdirSync, readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+
+const require = createRequire(new URL('../../web/package.json', import.meta.url))
+const { chromium } = require('playwright-core')
+const axe = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8')
+
+const [origin, login, password, directory, only] = process.argv.slice(2)
+const api = `${origin}/api/v1`
+
+/** Pages whose address names no thing. Those of a thing are found through the lists. */
+const PAGES = [
+  '/', '/devices', '/devices/new', '/networks', '/networks/new', '/nodes', '/nodes/new', '/users', '/users/new', '/invites', '/invites/new',
+  '/identity-providers', '/identity-providers/new', '/api-tokens', '/api-tokens/new', '/sign-in-limits', '/certificates', '/webhooks',
+  '/webhooks/new', '/webhook-deliveries', '/jobs', '/audit', '/settings', '/master-key', '/api-docs', '/about', '/account',
+  '/account/security', '/account/sessions', '/no-such-page',
+]
+/** Lists whose first thing is looked at, too. */
+const THINGS = ['devices', 'networks', 'nodes', 'users', 'invites', 'api-tokens', 'webhooks', 'identity-providers']
+const DOORS = ['/sign-in', '/forgot', '/setup', '/reset', '/invite', '/link']
+
+const LOOKS = [
+  { name: 'light', width: 1280, colorScheme: 'light', locale: 'en' },
+  { name: 'dark', width: 1280, colorScheme: 'dark', locale: 'en' },
+  { name: 'narrow', width: 390, colorScheme: 'light', locale: 'en' },
+  { name: 'fa', width: 1280, colorScheme: 'light', locale: 'fa' },
+]
+
+const found = { visited: 0, axe: [], policy: [], complaints: [], sideways: [], not_there: [], left_out: [], work: {} }
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+  args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+})
+
+/** A browser of its own: its look, and whether the policy binds it. axe is put into the page, which the policy forbids. */
+async function openContext({ width = 1280, colorScheme = 'light', locale = 'en', bypassCSP = false, name = '' } = {}) {
+  const context = await browser.newContext({
+    viewport: { width, height: 900 }, colorScheme, locale, bypassCSP, acceptDownloads: true, reducedMotion: 'reduce', timezoneId: 'UTC',
+  })
+  await context.addInitScript(() => {
+    window.violations = []
+    document.addEventListener('securitypolicyviolation', ({ violatedDirective, blockedURI, sourceFile, lineNumber }) =>
+      window.violations.push(`${violatedDirective} ${blockedURI} ${sourceFile}:${lineNumber}`))
+  })
+  const page = await context.newPage()
+  page.on('pageerror', (error) => found.complaints.push(`${name} ${page.url()}: ${error}`))
+  page.on('console', (message) => {
+    // A refusal that a page asked for, as of a thing that is not there, is no complaint of the page.
+    if (['error', 'warning'].includes(message.type()) && !/Failed to load resource|Content Security Policy/.test(message.text())) {
+      found.complaints.push(`${name} ${page.url()}: ${message.text()}`)
+    }
+  })
+  return { context, page }
+}
+
+async function signIn(page) {
+  await page.goto(`${origin}/sign-in`)
+  await page.locator('input[autocomplete^="username"]').fill(login)
+  await page.locator('input[type=password]').fill(password)
+  await page.locator('button[type=submit]').click()
+  await page.locator('#main').waitFor()
+}
+
+/** Until nothing is under way: no placeholder, no progress, and a heading that is there. */
+async function settled(page) {
+  await page.waitForLoadState('load')
+  await page.locator('h1').first().waitFor({ timeout: 30_000 })
+  await page.waitForFunction(() => !document.querySelector('#main [role="progressbar"]:not([aria-valuenow]), .MuiSkeleton-root'), undefined, { timeout: 30_000 }).catch(() => {})
+  await page.evaluate(() => document.fonts.ready)
+}
+
+async function pathsOfThings(page) {
+  const paths = []
+  for (const noun of THINGS) {
+    const answer = await page.request.get(`${api}/${noun}?limit=1`)
+    const first = answer.ok() ? (await answer.json()).items[0] : undefined
+    if (first) paths.push(`/${noun}/${first.id}`, ...(['devices', 'networks', 'nodes', 'users', 'webhooks', 'identity-providers'].includes(noun) ? [`/${noun}/${first.id}/edit`] : []))
+  }
+  const certificates = await page.request.get(`${api}/certificates`)
+  const first = certificates.ok() ? (await certificates.json()).items[0] : undefined
+  if (first) paths.push(`/certificates/${encodeURIComponent(first.name)}`)
+  return paths
+}
+
+const pictureOf = (path) => path.replace(/[0-9a-f]{8}-[0-9a-f-]{27}/, 'one').replaceAll('/', '_').replace(/^_$/, '_start')
+
+/** Looks at each page twice: with axe, and without it under the policy that it is served with. */
+async function walk(look) {
+  const folder = join(directory, look.name)
+  mkdirSync(folder, { recursive: true })
+  const judged = await openContext({ ...look, bypassCSP: true })
+  const bound = await openContext(look)
+  for (const path of DOORS) await lookAt(path, judged.page, bound.page, look, folder)
+  await signIn(judged.page)
+  await signIn(bound.page)
+  for (const path of [...PAGES, ...(await pathsOfThings(bound.page))]) await lookAt(path, judged.page, bound.page, look, folder)
+  await judged.context.close()
+  await bound.context.close()
+}
+
+async function lookAt(path, judged, bound, look, folder) {
+  const place = `${look.name} ${path}`
+  try {
+    await Promise.all([judged, bound].map(async (page) => {
+      await page.goto(origin + path)
+      await settled(page)
+    }))
+  } catch (error) {
+    found.complaints.push(`${place}: ${String(error).split('\n')[0]}`)
+    return
+  }
+  found.visited += 1
+  await bound.screenshot({ path: join(folder, `${pictureOf(path)}.png`), fullPage: true })
+  found.policy.push(...(await bound.evaluate(() => window.violations)).map((violation) => `${place}: ${violation}`))
+  if (await bound.evaluate(() => document.documentElement.scrollWidth > innerWidth)) found.sideways.push(place)
+  if (path !== '/no-such-page' && (await bound.getByText(/^(There is nothing at this address|در این نشانی چیزی نیست)$/).count()) > 0) found.not_there.push(place)
+  await judged.evaluate(axe)
+  const { violations } = await judged.evaluate(() => window.axe.run(document, { resultTypes: ['violations'] }))
+  found.axe.push(...violations.map(({ id, nodes }) => `${place}: ${id}: ${nodes.slice(0, 3).map(({ target }) => target.join(' ')).join(' | ')}`))
+}
+
+async function work() {
+  const { context, page } = await openContext({ name: 'work' })
+  page.setDefaultTimeout(30_000)
+  await signIn(page)
+  const stamp = Date.now().toString(36)
+  const user = `eve-${stamp}`
+  const items = async (path) => (await (await page.request.get(`${api}${path}`)).json()).items
+  /** Does one step; what is in the way is told and pictured, and the next begins anew. */
+  async function step(name, act) {
+    try {
+      found.work[name] = (await act()) ?? true
+    } catch (error) {
+      found.work[name] = false
+      found.left_out.push(`${name}: ${String(error).split('\n').slice(0, 3).join(' ')}`)
+      await picture(`failed-${name}`)
+    }
+  }
+  const picture = (name, of = page) => of.screenshot({ path: join(directory, `${name}.png`) })
+
+  await step('user_made', async () => {
+    await page.goto(`${origin}/users`)
+    await page.getByRole('button', { name: 'New user' }).first().click()
+    await page.getByLabel('Login', { exact: true }).fill(user)
+    await page.getByRole('dialog').getByRole('button', { name: 'Create' }).click()
+    await page.getByRole('heading', { name: user }).waitFor()
+    return (await items(`/users?q=${user}`)).length === 1
+  })
+  await step('network_made', async () => {
+    await page.goto(`${origin}/networks/new`)
+    const dialog = page.getByRole('dialog')
+    await dialog.getByLabel('Name', { exact: true }).fill(`net-${stamp}`)
+    await dialog.getByLabel('IPv4').fill('10.233.0.0/24')
+    await dialog.getByLabel('DNS').fill('10.233.0.1')
+    await dialog.getByRole('button', { name: 'Create' }).click()
+    await page.getByRole('heading', { name: `net-${stamp}` }).waitFor()
+    return (await items(`/networks?q=net-${stamp}`)).length === 1
+  })
+  await step('device_made', async () => {
+    await page.goto(`${origin}/devices/new`)
+    const dialog = page.getByRole('dialog')
+    await dialog.getByLabel('Name', { exact: true }).fill(`phone-${stamp}`)
+    const network = dialog.getByRole('combobox', { name: 'Network' })
+    if ((await network.count()) > 0) {
+      await network.click()
+      await page.getByRole('option').first().click()
+    }
+    await dialog.getByRole('button', { name: /^Create/ }).click()
+    await page.getByRole('img', { name: /QR/ }).waitFor()
+    await picture('device-qr', page.getByRole('img', { name: /QR/ }))
+    await picture('device-made')
+    const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: /\.conf/ }).first().click()])
+    await download.saveAs(join(directory, 'device.conf'))
+    return { file: download.suggestedFilename(), made: (await items(`/devices?q=phone-${stamp}`)).length === 1 }
+  })
+  await step('device_disabled', async () => {
+    const [device] = await items(`/devices?q=phone-${stamp}`)
+    await page.goto(`${origin}/devices/${device.id}`)
+    await page.getByRole('button', { name: 'Disable', exact: true }).click()
+    const sure = page.getByRole('dialog').getByRole('button', { name: 'Disable' })
+    await Promise.race([sure.click().catch(() => {}), page.getByRole('button', { name: 'Enable', exact: true }).waitFor()])
+    await page.getByRole('button', { name: 'Enable', exact: true }).waitFor()
+    return (await items(`/devices?q=phone-${stamp}`))[0].disabled === true
+  })
+  await step('audit_shows_it', async () => {
+    await page.goto(`${origin}/audit`)
+    await page.getByText('device_disable').first().waitFor()
+    await picture('audit')
+  })
+  await step('bulk_and_undo', async () => {
+    for (const each of ['one', 'two', 'three']) await byApi(page, 'POST', '/users', { login: `bulk-${each}-${stamp}`, role: 'member' })
+    const disabled = async () => (await items(`/users?q=${stamp}&disabled=true`)).filter((one) => one.login.startsWith('bulk-')).length
+    await page.goto(`${origin}/users?q=bulk-`)
+    await page.getByRole('checkbox', { name: 'Select all rows' }).check()
+    await page.getByRole('button', { name: 'Disable', exact: true }).click()
+    await page.getByText(/Disable: \d+ done/).waitFor()
+    const then = await disabled()
+    await picture('bulk-disabled')
+    await page.getByRole('button', { name: 'Undo' }).click()
+    await page.waitForFunction(async (path) => (await (await fetch(path)).json()).items.length === 0, `/api/v1/users?q=bulk-&disabled=true`)
+    return { disabled: then, after_undo: await disabled() }
+  })
+  await step('found_by_palette', async () => {
+    await page.goto(`${origin}/`)
+    await page.locator('#main').waitFor()
+    await page.keyboard.press('Control+k')
+    await page.getByRole('combobox', { name: 'Search' }).fill(user)
+    await page.getByRole('option', { name: user }).waitFor()
+    await picture('palette')
+    await page.keyboard.press('Enter')
+    await page.getByRole('heading', { name: user }).waitFor()
+  })
+  await step('told_live', async () => {
+    await page.goto(`${origin}/users?q=live-${stamp}`)
+    await page.getByText('Nothing matches').waitFor()
+    // Made by another session, so nothing on this page knows of it but by the server's word.
+    const other = await openContext({ name: 'other' })
+    await signIn(other.page)
+    await byApi(other.page, 'POST', '/users', { login: `live-${stamp}`, role: 'member' })
+    await other.context.close()
+    await page.getByText(`live-${stamp}`).first().waitFor()
+  })
+  await step('session_ended_in_a_form', async () => {
+    await page.goto(`${origin}/users/new`)
+    await page.getByLabel('Login', { exact: true }).fill(`kept-${stamp}`)
+    await page.getByLabel('Name', { exact: true }).fill('Typed before')
+    const { session_id: session } = await (await page.request.get(`${api}/me`)).json()
+    await byApi(page, 'DELETE', `/sessions/${session}`)
+    // The browser's own cookie goes with the answer, as it does where a session runs out.
+    const again = page.getByRole('dialog', { name: 'Sign in again' })
+    const create = page.getByRole('button', { name: 'Create', exact: true })
+    await create.click({ timeout: 3000 }).catch(() => {})
+    await again.waitFor()
+    await picture('signed-out-in-a-form')
+    await again.locator('input[type=password]').fill(password)
+    await again.locator('button[type=submit]').click()
+    await again.waitFor({ state: 'detached' })
+    const kept = await page.getByLabel('Name', { exact: true }).inputValue({ timeout: 2000 }).catch(() => 'sent')
+    if (kept === 'Typed before') await create.click({ timeout: 3000 }).catch(() => {})
+    await page.getByRole('heading', { name: 'Typed before' }).waitFor()
+    return { kept, made: (await items(`/users?q=kept-${stamp}`))[0]?.display_name }
+  })
+  await context.close()
+}
+
+/** An act by the page's own session, beside what the page does. */
+async function byApi(page, method, path, data) {
+  const { csrf_token: csrf } = await (await page.request.get(`${api}/me`)).json()
+  const answer = await page.request.fetch(`${api}${path}`, { method, data, headers: { 'X-CSRF-Token': csrf, Origin: origin } })
+  if (!answer.ok()) throw new Error(`${method} ${path}: ${answer.status()} ${await answer.text()}`)
+}
+
+try {
+  mkdirSync(directory, { recursive: true })
+  for (const look of LOOKS) if ([undefined, 'pages', look.name].includes(only)) await walk(look)
+  if ([undefined, 'work'].includes(only)) await work()
+  console.log(JSON.stringify(found, undefined, 1))
+} finally {
+  await browser.close()
+}
