@@ -47,22 +47,28 @@ fn fleeting(status: StatusCode, words: &'static str, content_type: &'static str)
 /// Headers an answer has in all, also of the connection and the request's id, so that the map never grows.
 const ROOM: usize = 24;
 
+/// What a page may load: nothing from elsewhere and nothing inline. Pictures may come out of the page itself (QR codes, what a
+/// person is about to save).
+///
+/// The first digest among the styles is that of an empty `<style>`: emotion, which makes the styles of MUI, adds an empty
+/// element and fills it by the CSSOM's `insertRule`, which the policy does not judge. So the page gets its styles, and one that
+/// somebody smuggles into its text is refused as before, which `'unsafe-inline'` would not do. The others are those of the one
+/// style that MUI's data grid writes as text, its variables, for scripts that run to the right and to the left; another version
+/// of it may want others, which the walk through the panel in a browser (`tests/e2e/panel.mjs`) shows.
+const POLICY: &str = concat!(
+    "default-src 'self'; style-src 'self'",
+    " 'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='",
+    " 'sha256-MQsH0x2EnIlDkXkCblJoKJOcvgwvCtbjkHxFFe/SSj0='",
+    " 'sha256-wpCoYw2up5vxnLyJfVH5lXSxnkLixlOMSJZ3ySF1fUQ='",
+    "; img-src 'self' data: blob:; connect-src 'self'; base-uri 'none'; form-action 'self'",
+    "; frame-ancestors 'none'; object-src 'none'",
+);
+
 /// What every answer tells the browser: what OWASP's Secure Headers Project lists. Left out are
 /// `Strict-Transport-Security`, which belongs to who ends TLS, `Clear-Site-Data`, which belongs to the end of a
-/// session, and what it lists as deprecated. The pages need nothing from elsewhere and nothing inline.
-///
-/// The first digest among the styles is that of an empty `<style>`: emotion, which makes the styles of MUI, adds an empty element
-/// and fills it by the CSSOM's `insertRule`, which the policy does not judge. So the page gets its styles, and a style that
-/// somebody smuggles into its text is refused as before, which `'unsafe-inline'` would not do. The second is that of the one
-/// style that MUI's data grid writes as text, its variables; another version of it may want another. Pictures may come out of the
-/// page itself (QR codes, what a person is about to save).
+/// session, and what it lists as deprecated.
 const SECURITY: [(HeaderName, &str); 10] = [
-    (
-        header::CONTENT_SECURITY_POLICY,
-        "default-src 'self'; style-src 'self' 'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=' \
-         'sha256-MQsH0x2EnIlDkXkCblJoKJOcvgwvCtbjkHxFFe/SSj0='; img-src 'self' data: blob:; connect-src 'self'; base-uri 'none'; form-action 'self'; \
-         frame-ancestors 'none'; object-src 'none'",
-    ),
+    (header::CONTENT_SECURITY_POLICY, POLICY),
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::X_FRAME_OPTIONS, "DENY"),
     (header::REFERRER_POLICY, "no-referrer"),

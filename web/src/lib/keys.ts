@@ -1,7 +1,5 @@
 // Makes a WireGuard key pair in the browser. The private key is returned to the page and goes nowhere else.
 
-import { x25519 } from '@noble/curves/ed25519.js'
-
 export interface KeyPair {
   privateKey: string
   publicKey: string
@@ -31,7 +29,9 @@ async function fromWebCrypto(subtle: SubtleCrypto | undefined): Promise<KeyPair 
   }
 }
 
-function fromNoble(): KeyPair {
+/** Fetched only where it is needed: it is a tenth of what a page may weigh. */
+async function fromNoble(): Promise<KeyPair> {
+  const { x25519 } = await import('@noble/curves/ed25519.js')
   const secret = x25519.utils.randomSecretKey()
   return { privateKey: toBase64(secret), publicKey: toBase64(x25519.getPublicKey(secret)) }
 }

@@ -5,7 +5,7 @@ import Button from '@mui/material/Button'
 import Stack from '@mui/material/Stack'
 import Typography from '@mui/material/Typography'
 import { useQuery } from '@tanstack/react-query'
-import { useState } from 'react'
+import { lazy, Suspense, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Link, useLocation } from 'react-router'
 
@@ -13,17 +13,25 @@ import { paths } from '../../app/paths'
 import { tokenFromFragment } from '../../lib/fragment'
 import { Door } from '../../session/door'
 import { setupQuery } from '../../session/session'
-import { Code } from '../../ui/parts'
+import { Code, Waiting } from '../../ui/parts'
 import type { Made } from './made'
-import { Ready } from './ready'
 import { Wizard } from './wizard'
+
+/** What is drawn and told at the end is fetched while the steps are gone through. */
+const Ready = lazy(async () => ({ default: (await import('./ready')).Ready }))
 
 export function Component() {
   const { t } = useTranslation('setup')
   const token = tokenFromFragment(useLocation().hash)
   const setup = useQuery(setupQuery)
   const [made, setMade] = useState<Made>()
-  if (made) return <Ready made={made} />
+  if (made) {
+    return (
+      <Suspense fallback={<Waiting />}>
+        <Ready made={made} />
+      </Suspense>
+    )
+  }
   if (setup.data?.needed === false) return <AlreadySetUp />
   return (
     <Door title={t('title')} wide>
