@@ -4,13 +4,14 @@ import Alert from '@mui/material/Alert'
 import Button from '@mui/material/Button'
 import Stack from '@mui/material/Stack'
 import Typography from '@mui/material/Typography'
-import type { ReactNode } from 'react'
+import { type ReactNode, useContext, useEffect } from 'react'
 import { type FieldValues, FormProvider } from 'react-hook-form'
 import { useTranslation } from 'react-i18next'
 
 import { useCan } from '../../session/use-me'
 import { Fault } from '../../ui/fault'
 import { Section } from '../../ui/parts'
+import { Unsaved } from './unsaved'
 import type { SectionForm } from './use-section'
 
 interface SettingsSectionProps<Values extends FieldValues> {
@@ -27,6 +28,8 @@ export function SettingsSection<Values extends FieldValues>({ title, lead, secti
   const { api, stale, loadAnew } = section
   const mayChange = useCan()('settings_update')
   const { isDirty } = api.form.formState
+  const report = useContext(Unsaved)
+  useEffect(() => report(title, isDirty), [report, title, isDirty])
   return (
     <Section title={title}>
       {lead && (
