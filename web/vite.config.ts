@@ -8,7 +8,16 @@ export default defineConfig({
     target: 'es2022',
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
-    rollupOptions: { input: ['index.html'] },
+    rollupOptions: {
+      input: ['index.html'],
+      // Pages by the name of their folder: there are many "list" and "page".
+      output: {
+        chunkFileNames: ({ facadeModuleId }) => {
+          const [, noun, page] = /features\/([^/]+)\/([^/]+)\.tsx?$/.exec(facadeModuleId ?? '') ?? []
+          return noun ? `assets/${noun}-${page}-[hash].js` : 'assets/[name]-[hash].js'
+        },
+      },
+    },
   },
   // A service of `make run`; its cookie for this machine works over plain HTTP.
   server: { host: '127.0.0.1', proxy: { '/api': { target: 'http://127.0.0.1:8080' } } },
