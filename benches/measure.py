@@ -22,6 +22,8 @@ import time
 import uuid
 
 import edge
+import lists
+import proxy
 
 HERE = pathlib.Path(__file__).parent
 BINARY, BARE = sys.argv[1], sys.argv[2]
@@ -569,6 +571,8 @@ PARTS = {
     "tunnel": measure_tunnel,
     "login": measure_login,
     "edge": lambda: edge.measure(sys.modules[__name__]),
+    "proxy": lambda: proxy.measure(sys.modules[__name__]),
+    "lists": lambda: lists.measure(sys.modules[__name__]),
     "memory": measure_memory,
 }
 

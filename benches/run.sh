@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Measures the release binary, each figure beside its bound and beside its peer from the same run. Needs root: it works
-# in network namespaces of its own. A part alone: benches/run.sh size|start|get|create|audit|tunnel|login|edge|memory
+# in network namespaces of its own. A part alone: benches/run.sh size|start|get|create|audit|tunnel|login|edge|proxy|lists|memory
 
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

@@ -259,22 +259,23 @@ impl NodeHost {
 
     /// What else on this host keeps packets from passing, each with what to do. Forwarding that is off is turned on
     /// where that is allowed.
-    pub async fn examine(&self) -> Vec<String> {
-        let mut problems = Vec::new();
+    pub async fn examine(&self) -> Examined {
+        let mut found = Examined::default();
         match self.network.enable_forwarding().await {
             Ok(changed) => {
                 for setting in changed {
                     warn!(setting, "turned forwarding on: {setting}");
                 }
             }
-            Err(cause) => problems.push(chain(&cause).to_string()),
+            Err(cause) => found.forwarding.push(chain(&cause).to_string()),
         }
         match self.network.list_foreign_drops().await {
-            Ok(chains) => problems.extend(chains.iter().map(|chain| foreign_drop(chain))),
-            Err(cause) => problems
+            Ok(chains) => found.firewall.extend(chains.iter().map(|chain| foreign_drop(chain))),
+            Err(cause) => found
+                .firewall
                 .push(format!("could not look for firewalls that drop forwarded packets: {}", chain(&cause))),
         }
-        problems
+        found
     }
 
     /// Takes everything down: tunnels, links and firewall.
@@ -305,6 +306,15 @@ impl NodeHost {
         }
         self.network.remove_firewall().await
     }
+}
+
+/// What else on the host is in the way of packets, in words.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Examined {
+    /// Why nothing is forwarded.
+    pub forwarding: Vec<String>,
+    /// Firewalls of other programs that drop what is forwarded.
+    pub firewall: Vec<String>,
 }
 
 fn joined(found: ObservedInterface, link: &LinkState) -> ObservedInterface {

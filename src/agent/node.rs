@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
-use crate::agent::host::NodeHost;
+use crate::agent::host::{Examined, NodeHost};
 use crate::agent::link::{Link, LinkError};
 use crate::agent::reconcile::{Reason, Reconciler};
 use crate::agent::report::Reporter;
@@ -49,7 +49,7 @@ impl Agent {
     /// A node that does nothing yet.
     pub fn new(link: Arc<dyn Link>, host: NodeHost, clock: Arc<dyn Clock>, on_stop: OnStop) -> Self {
         let problems = host.off_reason().map(str::to_owned).into_iter().collect();
-        let health = NodeHealth { backend: host.backend().to_owned(), problems };
+        let health = NodeHealth { backend: host.backend().to_owned(), problems, ..NodeHealth::default() };
         Self { link, host: Arc::new(host), clock, on_stop, health: watch::Sender::new(health) }
     }
 
@@ -92,7 +92,7 @@ struct Running<'a> {
     reporter: Reporter,
     has_gap: bool,
     /// What else on the host is in the way.
-    findings: Vec<String>,
+    findings: Examined,
     examine_at: Instant,
     pass_at: Instant,
     look_at: Instant,
@@ -115,7 +115,7 @@ impl<'a> Running<'a> {
             reconciler: Reconciler::new(Arc::clone(&agent.clock)),
             reporter: Reporter::default(),
             has_gap: false,
-            findings: Vec::new(),
+            findings: Examined::default(),
             examine_at: now,
             pass_at: now,
             look_at: now,
@@ -210,7 +210,7 @@ impl<'a> Running<'a> {
     async fn examine(&mut self) {
         // A host that carries no tunnel yet is none of our business.
         let is_needed = self.agent.host.off_reason().is_none() && self.reconciler.has_interfaces();
-        self.findings = if is_needed { self.agent.host.examine().await } else { Vec::new() };
+        self.findings = if is_needed { self.agent.host.examine().await } else { Examined::default() };
         self.publish_health();
     }
 
@@ -256,9 +256,13 @@ impl<'a> Running<'a> {
     fn publish_health(&mut self) {
         let host = &self.agent.host;
         let problems = host.off_reason().map(str::to_owned).into_iter();
-        let problems =
-            problems.chain(self.reconciler.problems().cloned()).chain(self.findings.iter().cloned());
-        let health = NodeHealth { backend: host.backend().to_owned(), problems: problems.collect() };
+        let Examined { forwarding, firewall } = self.findings.clone();
+        let problems = problems
+            .chain(self.reconciler.problems().cloned())
+            .chain(forwarding.iter().cloned())
+            .chain(firewall.iter().cloned());
+        let (backend, problems) = (host.backend().to_owned(), problems.collect());
+        let health = NodeHealth { backend, problems, forwarding, firewall };
         metrics::gauge!(names::NODE_PROBLEMS.name).set(health.problems.len() as f64);
         let changed = self.agent.health.send_if_modified(|known| {
             let changed = *known != health;

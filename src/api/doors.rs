@@ -6,7 +6,7 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use http::StatusCode;
+use http::{Extensions, StatusCode};
 
 use crate::api::caller::{FindOrigin, Origin};
 use crate::api::problem::Problem;
@@ -38,10 +38,20 @@ async fn judged(
     request: Request,
     next: Next,
 ) -> Response {
-    let id = request.extensions().get::<RequestId>().copied();
-    match (admit(&app, find_origin(request.extensions())), id) {
-        (Ok(()), _) => next.run(request).await,
-        (Err(problem), Some(id)) => problem.render(id),
-        (Err(problem), None) => problem.into_response(),
+    match judge(&app, find_origin, request.extensions()) {
+        Ok(()) => next.run(request).await,
+        Err(refusal) => refusal,
     }
+}
+
+/// Lets whoever sent a request with these extensions in.
+///
+/// # Errors
+/// What to answer instead.
+#[expect(clippy::result_large_err, reason = "the error is the answer, and is sent at once")]
+pub fn judge(app: &App, find_origin: FindOrigin, extensions: &Extensions) -> Result<(), Response> {
+    admit(app, find_origin(extensions)).map_err(|problem| match extensions.get::<RequestId>() {
+        Some(id) => problem.render(*id),
+        None => problem.into_response(),
+    })
 }

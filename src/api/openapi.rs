@@ -306,6 +306,7 @@ const UNREVISED: &[&str] = &[
     "me_mfa_get",
     "certificate_get",
     "overview_get",
+    "job_get",
     "usage_get",
 ];
 

@@ -25,6 +25,8 @@ pub enum Values {
     Texts,
     /// Times; a list begins with the newest.
     Times,
+    /// Numbers; a list begins with the largest.
+    Numbers,
 }
 
 /// A column with a direction: `name`, or `-name` for the other way round.
@@ -49,7 +51,7 @@ impl<S: Column> Sort<S> {
         let (_, column, values) = S::COLUMNS.first()?;
         let order = match values {
             Values::Texts => Order::Asc,
-            Values::Times => Order::Desc,
+            Values::Times | Values::Numbers => Order::Desc,
         };
         Some(Self { column: *column, values: *values, order })
     }
@@ -111,8 +113,8 @@ impl<S: Column> Asked<S> {
     pub fn request(self) -> Result<PageRequest<S>, Problem> {
         let sort = self.sort.or_else(Sort::usual).ok_or_else(|| wrong("sort", "this list has no order"))?;
         let fits = |cursor: &Cursor| match (&cursor.key, sort.values) {
-            (SortKey::Text(_), Values::Texts) | (SortKey::Int(_), Values::Times) => true,
-            (SortKey::Text(_), Values::Times) | (SortKey::Int(_), Values::Texts) => false,
+            (SortKey::Text(_), Values::Texts) | (SortKey::Int(_), Values::Times | Values::Numbers) => true,
+            (SortKey::Text(_), Values::Times | Values::Numbers) | (SortKey::Int(_), Values::Texts) => false,
         };
         if self.after.as_ref().is_some_and(|cursor| !fits(cursor)) {
             return Err(wrong(

@@ -26,12 +26,14 @@ use crate::domain::certificate::{
 };
 use crate::domain::contact::Email;
 use crate::domain::device::{DeviceReason, DeviceState};
+use crate::domain::diagnosis::{CheckName, CheckOutcome};
 use crate::domain::id::{
-    ApiTokenId, AuditEventId, DeliveryId, DeviceId, ExternalIdentityId, IdentityProviderId, InviteId,
+    ApiTokenId, AuditEventId, DeliveryId, DeviceId, ExternalIdentityId, IdentityProviderId, InviteId, JobId,
     NetworkId, NodeId, NodeNetworkId, PasskeyId, RequestId, SessionId, UserId, WebhookId,
 };
 use crate::domain::identity_provider::{Issuer, OidcScopes};
 use crate::domain::invite::InviteState;
+use crate::domain::job::JobState;
 use crate::domain::key::PublicKey;
 use crate::domain::language::Language;
 use crate::domain::ldap::{AttributeName, LdapFilter, LdapUrl};
@@ -134,6 +136,7 @@ texts! {
     AuditEventId as "AuditEventId": exactly(ID), 36, 36, Some("uuid"), AN_ID, "Names an event of the audit.";
     RequestId as "RequestId": exactly(ID), 36, 36, Some("uuid"), AN_ID, "Names a request, in the answer and in the log.";
     InviteId as "InviteId": exactly(ID), 36, 36, Some("uuid"), AN_ID, "Names an invite.";
+    JobId as "JobId": exactly(ID), 36, 36, Some("uuid"), AN_ID, "Names a job.";
     WebhookId as "WebhookId": exactly(ID), 36, 36, Some("uuid"), AN_ID, "Names a webhook.";
     DeliveryId as "DeliveryId": exactly(ID), 36, 36, Some("uuid"), AN_ID, "Names a delivery of a webhook.";
     WebhookUrl as "WebhookUrl": exactly(WEBHOOK_URL), 8, WebhookUrl::MAX_CHARS, None, "https://example.org/hook",
@@ -304,6 +307,10 @@ words! {
     Pressure: Normal High Exhausted, "How full a pool is: room enough, nine tenths taken, no address left.";
     NodeState: Pending Online Draining Offline, "Whether a node reports, and takes new devices.";
     DeviceState: Active OnHold Limited Expired Disabled, "Whether a device may use the tunnel.";
+    CheckName: State Node Interface Endpoint Configuration Address Handshake Traffic Forwarding Firewall Mtu Dns Clock,
+        "What was looked at.";
+    CheckOutcome: Ok Warn Fail Unknown, "What came of a check: nothing is in the way, something may be, something is, or nobody can tell.";
+    JobState: Pending Running Done Failed, "How a job stands.";
     ProblemKind: NodeOffline NodeUnwell PoolFull CertificateFailing WebhookFailing LettersLost, "What is wrong.";
     DeviceReason: DeviceDeleted UserDeleted DeviceDisabled UserDisabled DeviceExpired UserExpired DeviceDataLimit
         UserDataLimit AwaitingFirstUse, "Why a device is not active.";
@@ -402,7 +409,7 @@ mod tests {
                 LdapUrl LdapFilter AttributeName DirectoryName AuthorityPem AuditEventId RequestId Login DisplayName PasskeyName
                 ApiTokenName DeviceName NetworkName NodeName Location Note SearchText Host InterfaceName PublicKey Timestamp Cursor
                 Pool Day Word NewPassword Shown Mtu Port Limit ByteLimit UseSeconds DeviceLimit NodeCapacity
-                RetentionDays InviteId Email MailUsername Pem TcpPort WebhookId DeliveryId WebhookUrl
+                RetentionDays JobId InviteId Email MailUsername Pem TcpPort WebhookId DeliveryId WebhookUrl
                 Topics SegmentNumber DigestText CertificateName DirectoryUrl AcmeWord DnsName);
 
             assert!(ok, "{word} refuses {value}");

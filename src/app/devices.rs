@@ -78,8 +78,8 @@ impl Devices<'_> {
         if owner.is_some() && filter.user.is_some() && filter.user != owner {
             return Ok(Page { items: Vec::new(), next: None });
         }
-        let filter = DeviceFilter { user: owner.or(filter.user), ..filter };
         let now = self.0.now();
+        let filter = DeviceFilter { user: owner.or(filter.user), now, ..filter };
         let page = self
             .0
             .core

@@ -11,7 +11,7 @@ use crate::app::guessing::Wrong;
 use crate::app::login_limit::Account;
 use crate::app::passwords::names;
 use crate::app::sessions::work_error;
-use crate::app::users::{UserItem, facts, forget_resets, live};
+use crate::app::users::{UserItem, facts, forget_resets, item, live};
 use crate::app::{App, Patch, Revision, expect_revision, noun};
 use crate::domain::access::{Action, Actor};
 use crate::domain::contact::Email;
@@ -59,8 +59,15 @@ impl Me<'_> {
     /// One's own account.
     pub async fn get(&self, ctx: &Ctx) -> Result<UserItem> {
         let id = ctx.user(Action::MeGet)?;
-        let user = self.0.core.store.read(async move |on: &mut Conn| live(on, id).await).await?;
-        Ok(UserItem { state: user.state(self.0.now()), user })
+        let now = self.0.now();
+        self.0
+            .core
+            .store
+            .read(async move |on: &mut Conn| {
+                let user = live(on, id).await?;
+                item(on, user, now).await
+            })
+            .await
     }
 
     /// Changes one's own name, address and language. Another address wants the password, because a new one is sent there.
@@ -97,12 +104,12 @@ impl Me<'_> {
                 }
                 let after = users::update(tx, &after, revision, now).await?;
                 audit::insert(tx, &event.changed(facts(&before), facts(&after))).await?;
-                Ok::<_, AppError>(after)
+                item(tx, after, now).await
             })
             .await
             .map_err(noun("user"))?;
         app.core.authorities.forget_all();
-        Ok(UserItem { state: user.state(now), user })
+        Ok(user)
     }
 
     async fn require_password(

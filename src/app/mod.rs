@@ -42,6 +42,7 @@ pub mod device_create;
 mod device_room;
 pub mod device_rows;
 pub mod devices;
+mod diagnosis;
 pub mod error;
 pub mod events;
 pub mod export;
@@ -67,6 +68,7 @@ pub mod password_resets;
 mod passwords;
 mod policy;
 pub mod qr;
+pub mod queue;
 pub mod ratelimits;
 pub mod second_factor;
 pub mod sessions;
@@ -102,6 +104,8 @@ pub(in crate::app) struct Core {
     sealing: audit_seal::Sealing,
     /// Hashes passwords, a few at a time.
     passwords: PasswordWork,
+    /// When the use cases were opened.
+    opened_at: Timestamp,
     /// Signs and reads access tokens.
     tokens: AccessTokens,
     /// Slows down guessing.
@@ -295,6 +299,11 @@ impl App {
     /// How everything does, at a glance.
     pub const fn overview(&self) -> overview::Overview<'_> {
         overview::Overview(self)
+    }
+
+    /// Jobs.
+    pub const fn queue(&self) -> queue::Queue<'_> {
+        queue::Queue(self)
     }
 
     /// Live events.

@@ -125,6 +125,7 @@ impl App {
         let outgoing = Client::new(None, Limits::default())
             .map_err(|e| OpenError::Make { name: "way out to others", cause: e.into() })?;
         let core = Core {
+            opened_at: parts.clock.now(),
             store: parts.store,
             clock: parts.clock,
             keyring,

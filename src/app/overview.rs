@@ -134,7 +134,7 @@ impl ProblemKind {
             Self::PoolFull => Action::NetworkGet,
             Self::CertificateFailing => Action::CertificateGet,
             Self::WebhookFailing => Action::WebhookGet,
-            Self::LettersLost => Action::SettingsGet,
+            Self::LettersLost => Action::JobGet,
         }
     }
 }

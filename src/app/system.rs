@@ -1,11 +1,14 @@
 //! The state of the service as an operator wants to see it at a glance.
 
+use std::time::Duration;
+
 use crate::app::App;
 use crate::app::ctx::Ctx;
 use crate::app::error::{AppError, Result};
 use crate::domain::access::Action;
 use crate::domain::device::DeviceState;
 use crate::domain::node::NodeHealth;
+use crate::domain::time::Timestamp;
 use crate::store::backend::Conn;
 use crate::store::{nodes, states};
 
@@ -18,6 +21,14 @@ pub struct System<'a>(pub(in crate::app) &'a App);
 pub struct SystemState {
     /// The program's version.
     pub version: &'static str,
+    /// What it was compiled for.
+    pub target: &'static str,
+    /// The licence it is under, by its SPDX identifier.
+    pub license: &'static str,
+    /// When this process began.
+    pub started_at: Timestamp,
+    /// How long ago that is.
+    pub uptime: Duration,
     /// `sqlite` or `postgres`.
     pub database: &'static str,
     /// What the appliance's own node says of itself; `None` where no node runs here.
@@ -43,6 +54,10 @@ impl System<'_> {
             .await?;
         Ok(SystemState {
             version: env!("CARGO_PKG_VERSION"),
+            target: env!("CASPERVPN_TARGET"),
+            license: env!("CARGO_PKG_LICENSE"),
+            started_at: self.0.core.opened_at,
+            uptime: now.since(self.0.core.opened_at),
             database: self.0.core.facts.database,
             node: node.map(|node| node.health),
             devices: devices.into_iter().collect(),

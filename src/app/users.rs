@@ -20,7 +20,7 @@ use crate::domain::time::Timestamp;
 use crate::domain::user::{NewUser, User, UserState};
 pub use crate::secrets::password::{MalformedHash, Password, PasswordHash, PasswordRule};
 use crate::store::backend::{Conn, Tx};
-pub use crate::store::users::{UserFilter, UserSort};
+pub use crate::store::users::{Owned, UserFilter, UserSort};
 use crate::store::{api_tokens, audit, links, peers, sessions, users};
 
 /// The use cases of users.
@@ -34,6 +34,8 @@ pub struct UserItem {
     pub user: User,
     /// The state.
     pub state: UserState,
+    /// What the user has.
+    pub owned: Owned,
 }
 
 /// A user to be made.
@@ -96,15 +98,23 @@ impl Users<'_> {
         filter: UserFilter,
         page: PageRequest<UserSort>,
     ) -> Result<Page<UserItem>> {
-        let filter = UserFilter { only: ctx.scope(Action::UserList)?.owner(), ..filter };
         let now = self.0.now();
-        let page = self
+        let filter = UserFilter { only: ctx.scope(Action::UserList)?.owner(), now, ..filter };
+        let (page, owned) = self
             .0
             .core
             .store
-            .read(async move |on: &mut Conn| Ok::<_, AppError>(users::list(on, &filter, &page).await?))
+            .read(async move |on: &mut Conn| {
+                let page = users::list(on, &filter, &page).await?;
+                let ids: Vec<_> = page.items.iter().map(|user| user.id).collect();
+                Ok::<_, AppError>((page, users::owned(on, &ids).await?))
+            })
             .await?;
-        Ok(page.map(|user| item(user, now)))
+        Ok(page.map(|user| UserItem {
+            state: user.state(now),
+            owned: owned.get(&user.id).copied().unwrap_or_default(),
+            user,
+        }))
     }
 
     /// One user.
@@ -113,8 +123,15 @@ impl Users<'_> {
         if owner.is_some_and(|owner| owner != id) {
             return Err(AppError::not_found("user"));
         }
-        let found = self.0.core.store.read(async move |on: &mut Conn| live(on, id).await).await?;
-        Ok(item(found, self.0.now()))
+        let now = self.0.now();
+        self.0
+            .core
+            .store
+            .read(async move |on: &mut Conn| {
+                let found = live(on, id).await?;
+                item(on, found, now).await
+            })
+            .await
     }
 
     /// Makes a user.
@@ -146,25 +163,20 @@ impl Users<'_> {
         let new = new_user(app, request, password_hash)?;
         let event = app.event(ctx, Action::UserCreate.as_str(), ("user", new.id.to_string()));
         let ctx = ctx.clone();
-        let made = app
-            .core
+        app.core
             .store
             .write(async move |tx: &mut Tx| {
                 if let Some(before) = idempotency::seen(tx, &ctx, Action::UserCreate, now).await? {
                     let id = before.parse().map_err(AppError::broken("reading the idempotency key"))?;
                     let user = live(tx, id).await?;
-                    return Ok::<_, AppError>(Created::Replayed(user));
+                    return Ok::<_, AppError>(Created::Replayed(item(tx, user, now).await?));
                 }
                 let user = users::insert(tx, &new, now).await?;
                 audit::insert(tx, &event.made(facts(&user))).await?;
                 idempotency::keep(tx, &ctx, Action::UserCreate, &user.id.to_string(), now).await?;
-                Ok(Created::New(user))
+                Ok(Created::New(item(tx, user, now).await?))
             })
-            .await?;
-        Ok(match made {
-            Created::New(user) => Created::New(item(user, now)),
-            Created::Replayed(user) => Created::Replayed(item(user, now)),
-        })
+            .await
     }
 
     /// Changes a user.
@@ -277,12 +289,12 @@ impl Users<'_> {
                 require_rank(ctx.actor, Action::UserRestore, user.role)?;
                 peers::touch_user(tx, id).await?;
                 audit::insert(tx, &event.made(facts(&user))).await?;
-                Ok::<_, AppError>(user)
+                item(tx, user, now).await
             })
             .await
             .map_err(noun("user"))?;
         app.user_changed();
-        Ok(item(user, now))
+        Ok(user)
     }
 
     async fn change(
@@ -317,12 +329,12 @@ impl Users<'_> {
                 }
                 peers::touch_user(tx, id).await?;
                 audit::insert(tx, &event.changed(facts(&before), facts(&after))).await?;
-                Ok::<_, AppError>(after)
+                item(tx, after, now).await
             })
             .await
             .map_err(noun("user"))?;
         app.user_changed();
-        Ok(item(user, now))
+        Ok(user)
     }
 }
 
@@ -441,8 +453,10 @@ pub(in crate::app) async fn live(on: &mut Conn, id: UserId) -> Result<User> {
     found.ok_or(AppError::not_found("user"))
 }
 
-fn item(user: User, now: Timestamp) -> UserItem {
-    UserItem { state: user.state(now), user }
+/// The user with what follows from the facts and what the user has.
+pub(in crate::app) async fn item(on: &mut Conn, user: User, now: Timestamp) -> Result<UserItem> {
+    let owned = users::owned(on, &[user.id]).await?.remove(&user.id).unwrap_or_default();
+    Ok(UserItem { state: user.state(now), owned, user })
 }
 
 /// What the audit keeps of a user.

@@ -78,6 +78,9 @@ pub(super) enum DeviceVerb {
         #[arg(long, value_name = "DATE")]
         to: Option<Day>,
     },
+    /// Show what keeps a device from connecting, one check after the other, and what to do.
+    #[command(after_help = "Example:\n  caspervpn device diagnose laptop --user ada")]
+    Diagnose(Named),
     /// Show whether a device is online.
     #[command(after_help = "Example:\n  caspervpn device live laptop --user ada")]
     Live(Named),
@@ -166,6 +169,9 @@ const LIVE: &[Column] = &[
     ("TX", "/tx_bytes"),
 ];
 
+const CHECK: &[Column] =
+    &[("CHECK", "/name"), ("OUTCOME", "/outcome"), ("FOUND", "/detail"), ("WHAT TO DO", "/fix")];
+
 const DAY: &[Column] = &[("DAY", "/date"), ("RX", "/rx_bytes"), ("TX", "/tx_bytes")];
 
 /// Days that `usage` shows when it is not told.
@@ -218,6 +224,12 @@ impl DeviceVerb {
                 let answer = on.client.get(&query(&format!("{path}/usage"), &days)).await?.body;
                 let rows = json!({ "items": answer.get("days") });
                 if on.form.is_json() { on.form.one(&answer, DAY) } else { on.form.list(&rows, DAY) }
+            }
+            Self::Diagnose(device) => {
+                let path = device.path(on).await?;
+                let answer = on.client.get(&format!("{path}/diagnosis")).await?.body;
+                let rows = json!({ "items": answer.get("checks") });
+                if on.form.is_json() { on.form.list(&answer, CHECK) } else { on.form.list(&rows, CHECK) }
             }
             Self::Live(device) => {
                 let path = device.path(on).await?;

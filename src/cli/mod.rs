@@ -17,6 +17,7 @@ mod failure;
 mod healthcheck;
 mod identity_provider;
 mod invite;
+mod job;
 mod link;
 mod mail;
 mod master_key;
@@ -150,6 +151,9 @@ enum ApiVerb {
     /// Webhooks: programs elsewhere that are told of what happens here.
     #[command(subcommand)]
     Webhook(webhook::WebhookVerb),
+    /// Jobs: letters and calls of webhooks that wait, or that were given up.
+    #[command(subcommand)]
+    Job(job::JobVerb),
     /// Identity providers: where people are known already.
     #[command(subcommand)]
     IdentityProvider(identity_provider::IdentityProviderVerb),
@@ -273,6 +277,7 @@ impl ApiVerb {
             Self::Session(verb) => verb.run(on).await,
             Self::ApiToken(verb) => verb.run(on).await,
             Self::Webhook(verb) => verb.run(on).await,
+            Self::Job(verb) => verb.run(on).await,
             Self::IdentityProvider(verb) => verb.run(on).await,
             Self::Audit(verb) => verb.run(on).await,
             Self::RateLimit(verb) => verb.run(on).await,

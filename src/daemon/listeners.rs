@@ -68,14 +68,14 @@ impl Listeners {
         let mut quic = self.quic;
         for (key, listener) in self.sockets {
             let name = key.strip_prefix("listen.").unwrap_or(key);
-            let routes = match key {
-                "listen.agent" => site.internal(name),
-                "listen.local" => site.local(name),
-                "listen.metrics" => site.metrics(name),
-                "listen.http" => site.plain(name, https.as_ref()),
-                _ => site.public(name),
+            let (routes, files) = match key {
+                "listen.agent" => (site.internal(name), None),
+                "listen.local" => (site.local(name), None),
+                "listen.metrics" => (site.metrics(name), None),
+                "listen.http" => (site.plain(name, https.as_ref()), None),
+                _ => (site.public(name), site.files(name)),
             };
-            let mut server = Server::new(name, routes, limits.clone());
+            let mut server = Server::new(name, routes, limits.clone()).with_files(files);
             if key == "listen.https" {
                 let secure = Secure::new(certificates.served(), settings.tls.hsts_s)?;
                 if let Some(socket) = quic.take() {

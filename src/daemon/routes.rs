@@ -19,6 +19,8 @@ use crate::daemon::services::Services;
 use crate::edge::Routes;
 use crate::edge::access_log::AccessLog;
 use crate::edge::cors::Cors;
+use crate::edge::files::{Files, Shelf};
+use crate::edge::observe::Observer;
 use crate::edge::peer::Peer;
 use crate::edge::probes::{self, Detail};
 use crate::edge::proxy::{Proxy, Scheme};
@@ -122,6 +124,20 @@ impl Site {
             None => limited,
         };
         self.observe(shared, listener)
+    }
+
+    /// The files of the panel, which strangers may have from the same listeners as the API.
+    pub(super) fn files(&self, listener: &'static str) -> Option<Files> {
+        let app = self.app.clone();
+        self.proxy.is_none().then(|| {
+            Files::new(Shelf {
+                observer: Observer::new(listener, Arc::clone(self.tasks.clock()), self.access.clone()),
+                limits: self.requests.clone(),
+                find: panel::find_file,
+                judge: Box::new(move |extensions| api::doors::judge(&app, stranger, extensions)),
+                serve: panel::respond,
+            })
+        })
     }
 
     /// The way from HTTP to `https`, where that is served, and what certificate authorities look for.

@@ -207,6 +207,8 @@ access_table! {
     DeviceLinkCreate = "device_link_create":        All All All None None Own;
     /// See whether a device is online and what it moves.
     DeviceLive = "device_live":                     All All All All All Own;
+    /// See what keeps a device from connecting.
+    DeviceDiagnosis = "device_diagnosis":           All All All All All Own;
     /// Read a device's daily usage.
     DeviceUsage = "device_usage":                   All All All All All Own;
 
@@ -308,6 +310,13 @@ access_table! {
     WebhookDeliveryList = "webhook_delivery_list":  All All None None None None;
     /// Deliver an event once more.
     WebhookRedeliver = "webhook_redeliver":         All All None None None None;
+
+    /// List jobs.
+    JobList = "job_list":                           All All All None None None;
+    /// Read a job; never what it works on.
+    JobGet = "job_get":                             All All All None None None;
+    /// Have a job that was given up tried again.
+    JobRetry = "job_retry":                         All All None None None None;
 
     /// Read the audit.
     AuditList = "audit_list":                       All All None None All None;

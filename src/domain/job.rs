@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::domain::id::JobId;
 use crate::domain::time::Timestamp;
 
@@ -80,6 +82,43 @@ impl Lane {
             Self::Webhooks => 8,
         }
     }
+}
+
+/// How a job stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum JobState {
+    /// It waits for its time.
+    Pending,
+    /// A worker has it.
+    Running,
+    /// It ended well.
+    Done,
+    /// It was given up.
+    Failed,
+}
+
+/// A job, without what it works on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Job {
+    /// Names the job.
+    pub id: JobId,
+    /// What it does; a newer program may know more kinds than this one.
+    pub kind: String,
+    /// How it stands.
+    pub state: JobState,
+    /// Attempts that were begun.
+    pub attempts: u32,
+    /// After which attempt it is given up.
+    pub max_attempts: u32,
+    /// When the next attempt may begin, while it waits.
+    pub next_at: Option<Timestamp>,
+    /// Why the last attempt failed.
+    pub last_error: Option<String>,
+    /// When it was put into the queue.
+    pub created_at: Timestamp,
+    /// When it ended.
+    pub finished_at: Option<Timestamp>,
 }
 
 /// A job about to be put into the queue.

@@ -143,6 +143,7 @@ impl ChangedThing {
             "identity_provider" => Action::IdentityProviderGet,
             "webhook" => Action::WebhookGet,
             "webhook_delivery" => Action::WebhookDeliveryList,
+            "job" => Action::JobGet,
             "settings" => Action::SettingsGet,
             "certificate" => Action::CertificateGet,
             "master_key" => Action::MasterKeyGet,

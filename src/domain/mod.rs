@@ -15,6 +15,7 @@ pub mod certificate;
 pub mod contact;
 pub mod desired;
 pub mod device;
+pub mod diagnosis;
 pub mod export;
 pub mod external_identity;
 pub mod firewall;

@@ -98,6 +98,10 @@ pub struct NodeHealth {
     pub backend: String,
     /// What is wrong, each with what to do about it. Empty when all is well.
     pub problems: Vec<String>,
+    /// Those among them that keep packets from being forwarded at all.
+    pub forwarding: Vec<String>,
+    /// Those among them that are about firewalls of other programs.
+    pub firewall: Vec<String>,
 }
 
 /// A node's interface in a network.

@@ -11,8 +11,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{MatchedPath, Request};
-use http::{HeaderValue, Version, header};
+use axum::extract::MatchedPath;
+use http::{HeaderValue, Request, Version, header};
 
 use crate::config::log::{Access, AccessAddresses, Log};
 use crate::domain::id::RequestId;
@@ -53,11 +53,18 @@ impl AccessLog {
         Ok(Some(Arc::new(Self { json, addresses: settings.access_addresses, find_file, lines })))
     }
 
-    /// Notes what was asked, before the request is handed on.
-    pub(super) fn note(&self, request: &Request, method: &'static str) -> Asked {
+    /// Notes what was asked, before the request is handed on. `file` is the one that it asks for, where that is known.
+    pub(super) fn note<B>(
+        &self,
+        request: &Request<B>,
+        method: &'static str,
+        file: Option<&'static str>,
+    ) -> Asked {
         let target = match request.extensions().get::<MatchedPath>() {
             Some(route) => Target::Route(route.clone()),
-            None => (self.find_file)(request.uri().path()).map_or(Target::Other, Target::File),
+            None => {
+                file.or_else(|| (self.find_file)(request.uri().path())).map_or(Target::Other, Target::File)
+            }
         };
         let peer = request.extensions().get::<Peer>();
         Asked {

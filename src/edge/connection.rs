@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::response::{IntoResponse, Response};
+use futures_util::future::{Either, ready};
 use http::header::{ALT_SVC, CONTENT_TYPE, STRICT_TRANSPORT_SECURITY, UPGRADE};
 use http::{HeaderValue, StatusCode};
 use hyper::body::Incoming;
@@ -21,6 +22,7 @@ use tower::ServiceExt;
 use tracing::debug;
 
 use crate::edge::activity::{Activity, AnswerBody, Phase, Watched};
+use crate::edge::gather::{Sending, gather};
 use crate::edge::live_limits::ConnectionLimits;
 use crate::edge::peer::Peer;
 use crate::edge::proxies::{Vouched, note_unnamed};
@@ -62,7 +64,7 @@ pub(super) async fn serve(
     let limits = server.limits.now();
     let service = {
         let activity = Arc::clone(&activity);
-        let Server { name, router, proxies, alt_svc, .. } = server.clone();
+        let Server { name, router, files, proxies, alt_svc, .. } = server.clone();
         let Asker { peer, by_proxy, hsts, open } = asker;
         let stop = stop.clone();
         let alt_svc = alt_svc.filter(|_| !by_proxy);
@@ -82,16 +84,17 @@ pub(super) async fn serve(
                 peer
             };
             request.extensions_mut().insert(client);
-            let answer = match fault {
-                None => Ok(router.clone().oneshot(request.map(axum::body::Body::new))),
-                Some(fault) => Err(fault),
+            let known = match fault {
+                Some(fault) => Some(malformed(name, fault)),
+                None => files.as_ref().and_then(|files| files.answer(&mut request)),
+            };
+            let answer = match known {
+                Some(answer) => Either::Left(ready(Ok(answer))),
+                None => Either::Right(router.clone().oneshot(request.map(axum::body::Body::new))),
             };
             let (hsts, alt_svc, stop) = (hsts.clone(), alt_svc.clone(), stop.clone());
             async move {
-                let mut answer = match answer {
-                    Ok(answer) => answer.await?,
-                    Err(fault) => malformed(name, fault),
-                };
+                let mut answer = answer.await?;
                 if let Some(hsts) = hsts {
                     answer.headers_mut().insert(STRICT_TRANSPORT_SECURITY, hsts);
                 }
@@ -106,17 +109,21 @@ pub(super) async fn serve(
             }
         })
     };
-    let io = TokioIo::new(Watched { stream, activity: Arc::clone(&activity) });
+    let stream = Watched { stream, activity: Arc::clone(&activity) };
     match http {
         Http::One => {
-            let connection = http_1(&limits).serve_connection(io, service).with_upgrades();
+            let connection = http_1(&limits).serve_connection(TokioIo::new(stream), service).with_upgrades();
             let close = |connection: Pin<&mut _>| http1::UpgradeableConnection::graceful_shutdown(connection);
             watch(pin!(connection), close, &server, &activity, &stop).await;
         }
         Http::Two | Http::Either => {
+            let (stream, sender) = gather(stream);
             let builder = builder(executor, http, &limits);
-            let close = |connection: Pin<&mut _>| auto::Connection::graceful_shutdown(connection);
-            watch(pin!(builder.serve_connection(io, service)), close, &server, &activity, &stop).await;
+            let connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+            let close = |sending: Pin<&mut Sending<_, _>>| {
+                auto::Connection::graceful_shutdown(sending.get_mut().connection());
+            };
+            watch(pin!(Sending::new(connection, sender)), close, &server, &activity, &stop).await;
         }
     }
 }
@@ -210,13 +217,13 @@ impl Watch {
     }
 }
 
-/// Runs the streams of HTTP/2 connections beside the connections themselves.
+/// Runs the streams of HTTP/2 connections: with the connection where an answer is there at once, else beside it.
 #[derive(Debug, Clone)]
 pub(super) struct StreamExecutor(pub(super) Group);
 
 impl<F: Future<Output = ()> + Send + 'static> hyper::rt::Executor<F> for StreamExecutor {
     fn execute(&self, stream: F) {
-        self.0.spawn(stream);
+        self.0.begin(stream);
     }
 }
 

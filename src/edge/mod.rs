@@ -8,6 +8,8 @@ pub mod address_caps;
 mod api_path;
 mod connection;
 pub mod cors;
+pub mod files;
+mod gather;
 pub mod holder;
 mod http3;
 pub mod listener;

@@ -4,8 +4,9 @@
 //! cannot choose the id.
 
 use std::collections::HashMap;
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -17,7 +18,8 @@ use futures_util::FutureExt;
 use http::header::Entry;
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use metrics::{Counter, Gauge, Histogram};
-use tracing::{Instrument, debug, field, info, info_span};
+use tracing::{Instrument, debug, error, field, info, info_span};
+use uuid::Uuid;
 
 use crate::domain::id::RequestId;
 use crate::edge::access_log::{AccessLog, Asked, Ended};
@@ -28,20 +30,23 @@ use crate::telemetry::names;
 /// The header that carries the id of the request in every answer.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Observes every request to `router`, including those that match no route. `listener` is the name in the metrics.
-/// The id is an extension of the request, a [`RequestId`]. Where there is an access log, requests are told there, and in the
-/// log only at the level debug.
+/// Observes every request to `router`, including those that match no route.
 pub fn observe<S: Clone + Send + Sync + 'static>(
     router: Router<S>,
     listener: &'static str,
     clock: Arc<dyn Clock>,
     access: Option<Arc<AccessLog>>,
 ) -> Router<S> {
-    router.layer(from_fn_with_state(Arc::new(Observer::new(listener, clock, access)), observed))
+    router.layer(from_fn_with_state(Observer::new(listener, clock, access), observed))
 }
 
+/// Observes the requests of a listener. The id is an extension of the request, a [`RequestId`]. Where there is an access log,
+/// requests are told there, and in the log only at the level debug.
+#[derive(Debug, Clone)]
+pub struct Observer(Arc<Inner>);
+
 #[derive(Debug)]
-struct Observer {
+struct Inner {
     listener: &'static str,
     clock: Arc<dyn Clock>,
     in_flight: Gauge,
@@ -50,32 +55,30 @@ struct Observer {
 }
 
 impl Observer {
-    fn new(listener: &'static str, clock: Arc<dyn Clock>, access: Option<Arc<AccessLog>>) -> Self {
+    /// `listener` is the name in the metrics.
+    pub fn new(listener: &'static str, clock: Arc<dyn Clock>, access: Option<Arc<AccessLog>>) -> Self {
         let in_flight = metrics::gauge!(names::HTTP_REQUESTS_IN_FLIGHT.name, "listener" => listener);
-        Self { listener, clock, in_flight, series: Series::default(), access }
+        Self(Arc::new(Inner { listener, clock, in_flight, series: Series::default(), access }))
+    }
+
+    /// Observes a request for `file`, which is answered without waiting for anything. It needs no span: nothing else happens
+    /// meanwhile.
+    pub(super) fn at_once<B>(
+        &self,
+        request: &mut http::Request<B>,
+        file: &'static str,
+        answer: impl FnOnce(&http::Request<B>) -> Response,
+    ) -> Response {
+        let record = Record::begin(self, request, Some(file));
+        let answer = catch_unwind(AssertUnwindSafe(|| answer(request)));
+        record.end(answer)
     }
 }
 
-async fn observed(State(observer): State<Arc<Observer>>, mut request: Request, next: Next) -> Response {
-    let id = RequestId::new(observer.clock.new_id());
-    request.headers_mut().remove(REQUEST_ID);
-    request.extensions_mut().insert(id);
-    let record = Record::begin(observer, id, &request);
-    let span = info_span!("request", request.id = %id, request.method = record.method, request.route = record.route(), request.upstream = field::Empty);
-    let answer = async {
-        let answer = AssertUnwindSafe(next.run(request)).catch_unwind().await;
-        let mut answer = answer.unwrap_or_else(|_| {
-            metrics::counter!(names::HTTP_PANICS.name, "listener" => record.observer.listener).increment(1);
-            panicked(id)
-        });
-        if let Entry::Vacant(empty) = answer.headers_mut().entry(REQUEST_ID)
-            && let Ok(value) = HeaderValue::from_str(&id.to_string())
-        {
-            empty.insert(value);
-        }
-        record.end(answer.status(), answer.body().size_hint().exact());
-        answer
-    };
+async fn observed(State(observer): State<Observer>, mut request: Request, next: Next) -> Response {
+    let record = Record::begin(&observer, &mut request, None);
+    let span = info_span!("request", request.id = %record.id, request.method = record.method, request.route = record.route(), request.upstream = field::Empty);
+    let answer = async { record.end(AssertUnwindSafe(next.run(request)).catch_unwind().await) };
     answer.instrument(span).await
 }
 
@@ -127,7 +130,7 @@ impl Ending {
 
 /// A request under way. Dropped before its end, it was given up by the client.
 struct Record {
-    observer: Arc<Observer>,
+    observer: Arc<Inner>,
     began: Instant,
     id: RequestId,
     method: &'static str,
@@ -137,12 +140,16 @@ struct Record {
 }
 
 impl Record {
-    fn begin(observer: Arc<Observer>, id: RequestId, request: &Request) -> Self {
+    fn begin<B>(observer: &Observer, request: &mut http::Request<B>, file: Option<&'static str>) -> Self {
+        let observer = Arc::clone(&observer.0);
         observer.in_flight.increment(1);
+        let id = RequestId::new(observer.clock.new_id());
+        request.headers_mut().remove(REQUEST_ID);
+        request.extensions_mut().insert(id);
         let (method, route) = (known(request.method()), request.extensions().get().cloned());
         Self {
             began: observer.clock.instant(),
-            asked: observer.access.as_ref().map(|access| access.note(request, method)),
+            asked: observer.access.as_ref().map(|access| access.note(request, method, file)),
             observer,
             id,
             method,
@@ -155,9 +162,19 @@ impl Record {
         self.route.as_ref().map_or(UNMATCHED, MatchedPath::as_str)
     }
 
-    fn end(mut self, status: StatusCode, bytes: Option<u64>) {
+    /// Ends it with an answer, or with the panic that came instead.
+    fn end(mut self, answer: thread::Result<Response>) -> Response {
+        let mut answer = answer.unwrap_or_else(|_| {
+            metrics::counter!(names::HTTP_PANICS.name, "listener" => self.observer.listener).increment(1);
+            error!(request.id = %self.id, "request {} ended in a panic", self.id);
+            panicked(self.id)
+        });
+        if let Entry::Vacant(empty) = answer.headers_mut().entry(REQUEST_ID) {
+            empty.insert(id_header(self.id));
+        }
         self.ended = true;
-        self.write(status.as_u16(), bytes);
+        self.write(answer.status().as_u16(), answer.body().size_hint().exact());
+        answer
     }
 
     fn write(&self, code: u16, bytes: Option<u64>) {
@@ -188,6 +205,15 @@ impl Drop for Record {
             self.write(GIVEN_UP, None);
         }
     }
+}
+
+/// The id as a header. It comes once, so HTTP/2 must not push another out of its table for it: marked as sensitive, it is left
+/// out of there (RFC 7541 §6.2.3).
+fn id_header(id: RequestId) -> HeaderValue {
+    let mut value = HeaderValue::from_str(id.as_uuid().hyphenated().encode_lower(&mut Uuid::encode_buffer()))
+        .unwrap_or(HeaderValue::from_static(UNMATCHED));
+    value.set_sensitive(true);
+    value
 }
 
 /// A body with nothing but the id: what broke is in the log, under it.

@@ -15,10 +15,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{Request, State};
+use axum::body::Body;
+use axum::extract::State;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
-use http::{HeaderMap, Method, header};
+use http::{HeaderMap, Method, Request, header};
 use tower_governor::key_extractor::KeyExtractor;
 
 use crate::config::limits::Limits;
@@ -92,6 +93,16 @@ impl RequestLimits {
         }))
     }
 
+    /// Whether a request that no program counts, as one for a page or a file, may go on.
+    ///
+    /// # Errors
+    /// The answer to one that came too soon.
+    #[expect(clippy::result_large_err, reason = "the error is the answer, and is sent at once")]
+    pub(super) fn admit<B>(&self, request: &Request<B>) -> Result<(), Response> {
+        let Some((budget, bucket)) = self.0.charged(request) else { return Ok(()) };
+        budget.charge(bucket).map(drop).map_err(|wait| self.0.refused(budget, request, wait))
+    }
+
     /// Puts the limits before every route of `router`, also before its fallback.
     pub fn before(&self, router: Router) -> Router {
         match &*self.0 {
@@ -103,7 +114,7 @@ impl RequestLimits {
 
 async fn limited(
     State(RequestLimits(limits)): State<RequestLimits>,
-    request: Request,
+    request: Request<Body>,
     next: Next,
 ) -> Response {
     let Some((budget, bucket)) = limits.charged(&request) else { return next.run(request).await };
@@ -115,17 +126,13 @@ async fn limited(
             answer
         }
         Ok(_) => next.run(request).await,
-        Err(wait) => {
-            let mut answer = (limits.refuse)(request.extensions().get().copied(), wait);
-            budget.tell_spent(answer.headers_mut(), wait);
-            answer
-        }
+        Err(wait) => limits.refused(budget, &request, wait),
     }
 }
 
 impl Parts {
     /// What the request costs, if anything: a unit of a budget, from its client's share.
-    fn charged(&self, request: &Request) -> Option<(&Budget, Bucket)> {
+    fn charged<B>(&self, request: &Request<B>) -> Option<(&Budget, Bucket)> {
         if request.method() == Method::OPTIONS {
             return None;
         }
@@ -135,6 +142,12 @@ impl Parts {
             self.anonymous.as_ref()
         };
         Some((budget?, self.clients.extract(request).ok()?))
+    }
+
+    fn refused<B>(&self, budget: &Budget, request: &Request<B>, wait: Duration) -> Response {
+        let mut answer = (self.refuse)(request.extensions().get().copied(), wait);
+        budget.tell_spent(answer.headers_mut(), wait);
+        answer
     }
 
     fn has_credentials(&self, headers: &HeaderMap) -> bool {

@@ -11,6 +11,7 @@ use tracing::{debug, info, warn};
 
 use crate::edge::address_caps::{AddressCaps, Place};
 use crate::edge::connection::{Asker, Http, StreamExecutor, serve};
+use crate::edge::files::Files;
 use crate::edge::listener::{Listener, Stream};
 use crate::edge::live_limits::LiveLimits;
 use crate::edge::peer::Peer;
@@ -26,6 +27,7 @@ use crate::telemetry::names;
 pub struct Server {
     pub(super) name: &'static str,
     pub(super) router: Router,
+    pub(super) files: Option<Files>,
     pub(super) limits: LiveLimits,
     http2: bool,
     tls: Option<Secure>,
@@ -41,6 +43,7 @@ impl Server {
         Self {
             name,
             router,
+            files: None,
             limits,
             http2: false,
             tls: None,
@@ -49,6 +52,12 @@ impl Server {
             proxy_protocol: false,
             caps: AddressCaps::default(),
         }
+    }
+
+    /// Answers for these files, if there are any, before the router is asked.
+    #[must_use]
+    pub fn with_files(self, files: Option<Files>) -> Self {
+        Self { files, ..self }
     }
 
     /// Takes HTTP/2 without an upgrade as well. Not for a listener that the world reaches without TLS: whoever stands

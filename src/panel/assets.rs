@@ -8,10 +8,11 @@ use std::collections::HashMap;
 use std::fmt::Write;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue};
+use http::header::{self, HeaderMap, HeaderValue};
 use rust_embed::RustEmbed;
 
 use crate::panel::coding::{Accepted, Coding};
+use crate::panel::reply;
 
 /// A file as it came out of the build: its path below `web/dist`, its bytes and their SHA-256.
 pub(super) struct Built {
@@ -38,7 +39,8 @@ struct Dist;
 
 /// A file to serve.
 pub(super) struct Asset {
-    pub(super) content_type: &'static str,
+    /// How long caches may keep it.
+    pub(super) keep: &'static str,
     plain: Variant,
     coded: Vec<Variant>,
 }
@@ -59,38 +61,53 @@ impl Asset {
 
 /// A file in one coding.
 pub(super) struct Variant {
-    pub(super) coding: Coding,
+    coding: Coding,
     pub(super) content: Bytes,
     /// Strong: out of the digest of exactly these bytes.
     pub(super) etag: HeaderValue,
-    pub(super) content_length: HeaderValue,
+    /// What an answer with all of it says.
+    pub(super) head: HeaderMap,
 }
 
 impl Variant {
-    fn of(built: &Built, coding: Coding) -> Option<Self> {
-        Some(Self {
-            coding,
-            content: built.content.clone(),
-            etag: etag(built.digest)?,
-            content_length: HeaderValue::from(built.content.len()),
-        })
+    fn of(built: &Built, coding: Coding, content_type: &'static str, keep: &'static str) -> Option<Self> {
+        let etag = etag(built.digest)?;
+        let mut head = reply::headers();
+        head.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+        head.insert(header::CONTENT_LENGTH, HeaderValue::from(built.content.len()));
+        head.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+        head.insert(header::CACHE_CONTROL, HeaderValue::from_static(keep));
+        head.insert(header::ETAG, etag.clone());
+        if let Some(name) = coding.name() {
+            head.insert(header::CONTENT_ENCODING, HeaderValue::from_static(name));
+        }
+        Some(Self { coding, content: built.content.clone(), etag, head })
     }
 }
 
-/// The files by their addresses. Each path goes through `address`, which says where it is served, if at all.
+/// The files by their addresses. Each path goes through `address`, which says where it is served, if at all, and how long
+/// caches may keep it.
 pub(super) fn table(
     built: impl Iterator<Item = Built>,
-    address: impl Fn(&str) -> Option<String>,
+    address: impl Fn(&str) -> Option<(String, &'static str)>,
 ) -> HashMap<String, Asset> {
     let built: HashMap<Cow<'static, str>, Built> = built.map(|file| (file.path.clone(), file)).collect();
     let asset = |file: &Built| {
+        let (address, keep) = address(&file.path)?;
         let content_type = content_type(&file.path)?;
+        let variant = |built: &Built, coding| Variant::of(built, coding, content_type, keep);
         let coded = CODED.iter().filter_map(|(coding, ending)| {
-            Variant::of(built.get(format!("{}{ending}", file.path).as_str())?, *coding)
+            variant(built.get(format!("{}{ending}", file.path).as_str())?, *coding)
         });
-        Some(Asset { content_type, plain: Variant::of(file, Coding::Identity)?, coded: coded.collect() })
+        let mut asset = Asset { keep, plain: variant(file, Coding::Identity)?, coded: coded.collect() };
+        if asset.varies() {
+            for variant in asset.coded.iter_mut().chain([&mut asset.plain]) {
+                reply::vary(&mut variant.head);
+            }
+        }
+        Some((address, asset))
     };
-    built.values().filter_map(|file| Some((address(&file.path)?, asset(file)?))).collect()
+    built.values().filter_map(asset).collect()
 }
 
 /// Half of the digest: 128 bits never meet by accident.

@@ -15,6 +15,17 @@ pub(super) enum Coding {
     Brotli,
 }
 
+impl Coding {
+    /// As `Content-Encoding` has it.
+    pub(super) const fn name(self) -> Option<&'static str> {
+        match self {
+            Self::Identity => None,
+            Self::Gzip => Some("gzip"),
+            Self::Brotli => Some("br"),
+        }
+    }
+}
+
 /// What a client said of each coding.
 #[derive(Debug, Default)]
 pub(super) struct Accepted {

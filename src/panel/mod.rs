@@ -33,8 +33,13 @@ pub fn find_file(path: &str) -> Option<&'static str> {
     FILES.0.get_key_value(path).map(|(path, _)| path.as_str())
 }
 
+/// Answers for a path by the headers that came with it.
+pub fn respond(method: &Method, path: &str, headers: &HeaderMap) -> Response {
+    FILES.respond(method, path, headers)
+}
+
 async fn answer(request: Request) -> Response {
-    FILES.respond(request.method(), request.uri().path(), request.headers())
+    respond(request.method(), request.uri().path(), request.headers())
 }
 
 /// What this program carries. It never changes, so all listeners share it.
@@ -56,8 +61,7 @@ impl Files {
             return response;
         }
         if let Some(asset) = self.0.get(path) {
-            let keep = if path.starts_with(HASHED) { KEEP_FOREVER } else { ASK_EACH_TIME };
-            return serve::serve(asset, keep, method, headers);
+            return serve::serve(asset, method, headers);
         }
         let is_page = PAGES.iter().any(|(address, _)| *address == path);
         // A script or a style that is gone must never come as a page: caches and browsers would take it for the file.
@@ -69,7 +73,7 @@ impl Files {
         }
         // One page shows everything else: it reads from the address what is wanted, and says so where there is nothing.
         match self.0.get(SHELL) {
-            Some(shell) => serve::serve(shell, ASK_EACH_TIME, method, headers),
+            Some(shell) => serve::serve(shell, method, headers),
             None => reply::html(StatusCode::SERVICE_UNAVAILABLE, NOT_BUILT),
         }
     }
@@ -83,10 +87,14 @@ fn is_for_programs(path: &str) -> bool {
     FOR_PROGRAMS.iter().any(|address| below(&address))
 }
 
-/// Where a built file is served, if anywhere: pages at their addresses, what has a digest in its name at its own.
-fn address(file: &str) -> Option<String> {
-    let page = PAGES.iter().find(|(_, page)| *page == file).map(|(address, _)| (*address).to_owned());
-    page.or_else(|| Some(format!("/{file}")).filter(|path| path.starts_with(HASHED)))
+/// Where a built file is served, if anywhere, and how long it may be kept: pages at their addresses, what has a digest in its
+/// name at its own.
+fn address(file: &str) -> Option<(String, &'static str)> {
+    if let Some((address, _)) = PAGES.iter().find(|(_, page)| *page == file) {
+        return Some(((*address).to_owned(), ASK_EACH_TIME));
+    }
+    let path = format!("/{file}");
+    path.starts_with(HASHED).then_some((path, KEEP_FOREVER))
 }
 
 /// Addresses of pages that are files of their own, without the ending that files have.

@@ -7,14 +7,24 @@ use axum::response::Response;
 use http::header::{self, HeaderName, HeaderValue};
 use http::{HeaderMap, StatusCode};
 
-/// An answer with nothing said of its body yet.
-pub(super) fn begin(status: StatusCode, body: Body) -> Response {
+/// What every answer says.
+pub(super) fn headers() -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(ROOM);
     headers.extend(SECURITY.map(|(name, value)| (name, HeaderValue::from_static(value))));
+    headers
+}
+
+/// An answer with these headers, which began as [`headers`].
+pub(super) fn with(status: StatusCode, headers: HeaderMap, body: Body) -> Response {
     let mut response = Response::new(body);
     *response.status_mut() = status;
     *response.headers_mut() = headers;
     response
+}
+
+/// Tells caches that others get other bytes, whichever this client got.
+pub(super) fn vary(headers: &mut HeaderMap) {
+    headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
 }
 
 /// A few words that no cache keeps.
@@ -28,7 +38,7 @@ pub(super) fn html(status: StatusCode, page: &'static str) -> Response {
 }
 
 fn fleeting(status: StatusCode, words: &'static str, content_type: &'static str) -> Response {
-    let mut response = begin(status, Body::from(words));
+    let mut response = with(status, headers(), Body::from(words));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response

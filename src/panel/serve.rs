@@ -6,63 +6,43 @@ use bytes::Bytes;
 use http::header::{self, HeaderValue};
 use http::{HeaderMap, Method, StatusCode};
 
-use crate::panel::assets::{Asset, Variant};
+use crate::panel::assets::Asset;
 use crate::panel::byte_range::Wanted;
-use crate::panel::coding::Coding;
 use crate::panel::conditions::{self, Verdict};
 use crate::panel::reply;
 
-/// The answer to a GET or a HEAD. `keep` says how long caches may keep the file.
-pub(super) fn serve(asset: &Asset, keep: &'static str, method: &Method, headers: &HeaderMap) -> Response {
+/// The answer to a GET or a HEAD.
+pub(super) fn serve(asset: &Asset, method: &Method, headers: &HeaderMap) -> Response {
     let variant = asset.choose(headers);
     let length = variant.content.len();
     let body =
         |content: &Bytes| if method == Method::HEAD { Body::empty() } else { Body::from(content.clone()) };
-    let mut response = match conditions::judge(method, headers, variant.etag.as_bytes(), length) {
+    match conditions::judge(method, headers, variant.etag.as_bytes(), length) {
         Verdict::Send(Wanted::Whole) => {
-            let mut response = sent(StatusCode::OK, body(&variant.content), asset, variant);
-            response.headers_mut().insert(header::CONTENT_LENGTH, variant.content_length.clone());
-            response
+            reply::with(StatusCode::OK, variant.head.clone(), body(&variant.content))
         }
         Verdict::Send(Wanted::Part(part)) => {
             let place = format!("bytes {}-{}/{length}", part.start, part.end.saturating_sub(1));
             let content = variant.content.slice(part);
-            let mut response = sent(StatusCode::PARTIAL_CONTENT, body(&content), asset, variant);
-            response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(content.len()));
-            placed(response, place)
+            let mut head = variant.head.clone();
+            head.insert(header::CONTENT_LENGTH, HeaderValue::from(content.len()));
+            placed(reply::with(StatusCode::PARTIAL_CONTENT, head, body(&content)), place)
         }
         Verdict::Send(Wanted::Nothing) => {
             let words =
                 reply::text(StatusCode::RANGE_NOT_SATISFIABLE, "The file ends before this range begins.\n");
-            return varying(placed(words, format!("bytes */{length}")), asset);
+            varying(placed(words, format!("bytes */{length}")), asset)
         }
-        Verdict::Unchanged => reply::begin(StatusCode::NOT_MODIFIED, Body::empty()),
+        Verdict::Unchanged => {
+            let mut response = reply::with(StatusCode::NOT_MODIFIED, reply::headers(), Body::empty());
+            response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(asset.keep));
+            response.headers_mut().insert(header::ETAG, variant.etag.clone());
+            varying(response, asset)
+        }
         Verdict::Failed => {
             let words = "The file is not the one that If-Match names.\n";
-            return varying(reply::text(StatusCode::PRECONDITION_FAILED, words), asset);
+            varying(reply::text(StatusCode::PRECONDITION_FAILED, words), asset)
         }
-    };
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(keep));
-    response.headers_mut().insert(header::ETAG, variant.etag.clone());
-    varying(response, asset)
-}
-
-fn sent(status: StatusCode, body: Body, asset: &Asset, variant: &Variant) -> Response {
-    let mut response = reply::begin(status, body);
-    let said = response.headers_mut();
-    said.insert(header::CONTENT_TYPE, HeaderValue::from_static(asset.content_type));
-    said.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-    if let Some(name) = name(variant.coding) {
-        said.insert(header::CONTENT_ENCODING, HeaderValue::from_static(name));
-    }
-    response
-}
-
-fn name(coding: Coding) -> Option<&'static str> {
-    match coding {
-        Coding::Identity => None,
-        Coding::Gzip => Some("gzip"),
-        Coding::Brotli => Some("br"),
     }
 }
 
@@ -73,10 +53,9 @@ fn placed(mut response: Response, place: String) -> Response {
     response
 }
 
-/// Tells caches that others get other bytes, whichever this client got.
 fn varying(mut response: Response, asset: &Asset) -> Response {
     if asset.varies() {
-        response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept-encoding"));
+        reply::vary(response.headers_mut());
     }
     response
 }

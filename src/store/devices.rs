@@ -2,7 +2,7 @@
 //!
 //! Invariant: every change that nodes must hear of draws the next `desired` number in its own transaction.
 
-use crate::domain::device::{Device, NewDevice};
+use crate::domain::device::{Device, DeviceState, NewDevice, ONLINE_FOR};
 use crate::domain::id::{DeviceId, NetworkId, UserId};
 use crate::domain::key::PublicKey;
 use crate::domain::name::fold;
@@ -12,8 +12,9 @@ use crate::domain::time::Timestamp;
 use crate::store::addresses::{self, Choice, Choices};
 use crate::store::backend::{Conn, Tx};
 use crate::store::error::{Constraint, StoreError};
-use crate::store::list::{Select, Sort, stale_or_missing};
+use crate::store::list::{NEVER_ENDS_LAST, Select, Sort, stale_or_missing};
 use crate::store::sequences::{self, DESIRED, DESIRED_FLOOR};
+use crate::store::states;
 use crate::store::value::{Bind, FromRow, Kind, Row, params};
 
 /// What lists of devices are sorted by.
@@ -25,6 +26,12 @@ pub enum DeviceSort {
     CreatedAt,
     /// When they were last changed.
     UpdatedAt,
+    /// When their own time ends; what never ends comes last.
+    ExpiresAt,
+    /// What they have moved.
+    UsedBytes,
+    /// When they last shook hands; who never did comes first.
+    LastHandshakeAt,
 }
 
 impl Sort for DeviceSort {
@@ -33,6 +40,16 @@ impl Sort for DeviceSort {
             Self::Name => ("name", Kind::Text),
             Self::CreatedAt => ("created_at", Kind::Int),
             Self::UpdatedAt => ("updated_at", Kind::Int),
+            Self::ExpiresAt => (NEVER_ENDS_LAST, Kind::Int),
+            // Looked up row by row: an index would have to be written with each report of each device.
+            Self::UsedBytes => (
+                "COALESCE((SELECT u.rx_bytes + u.tx_bytes FROM usage AS u WHERE u.device_id = devices.id), 0)",
+                Kind::Int,
+            ),
+            Self::LastHandshakeAt => (
+                "COALESCE((SELECT u.last_handshake_at FROM usage AS u WHERE u.device_id = devices.id), 0)",
+                Kind::Int,
+            ),
         }
     }
 }
@@ -48,6 +65,12 @@ pub struct DeviceFilter {
     pub disabled: Option<bool>,
     /// Deleted devices instead of the others.
     pub deleted: bool,
+    /// Only those in this state.
+    pub state: Option<DeviceState>,
+    /// Only those that are, or are not, there.
+    pub online: Option<bool>,
+    /// The time by which states are told.
+    pub now: Timestamp,
 }
 
 /// The keys a device keeps on the server, sealed.
@@ -155,6 +178,15 @@ pub async fn list(
     select.and_if("user_id = {}", filter.user);
     select.and_if("network_id = {}", filter.network);
     select.and_if("disabled = {}", filter.disabled);
+    if let Some(state) = filter.state {
+        select.and(&states::condition(state), filter.now);
+    }
+    if let Some(online) = filter.online {
+        let not = if online { "" } else { "NOT " };
+        let there =
+            "EXISTS (SELECT 1 FROM usage AS u WHERE u.device_id = devices.id AND u.last_handshake_at > {})";
+        select.and(&format!("{not}{there}"), filter.now.before(ONLINE_FOR));
+    }
     select.page(conn, page).await
 }
 

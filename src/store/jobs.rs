@@ -7,10 +7,12 @@
 use std::time::Duration;
 
 use crate::domain::id::JobId;
-use crate::domain::job::{JobKind, Lane, NewJob, TakenJob};
+use crate::domain::job::{Job, JobKind, JobState, Lane, NewJob, TakenJob};
+use crate::domain::page::{Page, PageRequest};
 use crate::domain::time::Timestamp;
 use crate::store::backend::{Conn, Tx};
 use crate::store::error::StoreError;
+use crate::store::list::{Select, Sort};
 use crate::store::value::{Bind, Column, FromRow, Kind, Row, Unfit, Value, params};
 
 const PENDING: &str = "pending";
@@ -113,7 +115,8 @@ pub async fn fail(tx: &mut Tx, job: &TakenJob, why: &str, now: Timestamp) -> Res
     end(tx, job, FAILED, Some(why), now).await
 }
 
-/// What an ended job worked on is not kept: it may hold a token.
+/// What a job worked on that ended well is not kept: it may hold a token. One that was given up keeps it, sealed, until
+/// it is purged, so that somebody who has mended what was wrong can have it tried again.
 async fn end(
     tx: &mut Tx,
     job: &TakenJob,
@@ -121,10 +124,11 @@ async fn end(
     why: Option<&str>,
     now: Timestamp,
 ) -> Result<bool, StoreError> {
-    const SQL: &str = "UPDATE jobs SET state = ?3, last_error = ?4, finished_at = ?5, payload = ?6, \
-        locked_by = NULL, locked_until = NULL WHERE id = ?1 AND attempts = ?2 AND state = ?7";
+    const SQL: &str = "UPDATE jobs SET state = ?3, last_error = ?4, finished_at = ?5, \
+        payload = CASE WHEN ?6 THEN payload ELSE ?7 END, locked_by = NULL, locked_until = NULL \
+        WHERE id = ?1 AND attempts = ?2 AND state = ?8";
     let nothing: &[u8] = &[];
-    let params = params![job.id, job.attempt, state, why, now, nothing, PENDING];
+    let params = params![job.id, job.attempt, state, why, now, state == FAILED, nothing, PENDING];
     Ok(tx.execute(SQL, params).await? > 0)
 }
 
@@ -136,6 +140,109 @@ pub async fn release(tx: &mut Tx, job: &TakenJob, why: &str, run_at: Timestamp) 
     const SQL: &str = "UPDATE jobs SET run_at = ?3, last_error = ?4, locked_by = NULL, locked_until = NULL \
         WHERE id = ?1 AND attempts = ?2 AND state = ?5";
     Ok(tx.execute(SQL, params![job.id, job.attempt, run_at, why, PENDING]).await? > 0)
+}
+
+/// Lists of jobs go by when they were put into the queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JobSort {
+    /// When they were put into the queue.
+    CreatedAt,
+}
+
+impl Sort for JobSort {
+    fn column(self) -> (&'static str, Kind) {
+        ("created_at", Kind::Int)
+    }
+}
+
+/// A page of jobs, of one state where one is named. Words in a request for them are passed over.
+///
+/// # Errors
+/// `BadCursor`.
+pub async fn list(
+    conn: &mut Conn,
+    state: Option<JobState>,
+    page: &PageRequest<JobSort>,
+) -> Result<Page<Job>, StoreError> {
+    let clock = conn.database_now_ms().await?;
+    let mut select = Select::from("jobs");
+    select.and_if("state = {}", state.map(stored));
+    match state {
+        Some(JobState::Pending) => select.and("(locked_until IS NULL OR locked_until <= {})", clock),
+        Some(JobState::Running) => select.and("locked_until > {}", clock),
+        Some(JobState::Done | JobState::Failed) | None => {}
+    }
+    let page = PageRequest { search: None, ..page.clone() };
+    let found: Page<Listed> = select.page(conn, &page).await?;
+    Ok(found.map(|listed| listed.at(clock)))
+}
+
+const fn stored(state: JobState) -> &'static str {
+    match state {
+        JobState::Pending | JobState::Running => PENDING,
+        JobState::Done => DONE,
+        JobState::Failed => FAILED,
+    }
+}
+
+/// A job.
+///
+/// # Errors
+/// The store's.
+pub async fn find(conn: &mut Conn, id: JobId) -> Result<Option<Job>, StoreError> {
+    let clock = conn.database_now_ms().await?;
+    let found: Option<Listed> = conn.find("SELECT * FROM jobs WHERE id = ?1", params![id]).await?;
+    Ok(found.map(|listed| listed.at(clock)))
+}
+
+/// Lets a job that was given up be tried again, `attempts` times; false where it was not, or nothing is kept of it. Its
+/// attempts go on being counted: the number fences.
+///
+/// # Errors
+/// The store's.
+pub async fn retry(tx: &mut Tx, id: JobId, attempts: u32, now: Timestamp) -> Result<bool, StoreError> {
+    const SQL: &str = "UPDATE jobs SET state = ?2, run_at = ?3, max_attempts = attempts + ?4, finished_at = NULL \
+        WHERE id = ?1 AND state = ?5 AND length(payload) > 0";
+    Ok(tx.execute(SQL, params![id, PENDING, now, attempts, FAILED]).await? > 0)
+}
+
+/// A row, whose state hangs on the database's clock.
+struct Listed {
+    job: Job,
+    locked_until: Option<i64>,
+}
+
+impl Listed {
+    fn at(self, clock_ms: i64) -> Job {
+        let is_held = self.locked_until.is_some_and(|until| until > clock_ms);
+        let state =
+            if is_held && self.job.state == JobState::Pending { JobState::Running } else { self.job.state };
+        Job { state, ..self.job }
+    }
+}
+
+impl FromRow for Listed {
+    fn from_row(row: &mut Row) -> Result<Self, StoreError> {
+        let name: String = row.take("state")?;
+        let state = match name.as_str() {
+            DONE => JobState::Done,
+            FAILED => JobState::Failed,
+            _ => JobState::Pending,
+        };
+        let run_at: Timestamp = row.take("run_at")?;
+        let job = Job {
+            id: row.take::<JobId>("id")?,
+            kind: row.take("kind")?,
+            state,
+            attempts: row.take("attempts")?,
+            max_attempts: row.take("max_attempts")?,
+            next_at: (state == JobState::Pending).then_some(run_at),
+            last_error: row.take("last_error")?,
+            created_at: row.take("created_at")?,
+            finished_at: row.take("finished_at")?,
+        };
+        Ok(Self { job, locked_until: row.take("locked_until")? })
+    }
 }
 
 /// How many jobs wait, and how many were given up and are still listed.

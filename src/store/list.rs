@@ -14,6 +14,9 @@ pub trait Sort: Copy {
     fn column(self) -> (&'static str, Kind);
 }
 
+/// When things end, where what never ends comes after everything else; `devices` and `users` have an index of it.
+pub(super) const NEVER_ENDS_LAST: &str = "COALESCE(expires_at, 9007199254740991)";
+
 /// A SELECT in the making.
 pub(super) struct Select {
     table: &'static str,

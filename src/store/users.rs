@@ -1,15 +1,17 @@
 //! Users in the database.
 
+use std::collections::BTreeMap;
+
 use crate::domain::access::Role;
 use crate::domain::id::UserId;
 use crate::domain::name::{Login, fold};
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::time::Timestamp;
-use crate::domain::user::{NewUser, User};
+use crate::domain::user::{NewUser, User, UserState};
 use crate::store::backend::{Conn, Tx};
 use crate::store::error::StoreError;
-use crate::store::list::{Select, Sort, stale_or_missing};
-use crate::store::value::{Bind, FromRow, Kind, Row, params};
+use crate::store::list::{NEVER_ENDS_LAST, Select, Sort, members, stale_or_missing};
+use crate::store::value::{Bind, FromRow, Kind, Row, Value, params};
 
 /// What lists of users are sorted by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +22,10 @@ pub enum UserSort {
     DisplayName,
     /// When they were made.
     CreatedAt,
+    /// When their time ends; what never ends comes last.
+    ExpiresAt,
+    /// What their devices have moved.
+    UsedBytes,
 }
 
 impl Sort for UserSort {
@@ -28,6 +34,12 @@ impl Sort for UserSort {
             Self::Login => ("login", Kind::Text),
             Self::DisplayName => ("display_name", Kind::Text),
             Self::CreatedAt => ("created_at", Kind::Int),
+            Self::ExpiresAt => (NEVER_ENDS_LAST, Kind::Int),
+            Self::UsedBytes => (
+                "retired_bytes + COALESCE((SELECT CAST(SUM(t.rx_bytes + t.tx_bytes) AS BIGINT) FROM devices AS m \
+                 JOIN usage AS t ON t.device_id = m.id WHERE m.user_id = users.id), 0)",
+                Kind::Int,
+            ),
         }
     }
 }
@@ -43,6 +55,19 @@ pub struct UserFilter {
     pub deleted: bool,
     /// Only this one: what a member may see.
     pub only: Option<UserId>,
+    /// Only those in this state.
+    pub state: Option<UserState>,
+    /// The time by which states are told.
+    pub now: Timestamp,
+}
+
+/// What a user has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Owned {
+    /// Devices that are not deleted.
+    pub devices: u64,
+    /// Bytes that count against the limit, those of purged devices among them.
+    pub used_bytes: u64,
 }
 
 /// What a login is checked against.
@@ -143,7 +168,39 @@ pub async fn list(
     select.and_if("role = {}", filter.role);
     select.and_if("disabled = {}", filter.disabled);
     select.and_if("id = {}", filter.only);
+    match filter.state {
+        Some(UserState::Active) => {
+            select.and("(disabled = FALSE AND (expires_at IS NULL OR expires_at > {}))", filter.now);
+        }
+        Some(UserState::Disabled) => select.and("(disabled = TRUE OR expires_at <= {})", filter.now),
+        None => {}
+    }
     select.page(conn, page).await
+}
+
+/// What these users have; a page's worth of them at most.
+///
+/// # Errors
+/// The store's.
+pub async fn owned(conn: &mut Conn, ids: &[UserId]) -> Result<BTreeMap<UserId, Owned>, StoreError> {
+    if ids.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let sql = format!(
+        "SELECT o.id, COUNT(CASE WHEN d.deleted_at IS NULL THEN d.id END) AS devices, \
+         o.retired_bytes + CAST(COALESCE(SUM(u.rx_bytes + u.tx_bytes), 0) AS BIGINT) AS used FROM users AS o \
+         LEFT JOIN devices AS d ON d.user_id = o.id LEFT JOIN usage AS u ON u.device_id = d.id \
+         WHERE o.id IN ({}) GROUP BY o.id, o.retired_bytes",
+        members(ids.len(), 1)
+    );
+    let params: Vec<Value> = ids.iter().map(Bind::bind).collect();
+    let mut rows: Vec<Row> = conn.query(&sql, &params).await?;
+    rows.iter_mut()
+        .map(|row| {
+            let owned = Owned { devices: row.take("devices")?, used_bytes: row.take("used")? };
+            Ok((row.take("id")?, owned))
+        })
+        .collect()
 }
 
 /// How many users of a role can act: neither disabled nor deleted.

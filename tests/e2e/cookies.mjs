@@ -18,6 +18,12 @@ const pair = { cert: readFileSync(cert), key: readFileSync(key) }
 let cookieWent = false
 const proxy = https.createServer(pair, (request, response) => {
   const { method, url, headers } = request
+  // A page of ours that asks for nothing by itself: the panel would, and its cookie would be taken for the attack's.
+  if (url === '/quiet') {
+    response.writeHead(200, { 'content-type': 'text/html' })
+    response.end('<!doctype html><title>Ours</title>')
+    return
+  }
   cookieWent ||= headers.cookie !== undefined
   const onward = http.request({ host: '127.0.0.1', port, method, path: url, headers }, (answer) => {
     response.writeHead(answer.statusCode, answer.headers)
@@ -45,7 +51,7 @@ const browser = await chromium.launch({
 try {
   const context = await browser.newContext({ ignoreHTTPSErrors: true })
   const page = await context.newPage()
-  await page.goto(`${ours}/`)
+  await page.goto(`${ours}/quiet`)
   const call = (method, path, headers, body) => page.evaluate(async ([method, path, headers, body]) => {
     if (body) headers['content-type'] = 'application/json'
     const answer = await fetch(`/api/v1${path}`, { method, headers, body: body && JSON.stringify(body) })

@@ -165,7 +165,7 @@ impl Victim {
             // These belong to nobody; who may not have them may not have one that is not there either.
             // No name of a certificate, so there is none.
             ("certificates", "name") => NOTHING,
-            ("identity-providers" | "invites" | "webhooks" | "webhook-deliveries", "id") => NOTHING,
+            ("jobs" | "identity-providers" | "invites" | "webhooks" | "webhook-deliveries", "id") => NOTHING,
             _ => panic!("say here whose {placeholder} is in {path}"),
         }
     }

@@ -82,6 +82,8 @@ const DONE_ELSEWHERE: &[&str] = &[
     "webhook_delete",
     "webhook_test",
     "webhook_redeliver",
+    // panel_lists::
+    "job_retry",
     // certificates::
     "certificate_renew",
 ];

@@ -133,7 +133,7 @@ on_both! {
         house.host().patch(&path, &tag, json!({ "role": "support" })).await.expect(StatusCode::OK);
         house.app.events_step().await.unwrap();
         assert_eq!(going_on.next().await, None);
-        assert_eq!(stays.get("/events?topics=overviews").await.problem(422), "invalid");
+        assert_eq!(house.owner().await.get("/events?topics=overviews").await.problem(422), "invalid");
     }
 
     async fn streams_are_counted_and_who_does_not_read_is_let_go(database) {

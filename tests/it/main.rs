@@ -51,6 +51,7 @@ mod netlink;
 mod origins;
 mod overview;
 mod panel;
+mod panel_lists;
 mod password_resets;
 mod pgbouncer;
 mod retention;

@@ -314,7 +314,7 @@ on_all! {
         scene
             .store
             .write(async move |tx: &mut Tx| {
-                let health = NodeHealth { backend: "kernel".to_owned(), problems: vec!["x".to_owned()] };
+                let health = NodeHealth { backend: "kernel".to_owned(), problems: vec!["x".to_owned()], ..NodeHealth::default() };
                 nodes::seen(tx, nid, 7, &health, Rate::default(), later(3)).await?;
                 nodes::set_credential(tx, nid, Some(b"hash"), later(4)).await
             })

@@ -159,6 +159,9 @@ impl Column for DeviceSort {
         ("name", Self::Name, Values::Texts),
         ("created_at", Self::CreatedAt, Values::Times),
         ("updated_at", Self::UpdatedAt, Values::Times),
+        ("expires_at", Self::ExpiresAt, Values::Times),
+        ("used_bytes", Self::UsedBytes, Values::Numbers),
+        ("last_handshake_at", Self::LastHandshakeAt, Values::Times),
     ];
 }
 
@@ -173,6 +176,10 @@ list_query! {
         deleted: bool,
         /// Only devices that are, or are not, disabled.
         disabled: bool,
+        /// Only devices in this state.
+        state: DeviceState,
+        /// Only devices that did, or did not, shake hands within three minutes.
+        online: bool,
     }
 }
 
@@ -271,6 +278,9 @@ async fn list(
         network: query.network_id,
         deleted: query.deleted.unwrap_or(false),
         disabled: query.disabled,
+        state: query.state,
+        online: query.online,
+        ..DeviceFilter::default()
     };
     reply::page::<_, DeviceView, _>(app.devices().list(&ctx, filter, page).await?)
 }

@@ -11,9 +11,11 @@ pub mod certificates;
 pub mod configs;
 pub mod device_traffic;
 pub mod devices;
+pub mod diagnosis;
 pub mod events;
 pub mod identity_providers;
 pub mod invites;
+pub mod jobs;
 pub mod mail;
 pub mod master_key;
 pub mod me;
@@ -48,6 +50,7 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .merge(node_networks::routes())
         .merge(devices::routes())
         .merge(device_traffic::routes())
+        .merge(diagnosis::routes())
         .merge(configs::routes())
         .merge(usage::routes())
         .merge(sessions::routes())
@@ -66,6 +69,7 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .merge(mail::routes())
         .merge(certificates::routes())
         .merge(webhooks::routes())
+        .merge(jobs::routes())
         .merge(system::routes())
         .merge(overview::routes())
         .merge(events::routes())

@@ -15,6 +15,7 @@ use crate::api::v1::nodes::HealthView;
 use crate::app::App;
 use crate::app::ctx::Ctx;
 use crate::app::system::SystemState;
+use crate::domain::time::Timestamp;
 
 /// The routes of the service itself.
 pub(super) fn routes() -> OpenApiRouter<Api> {
@@ -27,6 +28,17 @@ pub struct SystemView {
     /// The program's version.
     #[schema(example = "0.1.0")]
     version: String,
+    /// What it was compiled for.
+    #[schema(example = "x86_64-unknown-linux-musl")]
+    target: &'static str,
+    /// The licence it is under, by its SPDX identifier.
+    #[schema(example = "Apache-2.0")]
+    license: &'static str,
+    /// When the process that answers began.
+    started_at: Timestamp,
+    /// Seconds since then.
+    #[schema(minimum = 0, example = 86400)]
+    uptime_s: u64,
     /// `sqlite` or `postgres`.
     #[schema(example = "sqlite")]
     database: String,
@@ -41,6 +53,10 @@ impl From<SystemState> for SystemView {
     fn from(state: SystemState) -> Self {
         Self {
             version: state.version.to_owned(),
+            target: state.target,
+            license: state.license,
+            started_at: state.started_at,
+            uptime_s: state.uptime.as_secs(),
             database: state.database.to_owned(),
             node: state.node.map(Into::into),
             devices: state.devices.into_iter().map(|(state, count)| (state.as_str(), count)).collect(),

@@ -75,6 +75,12 @@ pub struct UserView {
     /// Devices this user may have.
     #[schema(minimum = 0, example = 5)]
     device_limit: Option<u32>,
+    /// Devices this user has.
+    #[schema(minimum = 0, example = 2)]
+    device_count: u64,
+    /// Bytes that the devices have moved so far, both ways: those that count against the limit.
+    #[schema(minimum = 0, example = 9_437_184)]
+    used_bytes: u64,
     /// Counts the changes: the ETag.
     #[schema(minimum = 0, example = 3)]
     revision: i64,
@@ -88,7 +94,7 @@ pub struct UserView {
 
 impl From<UserItem> for UserView {
     fn from(item: UserItem) -> Self {
-        let UserItem { user, state } = item;
+        let UserItem { user, state, owned } = item;
         Self {
             id: user.id,
             login: user.login,
@@ -103,6 +109,8 @@ impl From<UserItem> for UserView {
             expires_at: user.expires_at,
             data_limit_bytes: user.data_limit_bytes,
             device_limit: user.device_limit,
+            device_count: owned.devices,
+            used_bytes: owned.used_bytes,
             revision: user.revision,
             created_at: user.created_at,
             updated_at: user.updated_at,
@@ -131,6 +139,8 @@ impl Column for UserSort {
         ("login", Self::Login, Values::Texts),
         ("display_name", Self::DisplayName, Values::Texts),
         ("created_at", Self::CreatedAt, Values::Times),
+        ("expires_at", Self::ExpiresAt, Values::Times),
+        ("used_bytes", Self::UsedBytes, Values::Numbers),
     ];
 }
 
@@ -141,6 +151,8 @@ list_query! {
         role: Role,
         /// Only users that are, or are not, disabled.
         disabled: bool,
+        /// Only users in this state.
+        state: UserState,
         /// Deleted users instead of the others.
         deleted: bool,
     }
@@ -261,6 +273,7 @@ async fn list(State(app): State<App>, ctx: Ctx, Query(query): Query<ListUsers>) 
     let filter = UserFilter {
         role: query.role,
         disabled: query.disabled,
+        state: query.state,
         deleted: query.deleted.unwrap_or(false),
         ..UserFilter::default()
     };

@@ -4,6 +4,8 @@
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -58,6 +60,9 @@ impl Waiting {
 /// What may wait for a reader that is behind: some 40,000 lines.
 const MOST_BYTES: usize = 8 * 1024 * 1024;
 
+/// How long a line waits for others. To wake the thread and write for each line by itself would cost as much as a request.
+const GATHER: Duration = Duration::from_millis(50);
+
 fn write(waiting: &Waiting, mut output: Box<dyn Write + Send>, stop: &CancellationToken, tasks: &Tasks) {
     let mut batch = Vec::new();
     let mut works = true;
@@ -68,6 +73,9 @@ fn write(waiting: &Waiting, mut output: Box<dyn Write + Send>, stop: &Cancellati
                 () = stop.cancelled() => true,
             }
         });
+        if !ends {
+            thread::sleep(GATHER);
+        }
         batch.clear();
         std::mem::swap(&mut batch, &mut *waiting.text());
         match output.write_all(&batch).and_then(|()| output.flush()) {

@@ -1,13 +1,15 @@
 //! Connections to upstreams.
 
+use std::fmt;
+use std::future::poll_fn;
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::client::conn::TrySendError;
@@ -22,39 +24,61 @@ use crate::edge::listener::Stream;
 use crate::edge::proxy::endpoint::At;
 use crate::runtime::tasks::Group;
 
-/// A connection to an upstream, for one request after the other.
-#[derive(Debug)]
+/// A connection to an upstream, for one request after the other. Whoever waits for an answer drives it: a task of its own
+/// would have to be woken, and wake, for each request.
 pub(super) struct Connection {
     sender: SendRequest<Body>,
+    /// What happens on the connection, unless a task has it or it is over.
+    driver: Option<Driver>,
     heard: Arc<AtomicBool>,
 }
 
+type Driver = Pin<Box<dyn Future<Output = hyper::Result<()>> + Send>>;
+
 impl Connection {
-    /// Connects within `limit`. What happens on the connection runs in `group`.
-    pub(super) async fn open(at: &At, limit: Duration, group: &Group) -> io::Result<Self> {
+    /// Connects within `limit`.
+    pub(super) async fn open(at: &At, limit: Duration) -> io::Result<Self> {
         let stream = dial(at, limit).await?;
         let heard = Arc::new(AtomicBool::new(false));
         let io = TokioIo::new(Wire { stream, heard: Arc::clone(&heard) });
         let (sender, connection) = builder().handshake(io).await.map_err(io::Error::other)?;
+        Ok(Self { sender, driver: Some(Box::pin(connection.with_upgrades())), heard })
+    }
+
+    /// Sends a request and waits for the head of its answer. An error gives the request back where nothing of it was sent.
+    /// With a body the connection gets a task in `group`, so that the body goes on when the answer does not wait for it.
+    pub(super) async fn send(
+        &mut self,
+        request: Request<Body>,
+        group: &Group,
+    ) -> Result<Response<Incoming>, TrySendError<Request<Body>>> {
+        self.heard.store(false, Ordering::Release);
+        if !request.body().is_end_stream() {
+            self.run(group);
+        }
+        let mut answer = pin!(self.sender.try_send_request(request));
+        poll_fn(|cx| {
+            drive(&mut self.driver, cx);
+            answer.as_mut().poll(cx)
+        })
+        .await
+    }
+
+    /// Does what there is to do on the connection.
+    pub(super) fn drive(&mut self, cx: &mut Context<'_>) {
+        drive(&mut self.driver, cx);
+    }
+
+    /// Leaves the connection to a task in `group`. It ends with what is under way.
+    pub(super) fn run(&mut self, group: &Group) {
+        let Some(driver) = self.driver.take() else { return };
         let stop = group.stop().clone();
         group.spawn(async move {
             tokio::select! {
-                ended = connection.with_upgrades() => if let Err(cause) = ended {
-                    debug!(error = %cause, "a connection to an upstream ended early");
-                },
+                ended = driver => note(ended),
                 () = stop.cancelled() => {}
             }
         });
-        Ok(Self { sender, heard })
-    }
-
-    /// Sends a request. An error gives it back where nothing of it was sent.
-    pub(super) fn send(
-        &mut self,
-        request: Request<Body>,
-    ) -> impl Future<Output = Result<Response<Incoming>, TrySendError<Request<Body>>>> + use<> {
-        self.heard.store(false, Ordering::Release);
-        self.sender.try_send_request(request)
     }
 
     /// Whether any byte has come since the last request.
@@ -62,12 +86,32 @@ impl Connection {
         self.heard.load(Ordering::Acquire)
     }
 
-    pub(super) fn is_ready(&self) -> bool {
-        self.sender.is_ready()
+    /// Whether it can take another request. Looks whether the other side has closed it.
+    pub(super) fn is_free(&mut self) -> bool {
+        // Nobody need be woken when it closes: it is looked at again before it is used.
+        self.drive(&mut Context::from_waker(Waker::noop()));
+        self.driver.is_some() && self.sender.is_ready()
     }
+}
 
-    pub(super) fn is_closed(&self) -> bool {
-        self.sender.is_closed()
+fn drive(driver: &mut Option<Driver>, cx: &mut Context<'_>) {
+    if let Some(running) = driver
+        && let Poll::Ready(ended) = running.as_mut().poll(cx)
+    {
+        note(ended);
+        *driver = None;
+    }
+}
+
+fn note(ended: hyper::Result<()>) {
+    if let Err(cause) = ended {
+        debug!(error = %cause, "a connection to an upstream ended early");
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection").field("heard", &self.heard).finish_non_exhaustive()
     }
 }
 

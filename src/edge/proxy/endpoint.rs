@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tracing::warn;
@@ -65,18 +65,21 @@ impl Endpoint {
 
     /// A connection that waits for a request, the last used one first: the others can then grow old and go.
     pub(super) fn take_idle(&self) -> Option<Connection> {
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        // One may still be sending a body that its answer did not wait for.
-        let at = idle.iter().rposition(|idle| idle.connection.is_ready())?;
-        Some(idle.remove(at).connection)
+        let mut idle = self.idle();
+        while let Some(Idle { mut connection, .. }) = idle.pop() {
+            if connection.is_free() {
+                return Some(connection);
+            }
+        }
+        None
     }
 
-    /// Keeps a connection whose answer is over, the youngest `most` of them.
-    pub(super) fn give_idle(&self, connection: Connection, most: usize, now: Instant) {
-        if connection.is_closed() {
+    /// Keeps a connection whose answer is over, if it takes another request, and of all the youngest `most`.
+    pub(super) fn give_idle(&self, mut connection: Connection, most: usize, now: Instant) {
+        if !connection.is_free() {
             return;
         }
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut idle = self.idle();
         idle.push(Idle { connection, since: now });
         if idle.len() > most {
             idle.remove(0);
@@ -85,10 +88,12 @@ impl Endpoint {
 
     /// Closes what has been idle for so long that the other side may be about to.
     pub(super) fn prune(&self, now: Instant) {
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        idle.retain(|idle| {
-            !idle.connection.is_closed() && now.saturating_duration_since(idle.since) < LONGEST_IDLE
-        });
+        let is_young = |idle: &Idle| now.saturating_duration_since(idle.since) < LONGEST_IDLE;
+        self.idle().retain_mut(|idle| is_young(idle) && idle.connection.is_free());
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<Idle>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Writes down that this endpoint went down or came up.

@@ -70,7 +70,7 @@ fn outgoing(parts: request::Parts, body: Body) -> Request {
 }
 
 fn answer(proxy: &Arc<Inner>, reached: Reached, wish: Option<Wish>, id: RequestId) -> Response {
-    let Reached { mut answer, connection, flight } = reached;
+    let Reached { mut answer, mut connection, flight } = reached;
     if let Some(theirs) = answer.headers().get(REQUEST_ID).and_then(|value| value.to_str().ok()) {
         Span::current().record("request.upstream", theirs);
     }
@@ -78,6 +78,7 @@ fn answer(proxy: &Arc<Inner>, reached: Reached, wish: Option<Wish>, id: RequestI
     if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
         return answer.map(|body| Body::new(Coming::new(body, connection, flight, Arc::clone(proxy))));
     }
+    connection.run(&proxy.connections);
     let upstream = answer.extensions_mut().remove::<OnUpgrade>();
     let (Some(wish), Some(upstream)) = (wish, upstream) else {
         return refusal(Failure::Broken, id);

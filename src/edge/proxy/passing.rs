@@ -48,6 +48,7 @@ pub(super) struct Coming {
     connection: Option<Connection>,
     flight: Flight,
     proxy: Arc<Inner>,
+    broken: Option<hyper::Error>,
     is_over: bool,
 }
 
@@ -58,7 +59,7 @@ impl Coming {
         flight: Flight,
         proxy: Arc<Inner>,
     ) -> Self {
-        Self { body, connection: Some(connection), flight, proxy, is_over: false }
+        Self { body, connection: Some(connection), flight, proxy, broken: None, is_over: false }
     }
 }
 
@@ -70,17 +71,30 @@ impl HttpBody for Coming {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
-        match &frame {
-            Some(Ok(_)) => {}
-            None => self.is_over = true,
+        if let Some(cause) = self.broken.take() {
+            return Poll::Ready(Some(Err(cause)));
+        }
+        let Self { body, connection, .. } = &mut *self;
+        let mut next = Pin::new(&mut *body).poll_frame(cx);
+        if let (Poll::Pending, Some(connection)) = (&next, connection) {
+            connection.drive(cx);
+            next = Pin::new(body).poll_frame(cx);
+        }
+        match ready!(next) {
             Some(Err(cause)) => {
                 debug!(error = %cause, "an upstream's answer broke off");
                 self.flight.end = End::Cut;
                 self.proxy.failed(&self.flight.endpoint, "an answer broke off");
+                self.broken = Some(cause);
+                // What came before goes out first.
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+            frame => {
+                self.is_over = frame.is_none();
+                Poll::Ready(frame)
             }
         }
-        Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {

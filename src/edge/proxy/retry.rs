@@ -161,9 +161,7 @@ async fn attempt(
         let is_fresh = idle.is_none();
         let mut connection = match idle.take() {
             Some(connection) => connection,
-            None => match Connection::open(&endpoint.at, proxy.terms.connect_timeout, &proxy.connections)
-                .await
-            {
+            None => match Connection::open(&endpoint.at, proxy.terms.connect_timeout).await {
                 Ok(connection) => connection,
                 Err(cause) => {
                     return Err(Failed::Unsent(Box::new(request), format!("it cannot be reached: {cause}")));
@@ -174,7 +172,7 @@ async fn attempt(
         if !request.body().is_end_stream() {
             request = request.map(|body| Body::new(Going { body, pieces: Arc::clone(&pieces) }));
         }
-        let sending = connection.send(request);
+        let sending = connection.send(request, &proxy.connections);
         let mut error = match head(sending, proxy.terms.answer_timeout, &pieces).await {
             Some(Ok(answer)) => return Ok((answer, connection)),
             Some(Err(error)) => error,

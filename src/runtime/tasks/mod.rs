@@ -15,6 +15,8 @@ use std::future::Future;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::thread;
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -134,7 +136,7 @@ impl Tasks {
         let entry = self.inner.registry.enter(name.into(), Kind::Thread, self.inner.clock.now());
         let (answer, receiver) = oneshot::channel();
         let mine = Arc::clone(&entry);
-        let started = std::thread::Builder::new().name(thread_name(&entry.name)).spawn(move || {
+        let started = thread::Builder::new().name(thread_name(&entry.name)).spawn(move || {
             let span = info_span!("task", task.name = %mine.name);
             let stop = mine.stop.clone();
             let result =
@@ -212,21 +214,31 @@ impl Group {
 
     /// Runs one task of the group. A panic in it is caught, counted and logged.
     pub fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.spawn_caught(AssertUnwindSafe(work).catch_unwind());
+    }
+
+    /// The same for work that often ends without waiting for anything: it begins here and now, and becomes a task only where
+    /// it has to wait.
+    pub fn begin(&self, work: impl Future<Output = ()> + Send + 'static) {
+        let mut work = Box::pin(AssertUnwindSafe(work).catch_unwind());
+        // Nobody need wake this look at it: the task begins with another.
+        match work.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(ended) => self.entry.ended(ended),
+            Poll::Pending => self.spawn_caught(work),
+        }
+    }
+
+    fn spawn_caught(&self, work: impl Future<Output = thread::Result<()>> + Send + 'static) {
         let entry = Arc::clone(&self.entry);
         let abort = self.entry.abort_group.clone();
-        self.tracker.spawn_on(
-            async move {
-                tokio::select! {
-                    result = AssertUnwindSafe(work).catch_unwind() => {
-                        if let Err(payload) = result {
-                            entry.caught(&*payload);
-                        }
-                    }
-                    () = abort.cancelled() => {}
-                }
-            },
-            &self.handle,
-        );
+        let until_abort = async move {
+            tokio::select! {
+                biased;
+                ended = work => entry.ended(ended),
+                () = abort.cancelled() => {}
+            }
+        };
+        self.tracker.spawn_on(until_abort, &self.handle);
     }
 }
 

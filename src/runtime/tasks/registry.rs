@@ -4,6 +4,7 @@ use std::any::Any;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::thread;
 
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
@@ -159,6 +160,13 @@ impl Entry {
         metrics::counter!(names::TASK_PANICS.name, "task" => self.name.clone()).increment(1);
         error!(task.name = %self.name, error = %message, "task {} panicked: {message}", self.name);
         TaskError::Panicked { name: self.name.to_string(), message }
+    }
+
+    /// Counts and logs the panic that work ended in, if it did.
+    pub(super) fn ended(&self, result: thread::Result<()>) {
+        if let Err(payload) = result {
+            self.caught(&*payload);
+        }
     }
 
     pub(super) fn finish(&self) {

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use tokio::sync::oneshot;
 
 const SOON: Duration = Duration::from_secs(5);
 
@@ -189,6 +190,25 @@ async fn a_group_counts_its_tasks_and_survives_a_panic_in_one() {
     let drained = tasks.drain(SOON).await;
 
     assert!(drained.is_clean() && group.is_empty());
+}
+
+#[tokio::test]
+async fn what_ends_without_waiting_needs_no_task_and_what_waits_gets_one() {
+    let tasks = tasks();
+    let group = tasks.group("streams");
+    let (answer, asked) = oneshot::channel();
+    let (done, ended) = oneshot::channel();
+
+    group.begin(async { panic!("one stream breaks") });
+    assert_eq!(group.len(), 0);
+    group.begin(async move {
+        asked.await.unwrap();
+        done.send(()).unwrap();
+    });
+    assert_eq!(group.len(), 1);
+    answer.send(()).unwrap();
+
+    tokio::time::timeout(SOON, ended).await.unwrap().unwrap();
 }
 
 fn break_always() {

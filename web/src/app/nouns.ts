@@ -6,14 +6,18 @@ import Api from '@mui/icons-material/Api'
 import Certificate from '@mui/icons-material/CardMembershipOutlined'
 import Devices from '@mui/icons-material/DevicesOutlined'
 import Dns from '@mui/icons-material/DnsOutlined'
+import Gavel from '@mui/icons-material/GavelOutlined'
 import Hub from '@mui/icons-material/HubOutlined'
+import Info from '@mui/icons-material/InfoOutlined'
 import Key from '@mui/icons-material/KeyOutlined'
 import Outbox from '@mui/icons-material/OutboxOutlined'
 import People from '@mui/icons-material/PeopleOutlined'
 import Invite from '@mui/icons-material/PersonAddAltOutlined'
+import Audit from '@mui/icons-material/ReceiptLongOutlined'
 import Settings from '@mui/icons-material/SettingsOutlined'
 import Dashboard from '@mui/icons-material/SpaceDashboardOutlined'
 import Provider from '@mui/icons-material/VerifiedUserOutlined'
+import MasterKey from '@mui/icons-material/VpnKeyOutlined'
 import Webhook from '@mui/icons-material/WebhookOutlined'
 import type { ComponentType } from 'react'
 
@@ -43,11 +47,15 @@ export const NOUNS: Noun[] = [
   { key: 'invites', section: 'people', icon: Invite, path: paths.invites.list(), action: 'invite_list' },
   { key: 'identityProviders', section: 'people', icon: Provider, path: paths.identityProviders.list(), action: 'identity_provider_list' },
   { key: 'apiTokens', section: 'people', icon: Key, path: paths.apiTokens.list(), action: 'api_token_list' },
+  { key: 'limits', section: 'people', icon: Gavel, path: paths.limits(), action: 'ratelimit_list' },
   { key: 'certificates', section: 'service', icon: Certificate, path: paths.certificates.list(), action: 'certificate_list' },
   { key: 'webhooks', section: 'service', icon: Webhook, path: paths.webhooks.list(), action: 'webhook_list' },
   { key: 'deliveries', section: 'service', icon: Outbox, path: paths.deliveries.list(), action: 'webhook_delivery_list' },
+  { key: 'audit', section: 'service', icon: Audit, path: paths.audit.list(), action: 'audit_list' },
   { key: 'settings', section: 'service', icon: Settings, path: paths.settings(), action: 'settings_get' },
+  { key: 'masterKey', section: 'service', icon: MasterKey, path: paths.masterKey(), action: 'master_key_get' },
   { key: 'docs', section: 'service', icon: Api, path: paths.docs(), action: 'me_get' },
+  { key: 'about', section: 'service', icon: Info, path: paths.about(), action: 'system_get' },
 ]
 
 const FILES = import.meta.glob<{ Component: ComponentType }>('../features/*/{page,list,create,detail,edit}.tsx')

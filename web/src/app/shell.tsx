@@ -95,7 +95,7 @@ function Frame() {
 
 function Brand() {
   return (
-    <Box component={RouterLink} to={paths.home()} sx={{ display: 'flex', gap: 1, alignItems: 'center', color: 'inherit', textDecoration: 'none' }}>
+    <Box component={RouterLink} to={paths.home()} aria-label="CasperVPN" sx={{ display: 'flex', gap: 1, alignItems: 'center', color: 'inherit', textDecoration: 'none' }}>
       <img src={icon} alt="" width={28} height={28} />
       <Typography component="span" sx={{ fontWeight: 700, display: { xs: 'none', sm: 'block' } }}>
         CasperVPN

@@ -5,7 +5,7 @@ import InputAdornment from '@mui/material/InputAdornment'
 import MenuItem from '@mui/material/MenuItem'
 import Stack from '@mui/material/Stack'
 import TextField from '@mui/material/TextField'
-import { useEffect, useState } from 'react'
+import { type ReactNode, useEffect, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 
 import type { ListParams } from './list-params'
@@ -14,7 +14,16 @@ export interface Filter {
   /** The API's name of it. */
   name: string
   label: string
-  options: readonly (readonly [value: string, text: string])[]
+  /** A few to choose from. */
+  options?: readonly (readonly [value: string, text: string])[]
+  /** A field of another kind, as for a date. It says what was chosen when that is whole; empty is no filter. */
+  input?: (field: FilterInput) => ReactNode
+}
+
+export interface FilterInput {
+  label: string
+  value: string
+  onChange: (value: string) => void
 }
 
 /** A pause in typing that is the end of a word. */
@@ -70,6 +79,7 @@ function SearchField({ params }: { params: ListParams }) {
 
 function FilterField({ filter, params }: { filter: Filter; params: ListParams }) {
   const { t } = useTranslation()
+  if (filter.input) return filter.input({ label: filter.label, value: params.query[filter.name] ?? '', onChange: (value) => params.set({ [filter.name]: value }) })
   return (
     <TextField
       select
@@ -80,7 +90,7 @@ function FilterField({ filter, params }: { filter: Filter; params: ListParams })
       slotProps={{ inputLabel: { shrink: true }, select: { displayEmpty: true } }}
     >
       <MenuItem value="">{t('list.all')}</MenuItem>
-      {filter.options.map(([value, text]) => (
+      {filter.options?.map(([value, text]) => (
         <MenuItem key={value} value={value}>
           {text}
         </MenuItem>

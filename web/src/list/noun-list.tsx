@@ -46,6 +46,8 @@ export interface NounListProps<Row extends { id: string }> {
   filters?: Filter[]
   bulk?: BulkAct<Row>[]
   rowPath?: (row: Row) => string
+  /** What a click on a row does where it has no page; `rowActions` must offer the same to the keyboard. */
+  onRow?: (row: Row) => void
   /** What a row says on a narrow screen. */
   card: (row: Row) => ReactNode
   /** Acts on one row, at its end. */
@@ -144,7 +146,7 @@ interface Shown<Row extends { id: string }> extends NounListProps<Row> {
   params: ReturnType<typeof useListParams>
 }
 
-function Grid<Row extends { id: string }>({ rows, columns, chosen, onChoose, loading, params, bulk, rowPath, rowActions }: Shown<Row>) {
+function Grid<Row extends { id: string }>({ rows, columns, chosen, onChoose, loading, params, bulk, rowPath, onRow, rowActions }: Shown<Row>) {
   const { t } = useTranslation()
   const navigate = useNavigate()
   const order = params.query.sort
@@ -174,9 +176,10 @@ function Grid<Row extends { id: string }>({ rows, columns, chosen, onChoose, loa
       }}
       onRowClick={({ row }) => {
         if (rowPath) void navigate(rowPath(row))
+        else onRow?.(row)
       }}
       localeText={gridWords(t)}
-      sx={{ border: 0, '& .MuiDataGrid-row': rowPath ? { cursor: 'pointer' } : {}, '& .MuiDataGrid-cell:focus': { outlineOffset: -2 } }}
+      sx={{ border: 0, '& .MuiDataGrid-row': rowPath || onRow ? { cursor: 'pointer' } : {}, '& .MuiDataGrid-cell:focus': { outlineOffset: -2 } }}
     />
   )
 }

@@ -15,6 +15,7 @@ import { api, take } from '../api/client'
 import { paths } from '../app/paths'
 import { Fault } from '../ui/fault'
 import { Code, Waiting } from '../ui/parts'
+import { useToast } from '../ui/toast'
 import { Door } from './door'
 import { finishAtProvider, meQuery, providersQuery, type SecondFactor, setupQuery } from './session'
 import { SignInSteps } from './steps'
@@ -61,13 +62,17 @@ function Refused({ word }: { word: string }) {
   )
 }
 
+/** Where the page that was asked for is kept while the browser is at an identity provider. */
+const WANTED = 'wanted-page'
+
 /** Where to after signing in: the page that was asked for, unless a second factor has to be made first. */
 function useGoOn(): (enrolmentRequired: boolean) => void {
   const navigate = useNavigate()
   const client = useQueryClient()
   const [search] = useSearchParams()
   return (enrolmentRequired) => {
-    const wanted = search.get('to') ?? paths.home()
+    const wanted = search.get('to') ?? sessionStorage.getItem(WANTED) ?? paths.home()
+    sessionStorage.removeItem(WANTED)
     // Only addresses of this panel: anything else would send people to where a link's maker wants.
     const to = /^\/(?![/\\])/.test(wanted) ? wanted : paths.home()
     void client.resetQueries({ queryKey: meQuery.queryKey }).then(() => navigate(enrolmentRequired ? paths.security() : to, { replace: true }))
@@ -82,10 +87,16 @@ function useWayBack(goOn: (enrolmentRequired: boolean) => void) {
   const navigate = useNavigate()
   const [waiting, setWaiting] = useState(word === 'done')
   const begun = useRef(false)
+  const toast = useToast()
+  const { t } = useTranslation('session')
   useEffect(() => {
     if (begun.current) return
     begun.current = true
-    if (word === 'linked') void navigate(paths.security(), { replace: true })
+    if (word === 'linked') {
+      void navigate(paths.security(), { replace: true })
+      toast({ text: t('linked') })
+      return
+    }
     if (word !== '') history.replaceState(history.state, '', location.pathname + location.search)
     if (word !== 'done') return
     finishAtProvider()
@@ -101,11 +112,13 @@ function useWayBack(goOn: (enrolmentRequired: boolean) => void) {
 function Providers() {
   const { t } = useTranslation('session')
   const { data } = useQuery(providersQuery)
+  const [search] = useSearchParams()
   const [fault, setFault] = useState<unknown>()
   if (!data || data.items.length === 0) return null
   async function begin(id: string): Promise<void> {
     try {
       const { url } = await take(api.POST('/sign-in/providers/{id}/begin', { params: { path: { id } } }))
+      sessionStorage.setItem(WANTED, search.get('to') ?? paths.home())
       location.assign(url)
     } catch (error) {
       setFault(error)

@@ -15,7 +15,8 @@ interface PartBarProps {
 }
 
 export function PartBar({ label, text, part, whole, tone = 'primary' }: PartBarProps) {
-  const share = whole > 0 ? Math.min(100, (part / whole) * 100) : 0
+  // A tenth of a percent is finer than the eye; smaller numbers would be written with an exponent, which ARIA does not know.
+  const share = whole > 0 ? Math.min(100, Math.round((part / whole) * 1000) / 10) : 0
   return (
     <Box sx={{ width: '100%', maxWidth: '22rem' }}>
       <Typography variant="body2" component="div">

@@ -17,7 +17,7 @@ export interface SmallColumn<Row> {
 
 export function SmallTable<Row>({ label, columns, rows, rowKey }: { label: string; columns: SmallColumn<Row>[]; rows: readonly Row[]; rowKey: (row: Row) => string }) {
   return (
-    <TableContainer component="section" tabIndex={0} aria-label={label}>
+    <TableContainer component="section" tabIndex={0} aria-label={label} sx={{ position: 'relative' }}>
       <Table size="small">
         <TableHead>
           <TableRow>

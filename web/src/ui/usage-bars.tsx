@@ -22,6 +22,8 @@ export function UsageBars({ days, down, up }: { days: readonly DayTraffic[]; dow
     <BarChart
       height={CHART_PX - LEGEND_PX}
       skipAnimation
+      // It is hidden from screen readers, which have the table, so nothing in it may be reached by keys.
+      disableKeyboardNavigation
       xAxis={[{ scaleType: 'band', data: days.map(({ date }) => date), valueFormatter: (date: string) => words.format(Date.parse(date)), categoryGapRatio: 0.2 }]}
       yAxis={[{ width: 64, valueFormatter: bytes }]}
       series={[

@@ -79,8 +79,15 @@ function CheckRow({ check }: { check: Check }) {
           {t(`diagnosis.check.${check.name}`, { defaultValue: check.name.replaceAll('_', ' ') })}
           <span className="visually-hidden">: {t(`diagnosis.outcome.${check.outcome}`)}</span>
         </Typography>
-        <Typography color="text.secondary">{check.detail}</Typography>
-        {check.fix && <Typography>{check.fix}</Typography>}
+        {/* The server's own sentences, which are English. */}
+        <Typography color="text.secondary" lang="en" dir="auto">
+          {check.detail}
+        </Typography>
+        {check.fix && (
+          <Typography lang="en" dir="auto">
+            {check.fix}
+          </Typography>
+        )}
       </Box>
     </Stack>
   )

@@ -12,6 +12,7 @@ import { manages } from '../../api/access'
 import { SelectInput, SwitchInput, TextInput } from '../../form/fields'
 import { useMe } from '../../session/use-me'
 import { IconAction } from '../../ui/action'
+import { Code, Facts } from '../../ui/parts'
 import { ROLES } from '../users/user-form'
 import type { IdentityProvider } from './queries'
 import type { ProviderValues } from './provider-values'
@@ -26,8 +27,9 @@ export function ProviderFields({ provider }: { provider?: IdentityProvider }) {
     <>
       {isNew && <SelectInput name="kind" label={t('field.kind')} options={[['oidc', t('kind.oidc')], ['ldap', t('kind.ldap')]]} />}
       <TextInput name="name" label={t('field.name')} hint={t('hint.name')} autoComplete="off" />
+      {!isNew && <Facts facts={[[t(kind === 'oidc' ? 'oidc.issuer' : 'ldap.url'), <Code key="place">{provider.oidc?.issuer ?? provider.ldap?.url}</Code>]]} />}
       {kind === 'oidc' ? <OidcFields isNew={isNew} /> : <LdapFields isNew={isNew} />}
-      <TextInput name="secret" ltr type="password" autoComplete="new-password" disabled={dropped} label={t(`secret.${kind}`)} hint={provider?.has_secret ? t('secret.keeps') : t(`secret.${kind}Hint`)} />
+      {!dropped && <TextInput name="secret" ltr type="password" autoComplete="new-password" label={t(`secret.${kind}`)} hint={provider?.has_secret ? t('secret.keeps') : t(`secret.${kind}Hint`)} />}
       {provider?.has_secret && <SwitchInput name="drop_secret" label={t('secret.drop')} />}
       <TextInput name="ca" ltr multiline minRows={2} label={t('field.ca')} hint={t('hint.ca')} placeholder="-----BEGIN CERTIFICATE-----" />
       <Typography variant="h3">{t('accounts')}</Typography>
@@ -52,7 +54,7 @@ function OidcFields({ isNew }: { isNew: boolean }) {
   const { t } = useTranslation('identityProviders')
   return (
     <>
-      <TextInput name="oidc.issuer" ltr inputMode="url" disabled={!isNew} label={t('oidc.issuer')} hint={t(isNew ? 'oidc.issuerHint' : 'neverChanges')} placeholder="https://login.example.org/realms/main" />
+      {isNew && <TextInput name="oidc.issuer" ltr inputMode="url" label={t('oidc.issuer')} hint={`${t('oidc.issuerHint')} ${t('neverChanges')}`} placeholder="https://login.example.org/realms/main" />}
       <TextInput name="oidc.client_id" ltr label={t('oidc.clientId')} hint={t('oidc.clientIdHint')} autoComplete="off" />
       <TextInput name="oidc.scopes" ltr label={t('oidc.scopes')} hint={t('oidc.scopesHint')} />
       <TextInput name="oidc.group_claim" ltr label={t('oidc.groupClaim')} hint={t('oidc.groupClaimHint')} placeholder="groups" />
@@ -64,7 +66,7 @@ function LdapFields({ isNew }: { isNew: boolean }) {
   const { t } = useTranslation('identityProviders')
   return (
     <>
-      <TextInput name="ldap.url" ltr inputMode="url" disabled={!isNew} label={t('ldap.url')} hint={t(isNew ? 'ldap.urlHint' : 'neverChanges')} placeholder="ldaps://ldap.example.org" />
+      {isNew && <TextInput name="ldap.url" ltr inputMode="url" label={t('ldap.url')} hint={`${t('ldap.urlHint')} ${t('neverChanges')}`} placeholder="ldaps://ldap.example.org" />}
       <SwitchInput name="ldap.start_tls" label={t('ldap.startTls')} hint={t('ldap.startTlsHint')} />
       <TextInput name="ldap.base" ltr label={t('ldap.base')} hint={t('ldap.baseHint')} placeholder="ou=people,dc=example,dc=org" />
       <TextInput name="ldap.filter" ltr label={t('ldap.filter')} hint={t('ldap.filterHint', { login: '{login}' })} />

@@ -26,9 +26,9 @@ export function AccessSection({ settings }: { settings: Settings }) {
       login_unlimited_from: listOf(values.login_unlimited_from),
       outgoing_allowed: listOf(values.outgoing_allowed),
     }),
-    insist: async ({ code, message }, change) => {
+    insist: async ({ code }, change) => {
       if (code !== 'would_shut_you_out') return undefined
-      const sure = await confirm({ title: t('access.shutTitle'), text: `${t('access.shutText')} (${message})`, act: t('access.shutAct'), destructive: true })
+      const sure = await confirm({ title: t('access.shutTitle'), text: t('access.shutText'), act: t('access.shutAct'), destructive: true })
       return sure ? { ...change, force: true } : undefined
     },
   })

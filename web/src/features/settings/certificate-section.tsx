@@ -102,7 +102,7 @@ function Authority({ secrets }: { secrets: { eab: boolean; dns: boolean } }) {
         hint={
           <>
             {t('acme.termsHint')}{' '}
-            <Link href="https://letsencrypt.org/repository/" target="_blank" rel="noreferrer">
+            <Link underline="always" href="https://letsencrypt.org/repository/" target="_blank" rel="noreferrer">
               letsencrypt.org/repository
             </Link>
           </>

@@ -69,15 +69,13 @@ export function SettingsSection<Values extends FieldValues>({ title, lead, secti
 function Stale({ onLoad }: { onLoad: () => void }) {
   const { t } = useTranslation('settings')
   return (
-    <Alert
-      severity="warning"
-      action={
-        <Button color="inherit" size="small" onClick={onLoad}>
+    <Alert severity="warning">
+      {t('stale')}
+      <div>
+        <Button color="inherit" variant="outlined" size="small" sx={{ mt: 1 }} onClick={onLoad}>
           {t('loadAnew')}
         </Button>
-      }
-    >
-      {t('stale')}
+      </div>
     </Alert>
   )
 }

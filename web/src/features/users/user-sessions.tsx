@@ -10,6 +10,7 @@ import { useTranslation } from 'react-i18next'
 
 import type { User } from '../../api/types'
 import { useFormats } from '../../i18n/use-formats'
+import { clientOf } from '../../lib/user-agent'
 import { useMe } from '../../session/use-me'
 import { Action } from '../../ui/action'
 import { useConfirm } from '../../ui/confirm'
@@ -30,6 +31,10 @@ export function UserSessions({ user, whyNotEnd }: { user: User; whyNotEnd: strin
   const sessions = useQuery(sessionsOfQuery(user.id))
   const rows = sessions.data?.items ?? []
 
+  function nameOf(userAgent: string): string {
+    const { program, system } = clientOf(userAgent)
+    return program && system ? t('programOn', { program, system }) : program || t('unnamed')
+  }
   async function end(id: string): Promise<void> {
     const sure = await confirm({ title: t('endTitle'), text: t('endText'), act: t('end'), destructive: true })
     if (sure) await act(() => endSession(id), t('ended'))
@@ -45,7 +50,7 @@ export function UserSessions({ user, whyNotEnd }: { user: User; whyNotEnd: strin
             <Stack key={session.id} component="li" direction="row" sx={{ py: 1, gap: 1.5, alignItems: 'center', borderTop: 1, borderColor: 'divider', '&:first-of-type': { borderTop: 0 } }}>
               <Stack sx={{ flexGrow: 1, minWidth: 0 }}>
                 <Typography noWrap title={session.user_agent}>
-                  {session.user_agent || t('unnamed')}
+                  {nameOf(session.user_agent)}
                 </Typography>
                 <Typography variant="body2" color="text.secondary">
                   {t('used', { ago: format.ago(session.last_used_at), since: format.dateTime(session.created_at) })}
