@@ -11,6 +11,7 @@ import Hub from '@mui/icons-material/HubOutlined'
 import Info from '@mui/icons-material/InfoOutlined'
 import Key from '@mui/icons-material/KeyOutlined'
 import Outbox from '@mui/icons-material/OutboxOutlined'
+import Jobs from '@mui/icons-material/PendingActionsOutlined'
 import People from '@mui/icons-material/PeopleOutlined'
 import Invite from '@mui/icons-material/PersonAddAltOutlined'
 import Audit from '@mui/icons-material/ReceiptLongOutlined'
@@ -51,6 +52,7 @@ export const NOUNS: Noun[] = [
   { key: 'certificates', section: 'service', icon: Certificate, path: paths.certificates.list(), action: 'certificate_list' },
   { key: 'webhooks', section: 'service', icon: Webhook, path: paths.webhooks.list(), action: 'webhook_list' },
   { key: 'deliveries', section: 'service', icon: Outbox, path: paths.deliveries.list(), action: 'webhook_delivery_list' },
+  { key: 'jobs', section: 'service', icon: Jobs, path: paths.jobs.list(), action: 'job_list' },
   { key: 'audit', section: 'service', icon: Audit, path: paths.audit.list(), action: 'audit_list' },
   { key: 'settings', section: 'service', icon: Settings, path: paths.settings(), action: 'settings_get' },
   { key: 'masterKey', section: 'service', icon: MasterKey, path: paths.masterKey(), action: 'master_key_get' },
