@@ -38,19 +38,16 @@ async fn judged(
     request: Request,
     next: Next,
 ) -> Response {
-    match judge(&app, find_origin, request.extensions()) {
-        Ok(()) => next.run(request).await,
-        Err(refusal) => refusal,
+    match refusal(&app, find_origin, request.extensions()) {
+        None => next.run(request).await,
+        Some(refusal) => refusal,
     }
 }
 
-/// Lets whoever sent a request with these extensions in.
-///
-/// # Errors
-/// What to answer instead.
-#[expect(clippy::result_large_err, reason = "the error is the answer, and is sent at once")]
-pub fn judge(app: &App, find_origin: FindOrigin, extensions: &Extensions) -> Result<(), Response> {
-    admit(app, find_origin(extensions)).map_err(|problem| match extensions.get::<RequestId>() {
+/// The answer to whoever sent a request with these extensions, if it may not come in.
+pub fn refusal(app: &App, find_origin: FindOrigin, extensions: &Extensions) -> Option<Response> {
+    let problem = admit(app, find_origin(extensions)).err()?;
+    Some(match extensions.get::<RequestId>() {
         Some(id) => problem.render(*id),
         None => problem.into_response(),
     })

@@ -134,7 +134,7 @@ impl Site {
                 observer: Observer::new(listener, Arc::clone(self.tasks.clock()), self.access.clone()),
                 limits: self.requests.clone(),
                 find: panel::find_file,
-                judge: Box::new(move |extensions| api::doors::judge(&app, stranger, extensions)),
+                refuse: Box::new(move |extensions| api::doors::refusal(&app, stranger, extensions)),
                 serve: panel::respond,
             })
         })

@@ -24,11 +24,14 @@ pub struct Shelf {
     pub limits: RequestLimits,
     /// Says whether a path is a file's.
     pub find: FindFile,
-    /// Whether whoever sent a request with these extensions may have one, or what to answer instead.
-    pub judge: Box<dyn Fn(&Extensions) -> Result<(), Response> + Send + Sync>,
+    /// The answer to whoever may not have one.
+    pub refuse: Refuse,
     /// Answers for a file that is there.
     pub serve: fn(&Method, &str, &HeaderMap) -> Response,
 }
+
+/// Gives the answer to whoever sent a request with these extensions, if it is not let in.
+pub type Refuse = Box<dyn Fn(&Extensions) -> Option<Response> + Send + Sync>;
 
 impl Files {
     /// Serves from this shelf.
@@ -38,14 +41,14 @@ impl Files {
 
     /// The answer, if a file is asked for.
     pub(super) fn answer<B>(&self, request: &mut Request<B>) -> Option<Response> {
-        let Shelf { observer, limits, find, judge, serve } = &*self.0;
+        let Shelf { observer, limits, find, refuse, serve } = &*self.0;
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
             return None;
         }
         let file = find(request.uri().path())?;
         Some(observer.at_once(request, file, |request| {
-            let admitted = limits.admit(request).and_then(|()| judge(request.extensions()));
-            admitted.map_or_else(|refusal| refusal, |()| serve(request.method(), file, request.headers()))
+            let refusal = limits.refusal(request).or_else(|| refuse(request.extensions()));
+            refusal.unwrap_or_else(|| serve(request.method(), file, request.headers()))
         }))
     }
 }

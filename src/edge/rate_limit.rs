@@ -93,14 +93,10 @@ impl RequestLimits {
         }))
     }
 
-    /// Whether a request that no program counts, as one for a page or a file, may go on.
-    ///
-    /// # Errors
-    /// The answer to one that came too soon.
-    #[expect(clippy::result_large_err, reason = "the error is the answer, and is sent at once")]
-    pub(super) fn admit<B>(&self, request: &Request<B>) -> Result<(), Response> {
-        let Some((budget, bucket)) = self.0.charged(request) else { return Ok(()) };
-        budget.charge(bucket).map(drop).map_err(|wait| self.0.refused(budget, request, wait))
+    /// The answer to a request for a page or a file that came too soon.
+    pub(super) fn refusal<B>(&self, request: &Request<B>) -> Option<Response> {
+        let (budget, bucket) = self.0.charged(request)?;
+        budget.charge(bucket).err().map(|wait| self.0.refused(budget, request, wait))
     }
 
     /// Puts the limits before every route of `router`, also before its fallback.
