@@ -49,7 +49,7 @@ pub(super) async fn serve(server: Server, around: Around, quic: quinn::Connectio
         return;
     };
     let activity = Arc::new(Activity::default());
-    let under_way = Arc::new(Semaphore::new(usize::try_from(STREAMS).unwrap_or(usize::MAX)));
+    let under_way = Arc::new(Semaphore::new(usize::try_from(PLACES).unwrap_or(usize::MAX)));
     let Around { asker, clock, requests } = around;
     let desk = Arc::new(Desk { server, asker, clock, quic, activity, faults: AtomicU32::new(0) });
     let mut conversation = Conversation { protocol, arrivals, desk, requests, under_way };
@@ -69,23 +69,25 @@ struct Conversation {
 impl Conversation {
     /// Takes requests. Whether the connection is still there afterwards, and to be ended in good order.
     async fn goes_on_until(&mut self, stop: &CancellationToken) -> bool {
-        let Self { desk, .. } = self;
-        let desk = Arc::clone(desk);
-        let mut watch = Watch::new(desk.activity.phase());
-        let mut age = Duration::ZERO;
+        let desk = Arc::clone(&self.desk);
+        let (mut watch, mut age) = (Watch::new(desk.activity.phase()), Duration::ZERO);
+        let mut pause = watch.pause(&desk.server.limits.now());
+        // Goes on over requests, which may come faster than it ends.
+        let mut look = pin!(sleep(pause));
         loop {
-            let limits = desk.server.limits.now();
-            let pause = watch.pause(&limits);
             tokio::select! {
                 biased;
-                lasts = self.take() => if !lasts { return false },
                 () = stop.cancelled() => return true,
-                () = sleep(pause) => {
+                () = &mut look => {
                     age += pause;
+                    let limits = desk.server.limits.now();
                     if watch.is_over(desk.activity.phase(), pause, &limits) || age >= limits.age {
                         return true;
                     }
+                    pause = watch.pause(&limits);
+                    look.set(sleep(pause));
                 }
+                lasts = self.take() => if !lasts { return false },
             }
         }
     }
@@ -106,7 +108,7 @@ impl Conversation {
             debug!(listener.name = name, "a connection was cut: too many of its requests were none");
             return false;
         }
-        // QUIC allows no more streams than there are places.
+        // There is one for each stream that QUIC allows.
         let place = Arc::clone(&self.under_way).try_acquire_owned();
         if let (Ok(place), Some(arrival)) = (place, self.arrivals.take()) {
             let desk = Arc::clone(&self.desk);
@@ -126,7 +128,7 @@ impl Conversation {
             return;
         }
         let under_way = Arc::clone(&self.under_way);
-        let mut answered = pin!(async move { drop(under_way.acquire_many(STREAMS).await) });
+        let mut answered = pin!(async move { drop(under_way.acquire_many(PLACES).await) });
         loop {
             tokio::select! {
                 () = &mut answered => break,
@@ -138,6 +140,9 @@ impl Conversation {
         drop(timeout(GOODBYE, gone).await);
     }
 }
+
+/// Requests at once. Twice as many as streams: one that has ended makes room for another before its place is given back.
+const PLACES: u32 = 2 * STREAMS;
 
 /// Requests without a head that can be read. A browser sends none.
 const MOST_FAULTS: u32 = 100;

@@ -21,6 +21,8 @@ use caspervpn::edge::server::Server;
 use caspervpn::runtime::clock::SystemClock;
 use caspervpn::runtime::tasks::Tasks;
 use futures_util::stream;
+use http_body_util::BodyExt;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -272,6 +274,40 @@ async fn a_drain_finishes_what_is_under_way_closes_what_is_idle_and_refuses_the_
     assert!(busy.ends_with("done at last") && busy.contains("connection: close"), "{busy}");
     assert!(idle < Duration::from_millis(200), "{idle:?}");
     assert!(refused);
+}
+
+#[tokio::test]
+async fn a_connection_grown_old_ends_after_its_running_answer_in_both_versions() {
+    let old = ConnectionLimits {
+        age: Duration::from_millis(100),
+        idle_timeout: Duration::from_secs(60),
+        header_timeout: Duration::from_secs(60),
+        ..LIMITS
+    };
+    let site = site(old);
+    let mut first = site.connect().await;
+
+    ask(&mut first, "/slow", "").await;
+    let answer = rest(&mut first).await;
+
+    assert!(answer.ends_with("done at last") && answer.contains("connection: close"), "{answer}");
+
+    let tasks = Tasks::current(Arc::new(SystemClock::new()));
+    let address = Address::Tcp("127.0.0.1:0".parse().unwrap());
+    let listener = Listener::open(&address, 0o600, &mut PassedSockets::none()).unwrap();
+    let at = listener.local_addr().unwrap();
+    Server::new("test", router(), LiveLimits::new(old)).with_http2().start(&tasks, listener);
+    let stream = TokioIo::new(TcpStream::connect(at).await.unwrap());
+    let (mut requests, connection) =
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), stream).await.unwrap();
+    let connection = tokio::spawn(connection);
+    let request = http::Request::get(format!("http://{at}/slow")).body(Body::empty()).unwrap();
+
+    let answer = requests.send_request(request).await.unwrap().into_body().collect().await.unwrap();
+
+    assert_eq!(answer.to_bytes(), "done at last");
+    let ended = tokio::time::timeout(SOON, connection).await.expect("told to come again").unwrap();
+    assert!(ended.is_ok(), "{ended:?}");
 }
 
 #[tokio::test]

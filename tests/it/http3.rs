@@ -194,6 +194,10 @@ async fn a_connection_grown_old_ends_with_a_goodbye_and_its_answers() {
     assert_eq!(answer.body, "done at last", "it took longer than the connection may be old");
     let ended = client.ended().await;
     assert!(ended.contains("H3_NO_ERROR"), "{ended}");
+
+    let mut busy = Client::connect(site.at).await;
+    let asking = async { while busy.ask("GET", "/greet", &[], b"").await.is_ok() {} };
+    timeout(SOON, asking).await.expect("who asks all the time is told to come again, too");
 }
 
 #[tokio::test]

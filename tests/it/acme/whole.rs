@@ -42,9 +42,11 @@ fn records_that_forbid_cost_no_order_and_tell_the_way_out() {
         assert_eq!(told, sentence);
         let table = town.launch().verb(&["tls", "status"]);
         assert!(String::from_utf8_lossy(&table.stdout).contains(sentence), "{table:?}");
+        let first = town.certificate(&service, "vpn.example.org")["last_error_at"].clone();
         town.launch().ask(&["tls", "renew", "vpn.example.org"]);
         eventually("another attempt", PATIENCE, || {
-            town.certificate(&service, "vpn.example.org")["failures"] == 2
+            let found = town.certificate(&service, "vpn.example.org");
+            found["last_error"] == sentence && found["last_error_at"] != first
         });
         assert_eq!(service.log().matches("let only other.example issue").count(), 1, "{}", service.log());
 
