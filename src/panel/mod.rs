@@ -80,7 +80,7 @@ fn is_for_programs(path: &str) -> bool {
     let below = |address: &&str| {
         path.strip_prefix(*address).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     };
-    FOR_PROGRAMS.iter().any(|address| below(&address))
+    FOR_PROGRAMS.iter().any(below)
 }
 
 /// Where a built file is served, if anywhere: pages at their addresses, what has a digest in its name at its own.
