@@ -62,7 +62,7 @@ def seed(path, now):
         "id": id, "user_id": users[n % USERS], "name": f"device {n}", "public_key": base64.b64encode(os.urandom(32)).decode(),
         "ipv4": None, "ipv4_index": None, "ipv6": f"fd86:7::{n + 1000:x}", "ipv6_index": n + 1000,
         "search": f"device {n}", "created_at": now - n * 500, "expires_at": now + n * DAY // 1000 if n % 4 == 0 else None,
-        "disabled": int(n % 40 == 0), "data_limit_bytes": 1 if n % 5000 == 0 else None} for n, id in enumerate(devices)))
+        "disabled": int(n % 40 == 0), "data_limit_bytes": 1 if n % 5000 == 1 else None} for n, id in enumerate(devices)))
     database.executemany(
         "INSERT INTO usage (device_id, rx_bytes, tx_bytes, last_handshake_at, updated_at) VALUES (?, ?, ?, ?, ?)",
         ((id, n * 1000, n * 7919 % 1_000_003, now - n * 20, now - n * 20) for n, id in enumerate(devices)))

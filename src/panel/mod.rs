@@ -83,7 +83,7 @@ fn is_for_programs(path: &str) -> bool {
     let below = |address: &&str| {
         path.strip_prefix(*address).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     };
-    FOR_PROGRAMS.iter().any(|address| below(&address))
+    FOR_PROGRAMS.iter().any(below)
 }
 
 /// Where a built file is served, if anywhere, and how long it may be kept: the page at the root, what has a digest in its name
