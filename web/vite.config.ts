@@ -10,12 +10,9 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     rollupOptions: {
       input: ['index.html'],
-      // Pages by the name of their folder: there are many "list" and "page".
       output: {
-        chunkFileNames: ({ facadeModuleId }) => {
-          const [, noun, page] = /features\/([^/]+)\/([^/]+)\.tsx?$/.exec(facadeModuleId ?? '') ?? []
-          return noun ? `assets/${noun}-${page}-[hash].js` : 'assets/[name]-[hash].js'
-        },
+        // Pages of features are all called the same; the folder tells them apart in `dist` and in what compress.js weighs.
+        chunkFileNames: ({ facadeModuleId }) => `assets/${/features\/([^/]+)\//.exec(facadeModuleId ?? '')?.[1]?.concat('-') ?? ''}[name]-[hash].js`,
       },
     },
   },

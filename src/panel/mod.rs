@@ -63,16 +63,15 @@ impl Files {
         if let Some(asset) = self.0.get(path) {
             return serve::serve(asset, method, headers);
         }
-        let is_page = PAGES.iter().any(|(address, _)| *address == path);
         // A script or a style that is gone must never come as a page: caches and browsers would take it for the file.
-        if !is_page && (path.starts_with(HASHED) || !navigation::is_navigation(path, headers)) {
+        if path != SHELL.0 && (path.starts_with(HASHED) || !navigation::is_navigation(path, headers)) {
             return reply::text(StatusCode::NOT_FOUND, "There is nothing at this address.\n");
         }
         if is_for_programs(path) {
             return reply::html(StatusCode::NOT_FOUND, NOTHING_HERE);
         }
         // One page shows everything else: it reads from the address what is wanted, and says so where there is nothing.
-        match self.0.get(SHELL) {
+        match self.0.get(SHELL.0) {
             Some(shell) => serve::serve(shell, method, headers),
             None => reply::html(StatusCode::SERVICE_UNAVAILABLE, NOT_BUILT),
         }
@@ -87,27 +86,18 @@ fn is_for_programs(path: &str) -> bool {
     FOR_PROGRAMS.iter().any(|address| below(&address))
 }
 
-/// Where a built file is served, if anywhere, and how long it may be kept: pages at their addresses, what has a digest in its
-/// name at its own.
+/// Where a built file is served, if anywhere, and how long it may be kept: the page at the root, what has a digest in its name
+/// at its own.
 fn address(file: &str) -> Option<(String, &'static str)> {
-    if let Some((address, _)) = PAGES.iter().find(|(_, page)| *page == file) {
-        return Some(((*address).to_owned(), ASK_EACH_TIME));
+    if file == SHELL.1 {
+        return Some((SHELL.0.to_owned(), ASK_EACH_TIME));
     }
     let path = format!("/{file}");
     path.starts_with(HASHED).then_some((path, KEEP_FOREVER))
 }
 
-/// Addresses of pages that are files of their own, without the ending that files have.
-const PAGES: &[(&str, &str)] = &[
-    ("/", "index.html"),
-    ("/setup", "setup.html"),
-    ("/link", "link.html"),
-    ("/reset", "reset.html"),
-    ("/invite", "invite.html"),
-];
-
-/// The page that shows whatever address has no page of its own.
-const SHELL: &str = "/";
+/// The page that shows whatever address is not a file: where it is, and the file it is in.
+const SHELL: (&str, &str) = ("/", "index.html");
 
 /// The API, what RFC 8615 keeps for protocols, the probes and the metrics.
 const FOR_PROGRAMS: &[&str] = &["/api", "/.well-known", "/livez", "/readyz", "/health", "/metrics"];

@@ -17,7 +17,7 @@ fn a_combined_line_shows_routes_and_pages_and_no_secret_and_the_last_is_written_
     for request in [
         format!("POST /api/v1/links/{SECRET}?key={SECRET}"),
         format!("GET /api/v1/devices/{SECRET}"),
-        format!("GET /setup?token={SECRET}"),
+        format!("GET /?token={SECRET}"),
         format!("GET /.env/{SECRET}"),
         format!("BREW /{SECRET}"),
         "GET /livez".to_owned(),
@@ -35,7 +35,7 @@ fn a_combined_line_shows_routes_and_pages_and_no_secret_and_the_last_is_written_
         [
             "POST /api/{*rest} HTTP/1.1",
             "GET /api/v1/devices/{id} HTTP/1.1",
-            "GET /setup HTTP/1.1",
+            "GET / HTTP/1.1",
             "GET _other HTTP/1.1",
             "_other _other HTTP/1.1",
         ],

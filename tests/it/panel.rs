@@ -72,7 +72,7 @@ fn what_curl_unpacks_is_the_file_in_every_coding() {
     let site = Site::start();
     let files = built();
     if files.is_empty() {
-        let page = site.curl("/setup", &["--compressed"]);
+        let page = site.curl("/", &["--compressed"]);
         assert_eq!(page.status, 503);
         assert!(String::from_utf8_lossy(&page.content).contains("make web"));
         return;

@@ -76,7 +76,7 @@ test('an act that wants a fresh proof is repeated once it was given, and refused
 test('a wrong password is an answer to the form, not the end of a session', async () => {
   answers = [refusal(401, 'unauthenticated')]
   const signIn = vi.fn(async () => true)
-  setDoorkeeper({ enrol: () => {}, signIn, prove: async () => true })
+  setDoorkeeper({ signIn, prove: async () => true, enrol: () => {} })
 
   await expect(take(api.POST('/sessions', { body: { login: 'ada', password: 'wrong' } }))).rejects.toBeInstanceOf(ApiProblem)
 
@@ -98,14 +98,14 @@ test('a fault belongs to the innermost field that is known', () => {
 test('while a page trades its session itself, what fails waits for that and asks nobody', async () => {
   const signIn = vi.fn(async () => true)
   setDoorkeeper({ signIn, prove: async () => true, enrol: () => {} })
-  let arrive = (_done: boolean): void => {}
-  changeSession(new Promise((resolve) => { arrive = resolve }))
+  let resolve: (done: boolean) => void = () => {}
+  changeSession(new Promise<boolean>((end) => (resolve = end)))
   answers = [refusal(401, 'unauthenticated'), new Response('{"login":"ada"}')]
 
   const me = take(api.GET('/me'))
   await vi.waitFor(() => expect(seen).toHaveLength(1))
   setCsrfToken('second')
-  arrive(true)
+  resolve(true)
 
   expect(await me).toEqual({ login: 'ada' })
   expect(signIn).not.toHaveBeenCalled()

@@ -20,7 +20,7 @@ export function UsageChart({ days, label }: { days: readonly DayTraffic[]; label
   const words = dayWords(i18n.language)
   return (
     <Box sx={{ position: 'relative' }}>
-      <Box aria-hidden="true" dir="ltr" sx={{ minHeight: CHART_PX }}>
+      <Box aria-hidden="true" sx={{ minHeight: CHART_PX }}>
         <Suspense fallback={<Skeleton variant="rounded" height={CHART_PX} />}>
           <Bars days={days} down={t('down')} up={t('up')} />
         </Suspense>

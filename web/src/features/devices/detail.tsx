@@ -18,6 +18,7 @@ import { Facts, PageHeader, Section } from '../../ui/parts'
 import { UserName } from '../users/user-name'
 import { DeviceActs, useToggle } from './device-acts'
 import { DeviceState, OnlineDot, UsedOfLimit, useEnding, useSeen } from './device-words'
+import { Diagnosis } from './diagnosis'
 import { useDeviceLive } from './live'
 import { deviceQuery, deviceUsageQuery, networkChoicesQuery } from './queries'
 import { UsageSection } from './usage-section'
@@ -36,6 +37,7 @@ export function Component() {
         </Alert>
       )}
       <Live id={id} />
+      <Diagnosis id={id} />
       <About device={device} />
       <UsageSection query={(from, to) => deviceUsageQuery(id, from, to)} />
       <Outlet />

@@ -11,16 +11,15 @@ import Box from '@mui/material/Box'
 import Button from '@mui/material/Button'
 import Stack from '@mui/material/Stack'
 import Typography from '@mui/material/Typography'
+import { useQuery } from '@tanstack/react-query'
 import { useTranslation } from 'react-i18next'
 
+import type { Schema } from '../../api/types'
+import { Fault } from '../../ui/fault'
 import { Section } from '../../ui/parts'
+import { diagnosisQuery } from './queries'
 
-export interface Check {
-  name: string
-  outcome: 'ok' | 'warn' | 'fail' | 'unknown'
-  detail: string
-  fix?: string | null
-}
+type Check = Schema<'CheckView'>
 
 const ICONS = {
   ok: <CheckCircle color="success" />,
@@ -31,27 +30,24 @@ const ICONS = {
 
 const WORST_FIRST = ['fail', 'warn', 'unknown', 'ok'] as const
 
-interface DiagnosisProps {
-  checks: readonly Check[] | undefined
-  busy: boolean
-  onLook: () => void
-}
-
-export function Diagnosis({ checks, busy, onLook }: DiagnosisProps) {
+export function Diagnosis({ id }: { id: string }) {
   const { t } = useTranslation('devices')
+  const { data, isFetching, isError, error, refetch } = useQuery({ ...diagnosisQuery(id), enabled: false })
+  const checks = data?.checks
   const sorted = checks?.toSorted((a, b) => WORST_FIRST.indexOf(a.outcome) - WORST_FIRST.indexOf(b.outcome))
   const clean = checks?.every(({ outcome }) => outcome === 'ok' || outcome === 'unknown')
   return (
     <Section
       title={t('diagnosis.title')}
       actions={
-        <Button size="small" variant="outlined" startIcon={<TroubleshootIcon />} loading={busy} onClick={onLook}>
+        <Button size="small" variant="outlined" startIcon={<TroubleshootIcon />} loading={isFetching} onClick={() => void refetch()}>
           {checks ? t('diagnosis.again') : t('diagnosis.look')}
         </Button>
       }
     >
       <Box aria-live="polite">
-        {!sorted && <Typography color="text.secondary">{t('diagnosis.lead')}</Typography>}
+        {isError && <Fault error={error} />}
+        {!sorted && !isError && <Typography color="text.secondary">{t('diagnosis.lead')}</Typography>}
         {clean && (
           <Alert severity="success" sx={{ mb: 2 }}>
             {t('diagnosis.clean')}

@@ -42,7 +42,8 @@ function DeviceList() {
         columns={columns}
         filters={[
           ...(networks.length > 1 ? [{ name: 'network_id', label: t('field.network'), options: networks.map(({ id, name }) => [id, name] as const) }] : []),
-          { name: 'disabled', label: t('common:field.state'), options: [['false', t('notDisabled')], ['true', t('common:state.disabled')]] },
+          { name: 'state', label: t('common:field.state'), options: STATES.map((state) => [state, t(`common:state.${state}`)] as const) },
+          { name: 'online', label: t('field.presence'), options: [['true', t('online')], ['false', t('offline')]] },
           { name: 'deleted', label: t('common:list.shown'), options: [['true', t('common:list.deleted')]] },
         ]}
         bulk={bulk}
@@ -81,6 +82,8 @@ function DeviceList() {
   )
 }
 
+const STATES = ['active', 'on_hold', 'limited', 'expired', 'disabled'] as const
+
 function useColumns(networks: ReadonlyMap<string, string>): Column<Device>[] {
   const { t } = useTranslation(['devices', 'common'])
   const format = useFormats()
@@ -103,10 +106,11 @@ function useColumns(networks: ReadonlyMap<string, string>): Column<Device>[] {
     { key: 'user', header: t('field.user'), render: (device) => <UserName id={device.user_id} /> },
     ...(networks.size > 1 ? [{ key: 'network', header: t('field.network'), render: (device: Device) => networks.get(device.network_id) ?? '–' }] : []),
     { key: 'addresses', header: t('field.addresses'), width: 118, render: (device) => <Code>{device.ipv4 ?? device.ipv6 ?? '–'}</Code> },
-    { key: 'seen', header: t('field.seen'), width: 120, render: (device) => seen(device.last_handshake_at) },
+    { key: 'seen', header: t('field.seen'), sort: 'last_handshake_at', width: 120, render: (device) => seen(device.last_handshake_at) },
     {
       key: 'used',
       header: t('field.used'),
+      sort: 'used_bytes',
       width: 145,
       render: (device) => (
         <Stack sx={{ height: '100%', justifyContent: 'center' }}>
@@ -114,7 +118,7 @@ function useColumns(networks: ReadonlyMap<string, string>): Column<Device>[] {
         </Stack>
       ),
     },
-    { key: 'ends', header: t('field.ends'), width: 140, render: (device) => <EndingPill device={device} short /> },
+    { key: 'ends', header: t('field.ends'), sort: 'expires_at', width: 140, render: (device) => <EndingPill device={device} short /> },
     ...(wide ? [{ key: 'created_at', header: t('common:field.created'), sort: 'created_at', width: 120, render: (device: Device) => format.date(device.created_at) }] : []),
   ]
 }

@@ -29,6 +29,9 @@ export const deviceUsageQuery = (id: string, from: string, to: string) =>
     queryFn: async () => (await take(api.GET('/devices/{id}/usage', { params: { path: { id }, query: { from, to } } }))).days,
   })
 
+export const diagnosisQuery = (id: string) =>
+  queryOptions({ queryKey: ['devices', id, 'diagnosis'], queryFn: () => take(api.GET('/devices/{id}/diagnosis', at(id))), staleTime: 0 })
+
 export const ownUsageQuery = queryOptions({ queryKey: ['me', 'usage'], queryFn: () => take(api.GET('/me/usage')) })
 
 /** The networks that a device can be in. There are few of them; more than a page of them are found by their own list. */
