@@ -34,8 +34,8 @@ for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true }
 
 // A second on a slow line of 2.4 Mbit/s.
 const BUDGET_BYTES = 300 * 1024
-// Where people arrive: signing in, the overview, and the pages of one-time links.
-const FIRST_PAGES = /^(sign-in-page|overview-page|setup-page|invites-accept-page|links-page|password-reset-page)-/
+// Where people arrive: signing in, the overview, and the pages of one-time links. The setup is gone through once.
+const FIRST_PAGES = /^(sign-in-page|overview-page|invites-accept-page|links-page|password-reset-page)-/
 
 /** A script of the folder and all that it imports before it runs. */
 function withImports(script, found = new Set()) {
