@@ -1,14 +1,12 @@
 // What every page stands in: styles in the right direction, the theme, the cache of answers, messages and questions.
 
-import createCache from '@emotion/cache'
+import createCache, { type EmotionCache } from '@emotion/cache'
 import { CacheProvider } from '@emotion/react'
 import CssBaseline from '@mui/material/CssBaseline'
 import { ThemeProvider } from '@mui/material/styles'
-import rtlPlugin from '@mui/stylis-plugin-rtl'
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query'
-import { type ReactNode, useMemo } from 'react'
+import { type ReactNode, use, useMemo } from 'react'
 import { useTranslation } from 'react-i18next'
-import { prefixer } from 'stylis'
 
 import { ApiProblem } from '../api/problem'
 import { directionOf } from '../i18n'
@@ -25,9 +23,11 @@ export const queryClient = new QueryClient({
   defaultOptions: { queries: { retry: mayTryAgain, staleTime: 10_000, refetchOnWindowFocus: false } },
 })
 
-const STYLES = {
-  ltr: createCache({ key: 'c' }),
-  rtl: createCache({ key: 'r', stylisPlugins: [prefixer, rtlPlugin] }),
+const LTR_STYLES = createCache({ key: 'c' })
+let rtlStyles: Promise<EmotionCache> | undefined
+
+async function loadRtl(): Promise<EmotionCache> {
+  return (await import('./rtl-styles')).RTL_STYLES
 }
 
 export function Providers({ children }: { children: ReactNode }) {
@@ -35,7 +35,7 @@ export function Providers({ children }: { children: ReactNode }) {
   const direction = directionOf(i18n.language)
   const theme = useMemo(() => makeTheme(direction), [direction])
   return (
-    <CacheProvider value={STYLES[direction]}>
+    <CacheProvider value={direction === 'rtl' ? use((rtlStyles ??= loadRtl())) : LTR_STYLES}>
       <ThemeProvider theme={theme} defaultMode="system">
         <CssBaseline />
         <QueryClientProvider client={queryClient}>
