@@ -1,4 +1,4 @@
-//! What people do in a browser, in a real one on the real binary's page: the first run, and passkeys.
+//! What people do in a browser, in a real one on the real binary's pages: the first run, passkeys, the whole panel.
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use caspervpn::domain::key::PrivateKey;
 use serde_json::{Value, json};
 
 use crate::api_house::{PASSWORD, setup_request};
-use crate::service::Launch;
+use crate::service::{Launch, Service};
 use crate::tls::House;
 
 #[test]
@@ -155,6 +155,121 @@ fn e2e_a_browser_reads_the_pages_over_http_2_and_over_http_3() {
     assert!(!service.log().contains("\"level\":\"ERROR\""), "{}", service.log());
 }
 
+#[test]
+fn e2e_an_operator_works_in_the_panel_from_a_new_user_to_the_audit() {
+    let house = Panel::start();
+
+    let found = house.drive("panel.mjs", &["work"]);
+
+    assert_eq!(found["left_out"], json!([]));
+    assert_eq!(found["complaints"], json!([]));
+    let work = &found["work"];
+    let told =
+        ["user_made", "network_made", "device_disabled", "audit_shows_it", "found_by_palette", "told_live"];
+    for step in told {
+        assert_eq!(work[step], true, "{step}: {found}");
+    }
+    assert_eq!(work["bulk_and_undo"], json!({ "disabled": 3, "after_undo": 0 }));
+    assert_eq!(work["session_ended_in_a_form"]["made"], "Typed before", "{found}");
+    assert_eq!(work["device_made"]["made"], true, "{found}");
+    let conf = std::fs::read_to_string(house.pictures.join("device.conf")).unwrap();
+    assert_eq!(
+        meaning(&scan(&house.pictures.join("device-qr.png"))),
+        meaning(&conf),
+        "the QR code says what the file says"
+    );
+    assert!(!house.service.log().contains(&value_of(&conf, "PrivateKey")), "the key never left the browser");
+}
+
+#[test]
+fn e2e_every_page_is_whole_in_light() {
+    every_page_is_whole("light");
+}
+
+#[test]
+fn e2e_every_page_is_whole_in_the_dark() {
+    every_page_is_whole("dark");
+}
+
+#[test]
+fn e2e_every_page_is_whole_on_a_phone() {
+    every_page_is_whole("narrow");
+}
+
+#[test]
+fn e2e_every_page_is_whole_from_right_to_left() {
+    every_page_is_whole("fa");
+}
+
+/// Looks at every page there is: nothing for axe to find, nothing that the content security policy stops, no word of the
+/// browser's, nothing to scroll to sideways.
+fn every_page_is_whole(look: &str) {
+    let found = Panel::start().drive("panel.mjs", &[look]);
+
+    for kind in ["axe", "policy", "complaints", "sideways", "not_there"] {
+        assert_eq!(found[kind], json!([]), "{look} {kind}");
+    }
+    assert!(found["visited"].as_u64().unwrap() >= 44, "{found}");
+}
+
+#[test]
+fn e2e_lighthouse_finds_the_login_and_the_overview_accessible_and_well_made() {
+    let house = Panel::start();
+
+    let found = house.drive("lighthouse.mjs", &["/sign-in", "/"]);
+
+    for path in ["/sign-in", "/"] {
+        assert_eq!(found[path]["wrong"], json!([]), "{path}");
+        let scores = &found[path]["scores"];
+        assert_eq!(
+            (&scores["accessibility"], &scores["best-practices"]),
+            (&json!(100), &json!(100)),
+            "{path}"
+        );
+    }
+}
+
+/// A service with something of every noun, and where its pages' pictures go.
+struct Panel {
+    service: Service,
+    origin: String,
+    pictures: PathBuf,
+    _directory: tempfile::TempDir,
+}
+
+impl Panel {
+    fn start() -> Self {
+        needs_browser();
+        let directory = tempfile::tempdir().unwrap();
+        let (launch, address) = reachable(&directory);
+        let service = launch.serve();
+        let owner = service.post("/api/v1/setup", Some(setup_request()))["user_id"].clone();
+        service
+            .post("/api/v1/users", Some(json!({ "login": "ada", "role": "member", "password": PASSWORD })));
+        service.post("/api/v1/devices", Some(json!({ "name": "laptop", "user_id": owner })));
+        service.post("/api/v1/invites", Some(json!({ "role": "member" })));
+        let token = json!({ "name": "report", "scopes": ["device_list"], "user_id": owner });
+        service.post("/api/v1/api-tokens", Some(token));
+        service.post("/api/v1/webhooks", Some(json!({ "url": "https://example.org/hook", "active": false })));
+        Self {
+            service,
+            origin: format!("http://localhost:{}", address.port()),
+            pictures: pictures(),
+            _directory: directory,
+        }
+    }
+
+    /// Runs a script with where the panel is, who signs in and where pictures go.
+    fn drive(&self, script: &str, arguments: &[&str]) -> Value {
+        let pictures = self.pictures.to_str().unwrap();
+        let mut given = vec![self.origin.as_str(), "owner", PASSWORD];
+        if script == "panel.mjs" {
+            given.push(pictures);
+        }
+        drive(script, &[&given, arguments].concat())
+    }
+}
+
 /// A service at an address that is free now: a browser cannot open a unix socket.
 fn reachable(directory: &tempfile::TempDir) -> (Launch, SocketAddr) {
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
@@ -177,7 +292,7 @@ fn browse(link: &str, pictures: &Path) -> Value {
 /// Runs a script of the browser's, and gives what it found. A browser that hangs is ended, with the script.
 fn drive(script: &str, arguments: &[&str]) -> Value {
     let script = root().join("tests/e2e").join(script);
-    let output = Command::new("timeout").args(["120", "node"]).arg(script).args(arguments).output().unwrap();
+    let output = Command::new("timeout").args(["400", "node"]).arg(script).args(arguments).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).unwrap()
 }

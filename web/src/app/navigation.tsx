@@ -11,6 +11,7 @@ import { useTranslation } from 'react-i18next'
 import { NavLink } from 'react-router'
 
 import { reach } from '../api/access'
+import type { Role } from '../api/types'
 import { useMe } from '../session/use-me'
 import { type Noun, NOUNS } from './nouns'
 
@@ -22,7 +23,7 @@ export function Navigation({ onGo }: { onGo?: () => void }) {
   return (
     <Box component="nav" aria-label={t('nav.label')} sx={{ overflowY: 'auto', pb: 2 }}>
       {SECTIONS.map((section) => {
-        const entries = visible(NOUNS, section, me.role)
+        const entries = visible(section, me.role)
         if (entries.length === 0) return null
         return (
           <List key={section} dense subheader={<ListSubheader sx={{ bgcolor: 'transparent', lineHeight: '2.25rem' }}>{t(`nav.${section}`)}</ListSubheader>}>
@@ -43,8 +44,12 @@ export function Navigation({ onGo }: { onGo?: () => void }) {
   )
 }
 
-function visible(nouns: Noun[], section: Noun['section'], role: Parameters<typeof reach>[0]): Noun[] {
-  return nouns.filter((noun) => noun.section === section && reach(role, noun.action) !== 'none')
+/** Who reaches only own devices finds them on the start page, which is then called after them. */
+function visible(section: Noun['section'], role: Role): Noun[] {
+  const own = reach(role, 'device_list') === 'own'
+  return NOUNS.filter((noun) => noun.section === section && reach(role, noun.action) !== 'none')
+    .filter((noun) => !(own && noun.key === 'devices'))
+    .map((noun) => (own && noun.key === 'home' ? { ...noun, key: 'myDevices' } : noun))
 }
 
 const ENTRY = {
