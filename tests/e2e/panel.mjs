@@ -193,7 +193,7 @@ async function work() {
   })
   await step('audit_shows_it', async () => {
     await page.goto(`${origin}/audit`)
-    await page.getByText('device_disable').first().waitFor()
+    await page.getByText('Devices: disable').first().waitFor()
     await picture('audit')
   })
   await step('bulk_and_undo', async () => {

@@ -1,4 +1,4 @@
-// Opens the front page of a service with a certificate of its own making, and tells by which protocols the page and its files came.
+// Opens the sign-in page of a service with a certificate of its own making, and tells by which protocols the page and its files came.
 //
 //   node protocols.mjs ORIGIN CERTIFICATE tcp|quic
 //
@@ -32,7 +32,7 @@ try {
   })
   page.on('pageerror', (error) => complaints.push(String(error)))
 
-  const answer = await page.goto(`${origin}/`, { waitUntil: 'networkidle' })
+  const answer = await page.goto(`${origin}/sign-in`, { waitUntil: 'networkidle' })
   const protocols = await page.evaluate(() =>
     [...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')].map((it) => it.nextHopProtocol))
   const security = await answer.securityDetails()

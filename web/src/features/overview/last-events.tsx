@@ -9,14 +9,16 @@ import { useTranslation } from 'react-i18next'
 import { Link as RouterLink } from 'react-router'
 
 import { paths } from '../../app/paths'
+import { useActionName } from '../../i18n/use-action-name'
 import { useFormats } from '../../i18n/use-formats'
-import { Code, Section } from '../../ui/parts'
+import { Section } from '../../ui/parts'
 import { lastEventsQuery } from './queries'
 import { Rows } from './rows'
 
 export function LastEvents() {
   const { t } = useTranslation('overview')
   const format = useFormats()
+  const nameOf = useActionName()
   const { data } = useQuery(lastEventsQuery)
   if (!data || data.items.length === 0) return null
   return (
@@ -25,7 +27,7 @@ export function LastEvents() {
         {data.items.map(({ id, action, at, outcome }) => (
           <Stack key={id} component="li" direction="row" sx={{ gap: 2, py: 0.75, alignItems: 'center' }}>
             <Link component={RouterLink} to={`${paths.audit.list()}?action=${encodeURIComponent(action)}`} sx={{ flexGrow: 1, minWidth: 0 }}>
-              <Code>{action}</Code>
+              {nameOf(action)}
             </Link>
             {outcome === 'refused' && <Chip size="small" variant="outlined" color="warning" label={t('refused')} />}
             <Typography component="time" dateTime={at} variant="body2" color="text.secondary" title={format.dateTime(at)} noWrap>
