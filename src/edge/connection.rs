@@ -172,7 +172,8 @@ async fn watch<C, E>(
     }
 }
 
-fn is_event_stream(answer: &Response) -> bool {
+/// Whether an answer goes on until somebody ends it.
+pub(super) fn is_event_stream(answer: &Response) -> bool {
     let kind = answer.headers().get(CONTENT_TYPE);
     kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"))
 }

@@ -51,7 +51,15 @@ pub(super) async fn serve(server: Server, around: Around, quic: quinn::Connectio
     let activity = Arc::new(Activity::default());
     let under_way = Arc::new(Semaphore::new(usize::try_from(PLACES).unwrap_or(usize::MAX)));
     let Around { asker, clock, requests } = around;
-    let desk = Arc::new(Desk { server, asker, clock, quic, activity, faults: AtomicU32::new(0) });
+    let desk = Arc::new(Desk {
+        server,
+        asker,
+        clock,
+        quic,
+        activity,
+        stop: stop.clone(),
+        faults: AtomicU32::new(0),
+    });
     let mut conversation = Conversation { protocol, arrivals, desk, requests, under_way };
     if conversation.goes_on_until(&stop).await {
         conversation.end().await;

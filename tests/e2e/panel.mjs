@@ -3,9 +3,10 @@
 //
 //   node panel.mjs ORIGIN LOGIN PASSWORD DIRECTORY [PART]
 //
-// PART is `work`, `pages`, or the name of one look, to do that alone. Pictures and the configuration go to DIRECTORY. Prints what it
+// PART is `work`, `pages`, or the name of one look, to do that alone, or `traffic`. Pictures and the configuration go to DIRECTORY. Prints what it
 // found as JSON; a step whose page is not there is named under `left_out`. Uses the machine's Chromium; nothing is downloaded.
 
+import { createHmac } from 'node:crypto'
 import { mkdirSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
@@ -253,6 +254,62 @@ async function work() {
     await page.getByRole('heading', { name: 'Typed before' }).waitFor()
     return { kept, made: (await items(`/users?q=kept-${stamp}`))[0]?.display_name }
   })
+  // Last, because from then on the account asks for more than a password.
+  await step('second_factor', async () => {
+    await page.goto(`${origin}/account/security`)
+    await page.locator('section', { hasText: 'Authenticator app' }).getByRole('button', { name: 'Set up' }).click()
+    const dialog = page.getByRole('dialog', { name: 'Set up an authenticator app' })
+    const secret = await dialog.locator('code').first().innerText()
+    await dialog.getByLabel('Code that the app shows now').fill(totp(secret, 0))
+    await dialog.getByRole('button', { name: 'Turn on' }).click()
+    const kept = page.getByRole('button', { name: 'I have kept them' })
+    await kept.waitFor()
+    const codes = await page.getByRole('dialog').locator('code').allInnerTexts()
+    await kept.click()
+    await page.getByRole('button', { name: /^Account of/ }).click()
+    await page.getByRole('menuitem', { name: 'Sign out' }).click()
+    await page.locator('input[autocomplete^="username"]').fill(login)
+    await page.locator('input[type=password]').fill(password)
+    await page.locator('button[type=submit]').click()
+    await page.getByLabel('Code').fill('000000')
+    await page.getByRole('button', { name: 'Finish signing in' }).click()
+    await page.getByRole('alert').waitFor()
+    await picture('second-factor-refused')
+    // A code is good once, and this step's was spent on setting up; a clock may be half a minute ahead.
+    await page.getByLabel('Code').fill(totp(secret, 1))
+    await page.getByRole('button', { name: 'Finish signing in' }).click()
+    await page.locator('#main').waitFor()
+    return { recovery_codes: codes.join(' ').split(/\s+/).filter((word) => word.length > 4).length, has_mfa: (await (await page.request.get(`${api}/me`)).json()).has_mfa }
+  })
+  await context.close()
+}
+
+/** What an authenticator app shows, so many steps of 30 s from now (RFC 6238). */
+function totp(secret, ahead) {
+  const bits = [...secret.replaceAll(/\s/g, '')].map((letter) => 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'.indexOf(letter).toString(2).padStart(5, '0')).join('')
+  const key = Buffer.from((bits.match(/.{8}/g) ?? []).map((byte) => Number.parseInt(byte, 2)))
+  const counter = Buffer.alloc(8)
+  counter.writeBigUInt64BE(BigInt(Math.floor(Date.now() / 30_000) + ahead))
+  const digest = createHmac('sha1', key).update(counter).digest()
+  return ((digest.readUInt32BE(digest[19] & 15) & 0x7fff_ffff) % 1_000_000).toString().padStart(6, '0')
+}
+
+/** What clients that talk move, as the overview and a device's page show it without being loaded again. */
+async function traffic() {
+  const { context, page } = await openContext({ name: 'traffic' })
+  await signIn(page)
+  await page.goto(origin)
+  const figure = (name) => page.locator('#main .MuiCard-root', { hasText: name }).first()
+  await page.waitForFunction(() => /To devices now\s*[1-9]/.test(document.querySelector('#main')?.innerText ?? ''), undefined, { timeout: 60_000 })
+  await page.screenshot({ path: join(directory, 'traffic.png') })
+  found.work.online = Number.parseInt(/\d+/.exec(await figure('Devices online').innerText())?.[0] ?? '0', 10)
+  const { items } = await (await page.request.get(`${api}/devices?online=true&limit=1`)).json()
+  await page.goto(`${origin}/devices/${items[0].id}`)
+  const now = page.locator('section', { has: page.getByRole('heading', { name: 'Now', exact: true }) })
+  const before = await now.innerText()
+  await page.waitForFunction((text) => [...document.querySelectorAll('section')].some((section) => section.innerText.startsWith('Now') && section.innerText !== text), before, { timeout: 60_000 })
+  await page.screenshot({ path: join(directory, 'traffic-of-a-device.png') })
+  found.work.device_moves = true
   await context.close()
 }
 
@@ -267,6 +324,7 @@ try {
   mkdirSync(directory, { recursive: true })
   for (const look of LOOKS) if ([undefined, 'pages', look.name].includes(only)) await walk(look)
   if ([undefined, 'work'].includes(only)) await work()
+  if (only === 'traffic') await traffic()
   console.log(JSON.stringify(found, undefined, 1))
 } finally {
   await browser.close()

@@ -172,6 +172,7 @@ fn e2e_an_operator_works_in_the_panel_from_a_new_user_to_the_audit() {
     assert_eq!(work["bulk_and_undo"], json!({ "disabled": 3, "after_undo": 0 }));
     assert_eq!(work["session_ended_in_a_form"]["made"], "Typed before", "{found}");
     assert_eq!(work["device_made"]["made"], true, "{found}");
+    assert_eq!(work["second_factor"], json!({ "recovery_codes": 10, "has_mfa": true }), "{found}");
     let conf = std::fs::read_to_string(house.pictures.join("device.conf")).unwrap();
     assert_eq!(
         meaning(&scan(&house.pictures.join("device-qr.png"))),

@@ -20,12 +20,13 @@ use http_body_util::BodyExt as _;
 use hyper::body::{Frame, SizeHint};
 use time::OffsetDateTime;
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 use tracing::debug;
 
 use crate::domain::time::Timestamp;
 use crate::edge::activity::Activity;
-use crate::edge::connection::{Asker, malformed};
+use crate::edge::connection::{Asker, is_event_stream, malformed};
 use crate::edge::http3::transport::{Arrival, Meter, Receiving, Sending, Transport};
 use crate::edge::proxies::{Vouched, note_unnamed};
 use crate::edge::server::Server;
@@ -39,6 +40,8 @@ pub(super) struct Desk {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) quic: quinn::Connection,
     pub(super) activity: Arc<Activity>,
+    /// That the service stops.
+    pub(super) stop: CancellationToken,
     /// Requests without a head that could be read.
     pub(super) faults: AtomicU32,
 }
@@ -110,6 +113,7 @@ impl Desk {
         answer: Response,
         has_body: bool,
     ) -> Result<(), Cut> {
+        let is_endless = is_event_stream(&answer);
         let (mut parts, mut body) = answer.into_parts();
         let is_bare = matches!(parts.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
         // What a HEAD would have been answered with is known only where a handler has said so.
@@ -117,7 +121,7 @@ impl Desk {
         finish_head(&mut parts.headers, length, self.clock.now());
         self.in_time(sending.send_response(Response::from_parts(parts, ()))).await?.map_err(|_| Cut)?;
         if has_body && !is_bare {
-            while let Some(frame) = body.frame().await {
+            while let Some(frame) = self.next_frame(&mut body, is_endless).await {
                 match frame.map_err(|_| Cut)?.into_data() {
                     Ok(data) => self.in_time(sending.send_data(data)).await?.map_err(|_| Cut)?,
                     Err(frame) => {
@@ -129,6 +133,19 @@ impl Desk {
             }
         }
         self.in_time(sending.finish()).await?.map_err(|_| Cut)
+    }
+
+    /// The next part of an answer. A stream of events has no end of its own that a stop could wait for.
+    async fn next_frame(
+        &self,
+        body: &mut Body,
+        is_endless: bool,
+    ) -> Option<Result<Frame<Bytes>, axum::Error>> {
+        tokio::select! {
+            biased;
+            () = self.stop.cancelled(), if is_endless => None,
+            frame = body.frame() => frame,
+        }
     }
 
     /// Waits for a step of sending as long as something is sent at all.
