@@ -185,17 +185,22 @@ impl Events<'_> {
             let listeners = app.core.hub.listeners();
             listeners.open.iter().map(|(number, it)| (*number, it.actor, it.ends_at)).collect()
         };
+        let mut unasked = Ok(());
         for (number, actor, ends_at) in open {
+            // While the database is away nobody is let go for what cannot be asked, but for what is known.
             let refused = match app.confirm(actor).await {
-                Ok(()) => ends_at <= now,
-                Err(cause) if matches!(cause, AppError::Internal { .. }) => return Err(cause),
+                Ok(()) => false,
+                Err(cause) if matches!(cause, AppError::Internal { .. }) => {
+                    unasked = Err(cause);
+                    false
+                }
                 Err(_) => true,
             };
-            if refused {
+            if refused || ends_at <= now {
                 app.core.hub.listeners().open.remove(&number);
             }
         }
-        Ok(())
+        unasked
     }
 }
 
