@@ -292,7 +292,11 @@ impl Client {
 
     async fn bytes(&self, request: Request<Body>) -> (http::response::Parts, bytes::Bytes) {
         let (parts, body) = self.answer(request).await;
-        (parts, body.collect().await.unwrap().to_bytes())
+        let kind = parts.headers.get("content-type").map(|kind| kind.as_bytes());
+        // Whoever asks for everything does not wait for what has no end.
+        let is_endless = kind.is_some_and(|kind| kind.starts_with(b"text/event-stream"));
+        let bytes = if is_endless { bytes::Bytes::new() } else { body.collect().await.unwrap().to_bytes() };
+        (parts, bytes)
     }
 
     async fn answer(&self, mut request: Request<Body>) -> (http::response::Parts, Body) {
