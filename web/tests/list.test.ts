@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 
 import type { Asked } from '../src/api/types'
-import { forEach } from '../src/list/bulk'
+import { forEach, sift } from '../src/list/bulk'
 import { everyRow, toCsv } from '../src/list/csv'
 import { bytesOf, changed, gbOf, listOf } from '../src/form/values'
 
@@ -38,6 +38,18 @@ test('an act on many rows goes on where one is refused, a few at a time', async 
   expect(end.done.toSorted()).toEqual([1, 2, 3, 5, 6, 7, 8, 9])
   expect(end.failed.map(({ row }) => row)).toEqual([4])
   expect(most).toBeLessThanOrEqual(4)
+})
+
+test('what is as wanted already is no part of an act on many, so that undoing it leaves that as it was', async () => {
+  const state = new Map([['a', true], ['b', false], ['c', true]])
+  const set = (on: boolean) => async (name: string) => state.set(name, on)
+  const { meant, already } = sift([...state.keys()], (name) => state.get(name) === true)
+  const end = await forEach(meant, set(false))
+  await forEach(end.done, set(true))
+
+  expect(end.done).toEqual(['a', 'c'])
+  expect(already).toBe(1)
+  expect([...state.values()]).toEqual([true, false, true])
 })
 
 test('a form sends only what was changed', () => {
