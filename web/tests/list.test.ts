@@ -60,5 +60,8 @@ test('gigabytes are the decimal ones, and nothing is no limit', () => {
   expect(bytesOf('1.5')).toBe(1_500_000_000)
   expect(bytesOf(' ')).toBeNull()
   expect(gbOf(bytesOf('53.687'))).toBe('53.687')
+  expect(gbOf(500)).toBe('0.0000005')
+  expect(gbOf(50_000_000_000)).toBe('50')
+  expect(gbOf(0)).toBe('0')
   expect(listOf('9.9.9.9, 1.1.1.1\n::1')).toEqual(['9.9.9.9', '1.1.1.1', '::1'])
 })

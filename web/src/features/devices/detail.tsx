@@ -18,6 +18,7 @@ import { Facts, PageHeader, Section } from '../../ui/parts'
 import { networkChoicesQuery } from '../networks/queries'
 import { UserName } from '../users/user-name'
 import { DeviceActs, useToggle } from './device-acts'
+import { DeviceSecrets } from './device-secrets'
 import { DeviceState, OnlineDot, UsedOfLimit, useEnding, useSeen } from './device-words'
 import { Diagnosis } from './diagnosis'
 import { useDeviceLive } from './live'
@@ -30,7 +31,7 @@ export function Component() {
   const { id = '' } = useParams()
   const { data: device } = useSuspenseQuery(deviceQuery(id))
   return (
-    <>
+    <DeviceSecrets>
       <PageHeader title={device.name} lead={device.note || undefined} chip={<DeviceState device={device} />} actions={<HeaderActs device={device} />} />
       {device.outdated && (
         <Alert severity="warning" sx={{ mb: 2 }}>
@@ -42,7 +43,7 @@ export function Component() {
       <About device={device} />
       <UsageSection query={(from, to) => deviceUsageQuery(id, from, to)} />
       <Outlet />
-    </>
+    </DeviceSecrets>
   )
 }
 
