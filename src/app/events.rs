@@ -58,6 +58,8 @@ pub(in crate::app) struct Hub {
 struct Listeners {
     next: u64,
     open: BTreeMap<u64, Listening>,
+    /// Whose answers are there still. One that was let go keeps its place until its client is gone: what it has not read is in memory.
+    places: BTreeMap<u64, Option<UserId>>,
 }
 
 /// A listener, as the hub knows it.
@@ -87,7 +89,9 @@ impl Listener {
 
 impl Drop for Listener {
     fn drop(&mut self) {
-        self.app.core.hub.listeners().open.remove(&self.number);
+        let mut listeners = self.app.core.hub.listeners();
+        listeners.open.remove(&self.number);
+        listeners.places.remove(&self.number);
     }
 }
 
@@ -185,17 +189,22 @@ impl Events<'_> {
             let listeners = app.core.hub.listeners();
             listeners.open.iter().map(|(number, it)| (*number, it.actor, it.ends_at)).collect()
         };
+        let mut unasked = Ok(());
         for (number, actor, ends_at) in open {
+            // While the database is away nobody is let go for what cannot be asked, but for what is known.
             let refused = match app.confirm(actor).await {
-                Ok(()) => ends_at <= now,
-                Err(cause) if matches!(cause, AppError::Internal { .. }) => return Err(cause),
+                Ok(()) => false,
+                Err(cause) if matches!(cause, AppError::Internal { .. }) => {
+                    unasked = Err(cause);
+                    false
+                }
                 Err(_) => true,
             };
-            if refused {
+            if refused || ends_at <= now {
                 app.core.hub.listeners().open.remove(&number);
             }
         }
-        Ok(())
+        unasked
     }
 }
 
@@ -211,20 +220,21 @@ fn allowed(ctx: &Ctx, topics: Topics) -> Topics {
 impl Listeners {
     fn take(&mut self, listening: Listening, most: usize) -> Result<u64> {
         let user = listening.actor.user();
-        let own = self.open.values().filter(|it| user.is_some() && it.actor.user() == user).count();
+        let own = self.places.values().filter(|it| user.is_some() && **it == user).count();
         if own >= PER_USER {
             return Err(AppError::Busy {
                 why: "this account has eight streams of events open; close a window that shows it",
                 retry_after: Duration::from_secs(5),
             });
         }
-        if self.open.len() >= most {
+        if self.places.len() >= most {
             return Err(AppError::Busy {
                 why: "as many streams of events are open as `limits.event_streams` allows",
                 retry_after: Duration::from_secs(5),
             });
         }
         self.next += 1;
+        self.places.insert(self.next, user);
         self.open.insert(self.next, listening);
         Ok(self.next)
     }

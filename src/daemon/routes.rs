@@ -108,17 +108,17 @@ impl Site {
     /// those tell whether requests should come to this process, and whoever answers has limits of its own.
     pub fn public(&self, listener: &'static str) -> Routes {
         let probes = probes::routes(self.readiness.clone(), Detail::Status, VERSION);
-        let probes = match self.metrics_token {
-            Some(token) => probes.merge(api::internal::guarded(self.rendered(), token)),
-            None => probes,
-        };
+        let figures = self.metrics_token.map_or_else(Routes::new, |token| {
+            api::doors::before(api::internal::guarded(self.rendered(), token), self.app.clone(), stranger)
+        });
         if let Some(proxy) = &self.proxy {
             let scheme = if matches!(listener, "https" | HTTP_3) { Scheme::Https } else { Scheme::Http };
-            return self.observe(proxy.routes(scheme).merge(probes), listener);
+            let own = probes.merge(self.requests.before(figures));
+            return self.observe(proxy.routes(scheme).merge(own), listener);
         }
         let panel = api::doors::before(panel::router(), self.app.clone(), stranger);
         let pages = api::router(self.app.clone(), &self.tasks, stranger).fallback_service(panel);
-        let limited = self.requests.before(pages.merge(probes));
+        let limited = self.requests.before(pages.merge(probes).merge(figures));
         let shared = match &self.cors {
             Some(cors) => cors.around(limited),
             None => limited,

@@ -45,13 +45,13 @@ pub async fn reported_since(conn: &mut Conn, since: Timestamp) -> Result<Vec<Cou
     conn.query(SQL, params![since]).await
 }
 
-/// What was done since a time, oldest first, at most `limit`.
+/// What was done since a time, newest first, at most `limit`.
 ///
 /// # Errors
 /// The store's.
 pub async fn done_since(conn: &mut Conn, since: Timestamp, limit: u32) -> Result<Vec<Act>, StoreError> {
-    const SQL: &str = "SELECT id, actor_id, target_kind, target_id, outcome, before_state, after_state \
-        FROM audit_events WHERE at >= ?1 ORDER BY at, id LIMIT ?2";
+    const SQL: &str = "SELECT id, actor_id, target_kind, target_id, before_state, after_state \
+        FROM audit_events WHERE at >= ?1 AND outcome = 'done' ORDER BY at DESC, id DESC LIMIT ?2";
     conn.query(SQL, params![since, limit]).await
 }
 
@@ -70,13 +70,10 @@ impl FromRow for Counters {
 impl FromRow for Act {
     fn from_row(row: &mut Row) -> Result<Self, StoreError> {
         let (kind, id): (String, Option<String>) = (row.take("target_kind")?, row.take("target_id")?);
-        let outcome: String = row.take("outcome")?;
         let state = |found: Option<Json<_>>| found.map(|json| json.0);
         let (before, after) = (state(row.take("before_state")?), state(row.take("after_state")?));
         let (actor, event) = (row.take("actor_id")?, row.take("id")?);
-        let changed = id
-            .filter(|_| outcome == "done")
-            .map(|id| ChangedThing::new(kind, id, actor, (before.as_ref(), after.as_ref())));
+        let changed = id.map(|id| ChangedThing::new(kind, id, actor, (before.as_ref(), after.as_ref())));
         Ok(Self { event, changed })
     }
 }

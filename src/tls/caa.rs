@@ -46,14 +46,19 @@ pub async fn nearest(
 ) -> Result<Option<(String, Vec<CaaRecord>)>, CaaError> {
     let mut at = Name::from_ascii(name).map_err(|_| CaaError::Name(name.to_owned()))?;
     at.set_fqdn(true);
-    while !at.is_root() {
-        let found = records(&at, servers).await?;
-        if !found.is_empty() {
-            return Ok(Some((at.to_ascii().trim_end_matches('.').to_owned(), found)));
+    let climb = async {
+        while !at.is_root() {
+            let found = records(&at, servers).await?;
+            if !found.is_empty() {
+                return Ok(Some((at.to_ascii().trim_end_matches('.').to_owned(), found)));
+            }
+            at = at.base_name();
         }
-        at = at.base_name();
-    }
-    Ok(None)
+        Ok(None)
+    };
+    timeout(ALTOGETHER, climb).await.unwrap_or_else(|_| {
+        Err(CaaError::Unanswered { name: name.to_owned(), why: "the answers took too long".to_owned() })
+    })
 }
 
 /// The name servers that this host asks: resolv.conf(5), which says that without any it is this host itself.
@@ -159,6 +164,9 @@ const MOST_SERVERS: usize = 3;
 const TRIES: usize = 2;
 
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// For a name with all its parents.
+const ALTOGETHER: Duration = Duration::from_secs(30);
 
 /// RFC 1035 §4.2.1; a server that may send more was not told so.
 const LONGEST_DATAGRAM: usize = 512;

@@ -62,7 +62,8 @@ pub async fn https_trouble(host: &str, allowed: &AllowedNets) -> Option<String> 
 async fn addresses(host: &str, port: u16, allowed: &AllowedNets) -> Vec<SocketAddr> {
     let bracketed = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
     let Ok(target) = Target::http(&format!("http://{bracketed}:{port}/")) else { return Vec::new() };
-    let mut found = outgoing::resolve(&target, true, allowed).await.unwrap_or_default();
+    let found = timeout(PATIENCE, outgoing::resolve(&target, true, allowed)).await;
+    let mut found = found.map(Result::unwrap_or_default).unwrap_or_default();
     found.truncate(MOST_ADDRESSES);
     found
 }

@@ -53,6 +53,15 @@ fn the_token_opens_the_listeners_of_strangers_and_nothing_else_does() {
     let shown =
         house.launch(&[]).with(&format!("metrics.token=file:{}", token.display())).verb(&["config", "show"]);
     assert!(!String::from_utf8_lossy(&shown.stdout).contains(TOKEN));
+
+    house.launch(&[]).ask(&["settings", "update", "--api-allowed-from", "198.51.100.0/24"]);
+    for shown in [&["--insecure", "-H", &header][..], &["--insecure"]] {
+        assert_eq!(
+            house.curl(shown, "localhost", "/metrics"),
+            "403",
+            "who may not come in is not asked for more"
+        );
+    }
     service.stop();
 }
 

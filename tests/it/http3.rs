@@ -20,7 +20,7 @@ use caspervpn::runtime::tasks::Tasks;
 use caspervpn::tls::certificate::ServedCertificate;
 use caspervpn::tls::self_signed;
 use caspervpn::tls::served::ServedCertificates;
-use futures_util::stream;
+use futures_util::{StreamExt as _, stream};
 use http::{StatusCode, header};
 use tokio::time::timeout;
 
@@ -182,6 +182,33 @@ async fn a_drain_finishes_what_is_under_way_and_takes_nothing_more() {
     assert_eq!((head.status(), length), (StatusCode::OK, LARGE), "no byte of a running answer is lost");
     assert!(!late, "nobody is taken any more");
     assert!(busy.begin("GET", "/greet", &[]).await.is_err());
+}
+
+#[tokio::test]
+async fn a_stop_ends_streams_of_events_in_good_order_instead_of_waiting_for_them() {
+    let site = Site::start(LIMITS);
+    let mut client = Client::connect(site.at).await;
+    let mut events = client.begin("GET", "/events", &[]).await.unwrap();
+    events.finish().await.unwrap();
+    events.recv_response().await.unwrap();
+    events.recv_data().await.unwrap().expect("the first event");
+
+    let (drained, end) = tokio::join!(site.tasks.drain(SOON), events.recv_data());
+
+    assert!(drained.is_clean(), "{drained:?}");
+    assert!(end.unwrap().is_none(), "the stream ends whole");
+}
+
+#[tokio::test]
+async fn an_answer_that_breaks_off_is_no_whole_one() {
+    let site = Site::start(LIMITS);
+    let mut client = Client::connect(site.at).await;
+
+    let broken = client.get("/broken").await;
+    let after = client.get("/greet").await.unwrap();
+
+    assert!(broken.is_err(), "{broken:?}");
+    assert_eq!(after.status, StatusCode::OK, "the connection goes on");
 }
 
 #[tokio::test]
@@ -348,6 +375,16 @@ impl Site {
         let endless = async move || {
             Body::from_stream(stream::repeat_with(move || Ok::<_, io::Error>(megabyte.clone())))
         };
+        let events = async || {
+            let first = stream::iter([Ok::<_, io::Error>(Bytes::from_static(b"data: 1\n\n"))]);
+            let kind = [(header::CONTENT_TYPE, "text/event-stream")];
+            (kind, Body::from_stream(first.chain(stream::pending())))
+        };
+        let broken = async || {
+            let first = stream::iter([Bytes::from_static(b"the first half")]);
+            let then = stream::once(async { None::<Bytes>.expect("a body that panics") });
+            Body::from_stream(first.chain(then).map(Ok::<_, io::Error>))
+        };
         let slow = async || {
             tokio::time::sleep(Duration::from_millis(700)).await;
             "done at last"
@@ -358,6 +395,8 @@ impl Site {
             .route("/slow", get(slow))
             .route("/large", get(async || vec![b'x'; LARGE]))
             .route("/endless", get(endless))
+            .route("/events", get(events))
+            .route("/broken", get(broken))
             .route("/never", get(never));
         let clock = Arc::new(SystemClock::new());
         let pair = self_signed::make(vec!["localhost".to_owned()], clock.now()).unwrap();
