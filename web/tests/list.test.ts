@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 
 import type { Asked } from '../src/api/types'
-import { forEach } from '../src/list/bulk'
+import { forEach, sift } from '../src/list/bulk'
 import { everyRow, toCsv } from '../src/list/csv'
 import { bytesOf, changed, gbOf, listOf } from '../src/form/values'
 
@@ -40,6 +40,18 @@ test('an act on many rows goes on where one is refused, a few at a time', async 
   expect(most).toBeLessThanOrEqual(4)
 })
 
+test('what is as wanted already is no part of an act on many, so that undoing it leaves that as it was', async () => {
+  const state = new Map([['a', true], ['b', false], ['c', true]])
+  const set = (on: boolean) => async (name: string) => state.set(name, on)
+  const { meant, already } = sift([...state.keys()], (name) => state.get(name) === true)
+  const end = await forEach(meant, set(false))
+  await forEach(end.done, set(true))
+
+  expect(end.done).toEqual(['a', 'c'])
+  expect(already).toBe(1)
+  expect([...state.values()]).toEqual([true, false, true])
+})
+
 test('a form sends only what was changed', () => {
   expect(changed({ a: 1, b: [1], c: null }, { a: 1, b: [1, 2], c: null })).toEqual({ b: [1, 2] })
 })
@@ -48,5 +60,8 @@ test('gigabytes are the decimal ones, and nothing is no limit', () => {
   expect(bytesOf('1.5')).toBe(1_500_000_000)
   expect(bytesOf(' ')).toBeNull()
   expect(gbOf(bytesOf('53.687'))).toBe('53.687')
+  expect(gbOf(500)).toBe('0.0000005')
+  expect(gbOf(50_000_000_000)).toBe('50')
+  expect(gbOf(0)).toBe('0')
   expect(listOf('9.9.9.9, 1.1.1.1\n::1')).toEqual(['9.9.9.9', '1.1.1.1', '::1'])
 })

@@ -14,6 +14,7 @@ import { useTranslation } from 'react-i18next'
 
 import { useConfirm } from '../ui/confirm'
 import { Fault } from '../ui/fault'
+import { isStale, Stale } from './stale'
 import type { ApiForm } from './use-api-form'
 
 interface FormDialogProps<Values extends FieldValues> {
@@ -50,7 +51,7 @@ export function FormDialog<Values extends FieldValues>({ api, title, act, destru
           <DialogTitle id={heading}>{title}</DialogTitle>
           <DialogContent>
             <Stack sx={{ gap: 2, pt: 1 }}>
-              {api.fault !== undefined && <Fault error={api.fault} />}
+              {api.loadAnew && isStale(api.fault) ? <Stale onLoad={api.loadAnew} /> : api.fault !== undefined && <Fault error={api.fault} />}
               {children}
             </Stack>
           </DialogContent>

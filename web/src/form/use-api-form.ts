@@ -17,6 +17,8 @@ export interface ApiForm<Values extends FieldValues> {
   /** Takes the fault away again. */
   forget: () => void
   busy: boolean
+  /** Takes new values in where nothing was typed, after the thing was found to have changed. */
+  loadAnew?: () => void
 }
 
 export function useApiForm<Values extends FieldValues>(options: {

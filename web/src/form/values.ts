@@ -6,7 +6,9 @@ import { z } from 'zod'
 export const BYTES_PER_GB = 1_000_000_000
 
 export function gbOf(bytes: number | null | undefined): string {
-  return bytes === null || bytes === undefined ? '' : String(bytes / BYTES_PER_GB)
+  if (bytes === null || bytes === undefined) return ''
+  // Never with an exponent, which nobody types and the forms refuse; nine places are single bytes.
+  return (bytes / BYTES_PER_GB).toFixed(9).replace(/\.?0+$/, '')
 }
 
 export function bytesOf(gb: string): number | null {

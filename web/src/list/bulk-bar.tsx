@@ -13,7 +13,7 @@ import { Action } from '../ui/action'
 import { useConfirm } from '../ui/confirm'
 import { faultText } from '../ui/fault'
 import { useToast } from '../ui/toast'
-import { type BulkEnd, forEach } from './bulk'
+import { type BulkEnd, forEach, sift } from './bulk'
 
 export interface BulkAct<Row> {
   key: string
@@ -21,8 +21,10 @@ export interface BulkAct<Row> {
   icon?: ReactNode
   /** What is done to one row. */
   run: (row: Row) => Promise<unknown>
+  /** False for a row that is as wanted already: it is left alone, by the undoing too. */
+  needed?: (row: Row) => boolean
   /** Asks for what the act needs, as a date; undefined means that nothing is to be done. */
-  prepare?: (rows: readonly Row[]) => Promise<((row: Row) => Promise<unknown>) | undefined>
+  prepare?: (rows: readonly Row[]) => Promise<Pick<BulkAct<Row>, 'run' | 'needed'> | undefined>
   undo?: (row: Row) => Promise<unknown>
   /** Said in a question first, with the count to be written out. */
   warning?: string
@@ -35,6 +37,7 @@ export function BulkBar<Row>({ rows, acts, onDone }: { rows: readonly Row[]; act
   const confirm = useConfirm()
   const client = useQueryClient()
   const [ended, setEnded] = useState<number>()
+  const [underWay, setUnderWay] = useState(0)
   const [failed, setFailed] = useState<string[]>([])
 
   async function perform(act: BulkAct<Row>): Promise<void> {
@@ -43,23 +46,30 @@ export function BulkBar<Row>({ rows, acts, onDone }: { rows: readonly Row[]; act
       const sure = await confirm({ title: `${act.label} (${count})`, text: act.warning, act: act.label, name: String(count), destructive: true })
       if (!sure) return
     }
-    const run = act.prepare ? await act.prepare(rows) : act.run
-    if (run) report(act, await work(rows, run))
+    const prepared = act.prepare ? await act.prepare(rows) : act
+    if (!prepared) return
+    const { meant, already } = sift(rows, prepared.needed)
+    report(act, await work(meant, prepared.run), already)
   }
   async function work(over: readonly Row[], run: (row: Row) => Promise<unknown>): Promise<BulkEnd<Row>> {
     setFailed([])
+    setUnderWay(over.length)
     setEnded(0)
     const end = await forEach(over, run, setEnded)
     setEnded(undefined)
     await client.invalidateQueries()
     return end
   }
-  function report(act: BulkAct<Row>, end: BulkEnd<Row>): void {
+  function report(act: BulkAct<Row>, end: BulkEnd<Row>, already: number): void {
     setFailed(end.failed.map(({ row, error }) => `${act.name(row)}: ${faultText(error, t('fault.noAnswer'))}`))
     const { undo } = act
-    if (end.done.length === 0) return
+    const left = already > 0 ? t('bulk.already', { count: already }) : ''
+    if (end.done.length === 0) {
+      if (left) toast({ tone: 'info', text: left })
+      return
+    }
     toast({
-      text: t('bulk.done', { act: act.label, count: end.done.length }),
+      text: `${t('bulk.done', { act: act.label, count: end.done.length })} ${left}`.trim(),
       ...(undo ? { action: { label: t('act.undo'), run: () => void work(end.done, undo).then((back) => setFailed(back.failed.map(({ row, error }) => `${act.name(row)}: ${faultText(error, t('fault.noAnswer'))}`))) } } : {}),
     })
     if (end.failed.length === 0) onDone()
@@ -86,7 +96,7 @@ export function BulkBar<Row>({ rows, acts, onDone }: { rows: readonly Row[]; act
           ))}
         </Stack>
       )}
-      {ended !== undefined && <LinearProgress variant="determinate" value={(ended / Math.max(1, rows.length)) * 100} aria-label={t('bulk.busy')} />}
+      {ended !== undefined && <LinearProgress variant="determinate" value={(ended / Math.max(1, underWay)) * 100} aria-label={t('bulk.busy')} />}
       {failed.length > 0 && (
         <Alert severity="error" onClose={() => setFailed([])} sx={{ m: 1.5 }}>
           {failed.map((line) => (

@@ -5,6 +5,12 @@ export interface BulkEnd<Row> {
   failed: { row: Row; error: unknown }[]
 }
 
+/** Which rows an act changes. The others are as wanted already: they are left alone, by its undoing too. */
+export function sift<Row>(rows: readonly Row[], needed: (row: Row) => boolean = () => true): { meant: Row[]; already: number } {
+  const meant = rows.filter(needed)
+  return { meant, already: rows.length - meant.length }
+}
+
 /** Requests under way at once: enough to hide the way to the server, few enough for its limits. */
 const AT_ONCE = 4
 

@@ -73,8 +73,8 @@ export function NounList<Row extends { id: string }>(props: NounListProps<Row>) 
 
   const rows = page.data?.items ?? []
   const chosenRows = rows.filter((row) => chosen.has(row.id))
-  const asked = Object.keys(params.query).some((name) => name !== 'sort' && name !== 'after')
-  const nothing = page.isSuccess && rows.length === 0
+  const asked = Object.keys(params.query).some((name) => name !== 'sort')
+  const nothing = page.data !== undefined && rows.length === 0
   const shown = { rows, chosen, onChoose: setChosen, loading: page.isFetching, params, ...props }
   return (
     <>
@@ -90,7 +90,7 @@ export function NounList<Row extends { id: string }>(props: NounListProps<Row>) 
             action={asked ? undefined : <CreateButton {...props} />}
           />
         )}
-        {!page.isError && !nothing && (narrow ? <Cards {...shown} /> : <Grid {...shown} />)}
+        {(page.data || !page.isError) && !nothing && (narrow ? <Cards {...shown} /> : <Grid {...shown} />)}
         <Places next={page.data?.next} params={params} />
       </Card>
       <Outlet />

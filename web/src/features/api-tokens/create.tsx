@@ -5,12 +5,12 @@ import { useNavigate } from 'react-router'
 import { z } from 'zod'
 
 import { SCOPES } from '../../api/generated/words'
+import { OneTimeSecret } from '../../app/one-time'
 import { paths } from '../../app/paths'
 import { MomentInput, SelectInput, TextInput } from '../../form/fields'
 import { FormDialog } from '../../form/form-dialog'
 import { useApiForm } from '../../form/use-api-form'
 import { listOf } from '../../form/values'
-import { OneTimeSecret } from '../../ui/one-time-secret'
 import { useAct } from '../../ui/use-act'
 import { endOf, LIFETIMES_D } from './lifetime'
 import { createApiToken } from './queries'
@@ -45,7 +45,7 @@ export function Component() {
     },
   })
   const lifetime = useWatch({ control: form.form.control, name: 'lifetime' })
-  if (secret !== undefined) return <OneTimeSecret title={t('secretTitle')} text={t('secretText')} secret={secret} onClose={close} />
+  if (secret !== undefined) return <OneTimeSecret title={t('secretTitle')} text={t('secretText')} secret={secret} onClose={close} closesByAddress />
   return (
     <FormDialog api={form} title={t('create')} act={t('common:act.create')} onClose={close}>
       <TextInput name="name" label={t('field.name')} hint={t('hint.name')} autoFocus autoComplete="off" />

@@ -12,9 +12,10 @@ import { useApiForm } from '../../form/use-api-form'
 import { type KeyPair, makeKeyPair } from '../../lib/keys'
 import { useMe } from '../../session/use-me'
 import { useAct } from '../../ui/use-act'
+import { networkChoicesQuery } from '../networks/queries'
 import { deviceSchema, NewDeviceFields, newBodyOf, valuesOf } from './device-form'
 import { Handover } from './handover'
-import { createDevice, networkChoicesQuery } from './queries'
+import { createDevice } from './queries'
 
 export function Component() {
   const { t } = useTranslation(['devices', 'common'])

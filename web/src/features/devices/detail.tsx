@@ -15,12 +15,14 @@ import { useMe } from '../../session/use-me'
 import { Action, IconAction } from '../../ui/action'
 import { CopyText } from '../../ui/copy'
 import { Facts, PageHeader, Section } from '../../ui/parts'
+import { networkChoicesQuery } from '../networks/queries'
 import { UserName } from '../users/user-name'
 import { DeviceActs, useToggle } from './device-acts'
+import { DeviceSecrets } from './device-secrets'
 import { DeviceState, OnlineDot, UsedOfLimit, useEnding, useSeen } from './device-words'
 import { Diagnosis } from './diagnosis'
 import { useDeviceLive } from './live'
-import { deviceQuery, deviceUsageQuery, networkChoicesQuery } from './queries'
+import { deviceQuery, deviceUsageQuery } from './queries'
 import { UsageSection } from './usage-section'
 import { useWhyNot } from './use-why-not'
 
@@ -29,7 +31,7 @@ export function Component() {
   const { id = '' } = useParams()
   const { data: device } = useSuspenseQuery(deviceQuery(id))
   return (
-    <>
+    <DeviceSecrets>
       <PageHeader title={device.name} lead={device.note || undefined} chip={<DeviceState device={device} />} actions={<HeaderActs device={device} />} />
       {device.outdated && (
         <Alert severity="warning" sx={{ mb: 2 }}>
@@ -41,7 +43,7 @@ export function Component() {
       <About device={device} />
       <UsageSection query={(from, to) => deviceUsageQuery(id, from, to)} />
       <Outlet />
-    </>
+    </DeviceSecrets>
   )
 }
 

@@ -1,7 +1,7 @@
 // What is done to a device, behind three dots: the same on its own page, in the list and on a member's card.
 
 import Box from '@mui/material/Box'
-import { type ReactNode, type SyntheticEvent, useState } from 'react'
+import type { ReactNode, SyntheticEvent } from 'react'
 import { useTranslation } from 'react-i18next'
 import { useLocation, useNavigate } from 'react-router'
 
@@ -11,10 +11,9 @@ import { useCan, useMe } from '../../session/use-me'
 import type { ActionProps } from '../../ui/action'
 import { ActionMenu } from '../../ui/action-menu'
 import { useConfirm } from '../../ui/confirm'
-import { OneTimeLink } from '../../ui/one-time-link'
 import { useAct } from '../../ui/use-act'
+import { useDeviceSecrets } from './device-secrets'
 import { useExtend } from './extend-dialog'
-import { Handover } from './handover'
 import { createDeviceLink, deleteDevice, disableDevice, enableDevice, restoreDevice, setTimes } from './queries'
 import { setsLimits, useWhyNot } from './use-why-not'
 
@@ -28,8 +27,7 @@ export function DeviceActs({ device, short = false }: { device: Device; short?: 
   const remove = useDelete(device)
   const navigate = useNavigate()
   const extend = useExtend()
-  const [showing, setShowing] = useState(false)
-  const [link, setLink] = useState<{ token: string; expires_at: string }>()
+  const secrets = useDeviceSecrets()
 
   async function more(): Promise<void> {
     const times = (await extend.ask())?.(device)
@@ -38,11 +36,11 @@ export function DeviceActs({ device, short = false }: { device: Device; short?: 
   const ended = device.expires_at || device.duration_s ? undefined : t('noEnd')
   const usual: ActionProps[] = [
     ...(short ? [] : [{ label: t('common:act.edit'), disabledReason: whyNot('device_update'), onRun: () => void navigate(paths.devices.edit(device.id)) }, toggle]),
-    { label: t('config'), disabledReason: whyNot('device_reveal'), onRun: () => setShowing(true) },
+    { label: t('config'), disabledReason: whyNot('device_reveal'), onRun: () => secrets.show(device) },
     {
       label: t('link'),
       disabledReason: whyNot('device_link_create') ?? (device.has_private_key ? undefined : t('noServerKey')),
-      onRun: () => void act(async () => setLink(await createDeviceLink(device.id)), t('done.linkMade')),
+      onRun: () => void act(async () => secrets.give(await createDeviceLink(device.id)), t('done.linkMade')),
     },
     ...(limits ? [{ label: t('extend.menu'), disabledReason: whyNot('device_update') ?? ended, onRun: () => void more() }] : []),
     { label: t('common:act.delete'), disabledReason: whyNot('device_delete'), onRun: remove },
@@ -51,11 +49,7 @@ export function DeviceActs({ device, short = false }: { device: Device; short?: 
   return (
     <>
       <ActionMenu label={device.name} actions={device.deleted_at ? [back] : usual} />
-      <Apart>
-        {extend.dialog}
-        {showing && <Handover device={device} title={t('configOf', { name: device.name })} onClose={() => setShowing(false)} />}
-        {link && <OneTimeLink title={t('link')} url={`${location.origin}${paths.link()}#${link.token}`} expiresAt={link.expires_at} onClose={() => setLink(undefined)} />}
-      </Apart>
+      <Apart>{extend.dialog}</Apart>
     </>
   )
 }

@@ -11,17 +11,16 @@ import Stack from '@mui/material/Stack'
 import Typography from '@mui/material/Typography'
 import useMediaQuery from '@mui/material/useMediaQuery'
 import { useQueryClient } from '@tanstack/react-query'
-import { useEffect, useEffectEvent, useId, useState } from 'react'
+import { useEffect, useEffectEvent, useId, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 
 import type { Device, Schema } from '../../api/types'
+import { OneTimeUrl } from '../../app/one-time'
 import { paths } from '../../app/paths'
-import { useFormats } from '../../i18n/use-formats'
 import { useLeaveGuard } from '../../app/use-leave-guard'
 import { withPrivateKey } from '../../lib/conf'
 import { ConfigView } from '../../ui/config-view'
 import { useConfirm } from '../../ui/confirm'
-import { CopyText } from '../../ui/copy'
 import { Fault } from '../../ui/fault'
 import { Waiting } from '../../ui/parts'
 import { createDeviceLink, revealDevice } from './queries'
@@ -57,20 +56,27 @@ export function Handover({ device, privateKey, title, onClose, closesByAddress =
   const [link, setLink] = useState<Schema<'LinkView'>>()
   const [fault, setFault] = useState<unknown>()
   const [taken, setTaken] = useState(false)
+  const [busy, setBusy] = useState<'show' | 'link'>()
+  // A second press comes before the buttons are drawn anew.
+  const under = useRef(false)
   const serverHasIt = device.has_private_key && !privateKey
   const holds = !taken && (privateKey !== undefined || config?.secret === true || link !== undefined)
 
-  async function send(): Promise<void> {
-    setLink(await createDeviceLink(device.id))
+  /** One at a time: the server has a key to show once, and a second answer without it would take the first one's place. */
+  async function once(way: 'show' | 'link', ask: () => Promise<void>): Promise<void> {
+    if (under.current) return
+    under.current = true
+    setBusy(way)
     setFault(undefined)
+    await ask().catch(setFault)
+    setBusy(undefined)
+    under.current = false
   }
-  async function show(): Promise<void> {
-    setFault(undefined)
-    await configOf(device.id, privateKey).then(setConfig, setFault)
-  }
+  const show = () => once('show', async () => setConfig(await configOf(device.id, privateKey)))
+  const send = () => once('link', async () => setLink(await createDeviceLink(device.id)))
   const begin = useEffectEvent(() => {
     // A key that the server keeps is shown once, so never without having been asked for.
-    if (!serverHasIt) void configOf(device.id, privateKey).then(setConfig, setFault)
+    if (!serverHasIt) void show()
   })
   useEffect(() => begin(), [])
 
@@ -84,7 +90,7 @@ export function Handover({ device, privateKey, title, onClose, closesByAddress =
   }
 
   return (
-    <Dialog open onClose={() => void close()} fullScreen={small} maxWidth="md" aria-labelledby={heading}>
+    <Dialog open onClose={(_, reason) => reason === 'escapeKeyDown' && void close()} fullScreen={small} maxWidth="md" aria-labelledby={heading}>
       <DialogTitle id={heading}>{title}</DialogTitle>
       <DialogContent>
         <Stack sx={{ gap: 2 }}>
@@ -93,7 +99,7 @@ export function Handover({ device, privateKey, title, onClose, closesByAddress =
           {config && <Lead config={config} made={privateKey !== undefined} />}
           {config && <ConfigView conf={config.conf} fileName={config.fileName} onTaken={() => setTaken(true)} />}
           {!config && !link && serverHasIt && (
-            <Ways onReveal={() => void show()} onLink={() => void send().catch(setFault)} />
+            <Ways busy={busy} onReveal={() => void show()} onLink={() => void send()} />
           )}
           {!config && !link && !serverHasIt && fault === undefined && <Waiting />}
         </Stack>
@@ -113,7 +119,7 @@ function Lead({ config, made }: { config: Config; made: boolean }) {
 }
 
 /** The server keeps the key: here, or to somebody else, and only one of the two. */
-function Ways({ onReveal, onLink }: { onReveal: () => void; onLink: () => void }) {
+function Ways({ busy, onReveal, onLink }: { busy: 'show' | 'link' | undefined; onReveal: () => void; onLink: () => void }) {
   const { t } = useTranslation('devices')
   return (
     <Stack sx={{ gap: 3, pt: 1 }}>
@@ -126,7 +132,7 @@ function Ways({ onReveal, onLink }: { onReveal: () => void; onLink: () => void }
         <Stack key={way} sx={{ gap: 1, alignItems: 'flex-start' }}>
           <Typography variant="h3">{t(`way.${way}.title`)}</Typography>
           <Typography color="text.secondary">{t(`way.${way}.text`)}</Typography>
-          <Button variant={variant} onClick={run}>
+          <Button variant={variant} loading={busy === way} disabled={busy !== undefined} onClick={run}>
             {t(`way.${way}.act`)}
           </Button>
         </Stack>
@@ -136,12 +142,10 @@ function Ways({ onReveal, onLink }: { onReveal: () => void; onLink: () => void }
 }
 
 function OwnLink({ link, onTaken }: { link: Schema<'LinkView'>; onTaken: () => void }) {
-  const { t } = useTranslation(['devices', 'common'])
-  const format = useFormats()
+  const { t } = useTranslation('devices')
   return (
     <>
-      <Alert severity="info">{t('common:oneTime.text', { until: format.dateTime(link.expires_at) })}</Alert>
-      <CopyText text={`${location.origin}${paths.link()}#${link.token}`} onCopied={onTaken} />
+      <OneTimeUrl url={`${location.origin}${paths.link()}#${link.token}`} expiresAt={link.expires_at} onTaken={onTaken} />
       <Typography color="text.secondary">{t('linkText')}</Typography>
     </>
   )

@@ -12,16 +12,18 @@ import { useFormats } from '../../i18n/use-formats'
 import { type Column, NounList } from '../../list/noun-list'
 import { useCan, useMe } from '../../session/use-me'
 import { Code } from '../../ui/parts'
+import { networkChoicesQuery } from '../networks/queries'
 import { UserName, useUserName } from '../users/user-name'
 import { DeviceActs } from './device-acts'
+import { DeviceSecrets } from './device-secrets'
 import { DeviceState, EndingPill, OnlineDot, UsedOfLimit, useSeen } from './device-words'
 import { MemberHome } from './member-home'
-import { devices, networkChoicesQuery, ofUser } from './queries'
+import { devices, ofUser } from './queries'
 import { useBulk } from './use-bulk'
 
 /** Members have a page of cards for their few. */
 export function Component() {
-  return useMe().role === 'member' ? <MemberHome /> : <DeviceList />
+  return <DeviceSecrets>{useMe().role === 'member' ? <MemberHome /> : <DeviceList />}</DeviceSecrets>
 }
 
 function DeviceList() {

@@ -11,7 +11,6 @@ import Switch from '@mui/material/Switch'
 import Tooltip from '@mui/material/Tooltip'
 import Typography from '@mui/material/Typography'
 import { useQuery } from '@tanstack/react-query'
-import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Link as RouterLink } from 'react-router'
 
@@ -20,15 +19,15 @@ import { paths } from '../../app/paths'
 import { Sparkline } from '../../ui/sparkline'
 import { useNow } from '../../ui/use-now'
 import { DeviceActs, useToggle } from './device-acts'
+import { useDeviceSecrets } from './device-secrets'
 import { DeviceState, EndingPill, OnlineDot, UsedOfLimit, useSeen } from './device-words'
-import { Handover } from './handover'
 import { deviceUsageQuery } from './queries'
 import { filled, lastDays } from './usage-days'
 
 export function MemberCard({ device, line }: { device: Device; line: boolean }) {
   const { t } = useTranslation('devices')
   const seen = useSeen()(device.last_handshake_at)
-  const [showing, setShowing] = useState(false)
+  const secrets = useDeviceSecrets()
   const gone = Boolean(device.deleted_at)
   return (
     <Card sx={{ height: '100%' }}>
@@ -59,11 +58,10 @@ export function MemberCard({ device, line }: { device: Device; line: boolean }) 
           </Stack>
         )}
         {!gone && (
-          <Button variant="outlined" startIcon={<QrCode2 />} sx={{ mt: 'auto' }} onClick={() => setShowing(true)}>
+          <Button variant="outlined" startIcon={<QrCode2 />} sx={{ mt: 'auto' }} onClick={() => secrets.show(device)}>
             {device.has_private_key ? t('my.connect') : t('config')}
           </Button>
         )}
-        {showing && <Handover device={device} title={t('configOf', { name: device.name })} onClose={() => setShowing(false)} />}
       </CardContent>
     </Card>
   )

@@ -16,9 +16,10 @@ import { Fault } from '../../ui/fault'
 import { Empty, Facts, PageHeader, Section, Waiting } from '../../ui/parts'
 import { UsageChart } from '../../ui/usage-chart'
 import { useNow } from '../../ui/use-now'
+import { usageQuery } from '../account/queries'
 import { UsedOfLimit } from './device-words'
 import { MemberCard } from './member-card'
-import { devices, ownUsageQuery } from './queries'
+import { devices } from './queries'
 import { filled, lastDays } from './usage-days'
 
 /** More devices than a person has; who has more finds them by their names in the list's search. */
@@ -64,7 +65,7 @@ export function MemberHome() {
 function AddButton() {
   const { t } = useTranslation('devices')
   const navigate = useNavigate()
-  const usage = useQuery(ownUsageQuery).data
+  const usage = useQuery(usageQuery).data
   const limit = usage?.device_limit
   const full = usage && typeof limit === 'number' && usage.devices >= limit
   return (
@@ -84,7 +85,7 @@ const DAYS = 30
 function OwnUsage() {
   const { t } = useTranslation(['devices', 'usage', 'common'])
   const format = useFormats()
-  const usage = useQuery(ownUsageQuery).data
+  const usage = useQuery(usageQuery).data
   const { from, to } = lastDays(DAYS, useNow())
   if (!usage) return null
   return (

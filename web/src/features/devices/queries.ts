@@ -3,7 +3,7 @@
 import { queryOptions } from '@tanstack/react-query'
 
 import { api, at, atRevision, take } from '../../api/client'
-import { asked, type Asked, type Device, type ListSource, type Network, type Schema } from '../../api/types'
+import { asked, type Asked, type Device, type ListSource, type Schema } from '../../api/types'
 
 export const devices: ListSource<Device> = {
   key: 'devices',
@@ -31,15 +31,6 @@ export const deviceUsageQuery = (id: string, from: string, to: string) =>
 
 export const diagnosisQuery = (id: string) =>
   queryOptions({ queryKey: ['devices', id, 'diagnosis'], queryFn: () => take(api.GET('/devices/{id}/diagnosis', at(id))), staleTime: 0 })
-
-export const ownUsageQuery = queryOptions({ queryKey: ['me', 'usage'], queryFn: () => take(api.GET('/me/usage')) })
-
-/** The networks that a device can be in. There are few of them; more than a page of them are found by their own list. */
-export const networkChoicesQuery = queryOptions({
-  queryKey: ['networks', 'choices'],
-  queryFn: async (): Promise<Network[]> => (await take(api.GET('/networks', { params: { query: { limit: 200, sort: 'name' } } }))).items,
-  staleTime: 60_000,
-})
 
 /** The same `repeat` with the same body makes one device, however often it is sent. */
 export const createDevice = (body: Schema<'CreateDevice'>, repeat: string) =>

@@ -26,8 +26,8 @@ export function useBulk(): { bulk: BulkAct<Device>[]; dialog: ReactNode } {
 
   const restore: BulkAct<Device> = { key: 'restore', label: t('common:act.restore'), icon: <RestoreFromTrash />, run: restoreDevice, name }
   const acts: (BulkAct<Device> | false)[] = [
-    can('device_enable') && { key: 'enable', label: t('common:act.enable'), icon: <CheckCircle />, run: enableDevice, undo: disableDevice, name },
-    can('device_disable') && { key: 'disable', label: t('common:act.disable'), icon: <Block />, run: disableDevice, undo: enableDevice, name },
+    can('device_enable') && { key: 'enable', label: t('common:act.enable'), icon: <CheckCircle />, run: enableDevice, undo: disableDevice, needed: (device) => device.disabled, name },
+    can('device_disable') && { key: 'disable', label: t('common:act.disable'), icon: <Block />, run: disableDevice, undo: enableDevice, needed: (device) => !device.disabled, name },
     limits && {
       key: 'extend',
       label: t('extend.act'),
@@ -35,10 +35,14 @@ export function useBulk(): { bulk: BulkAct<Device>[]; dialog: ReactNode } {
       run: async () => {},
       prepare: async () => {
         const times = await extend.ask()
-        return times && (async (device: Device) => {
-          const next = times(device)
-          if (next) await setTimes(device, next)
-        })
+        if (!times) return undefined
+        return {
+          needed: (device) => times(device) !== undefined,
+          run: async (device) => {
+            const next = times(device)
+            if (next) await setTimes(device, next)
+          },
+        }
       },
       undo: (device) => setTimes(device, { expires_at: device.expires_at ?? null, duration_s: device.duration_s ?? null }),
       name,

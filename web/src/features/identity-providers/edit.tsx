@@ -4,7 +4,7 @@ import { useNavigate, useParams } from 'react-router'
 
 import { paths } from '../../app/paths'
 import { FormDialog } from '../../form/form-dialog'
-import { useApiForm } from '../../form/use-api-form'
+import { useEditForm } from '../../form/use-edit-form'
 import { changed } from '../../form/values'
 import { useAct } from '../../ui/use-act'
 import { ProviderFields } from './provider-form'
@@ -14,15 +14,17 @@ import { identityProviderQuery, updateIdentityProvider } from './queries'
 export function Component() {
   const { t } = useTranslation(['identityProviders', 'common'])
   const { id = '' } = useParams()
-  const { data: provider } = useSuspenseQuery(identityProviderQuery(id))
+  const read = useSuspenseQuery(identityProviderQuery(id))
+  const provider = read.data
   const navigate = useNavigate()
   const act = useAct()
   const close = () => void navigate(paths.identityProviders.detail(id))
-  const form = useApiForm({
+  const form = useEditForm({
+    read,
     schema: providerSchema((key) => t(`common:${key}`)),
-    values: valuesOf(provider),
-    send: async (values) => {
-      await updateIdentityProvider(provider, changed(bodyOf(valuesOf(provider)), bodyOf(values)))
+    values: valuesOf,
+    send: async (opened, before, typed) => {
+      await updateIdentityProvider(opened, changed(bodyOf(before), bodyOf(typed)))
       await act(async () => {}, t('common:done.saved'))
       close()
     },

@@ -5,13 +5,13 @@ import { z } from 'zod'
 
 import { manages } from '../../api/access'
 import type { Schema } from '../../api/types'
+import { OneTimeLink } from '../../app/one-time'
 import { paths } from '../../app/paths'
 import { MomentInput, SelectInput, TextInput } from '../../form/fields'
 import { FormDialog } from '../../form/form-dialog'
 import { useApiForm } from '../../form/use-api-form'
 import { bytesOf, numberOf, optionalNumber, textOf } from '../../form/values'
 import { useMe } from '../../session/use-me'
-import { OneTimeLink } from '../../ui/one-time-link'
 import { useAct } from '../../ui/use-act'
 import { ROLES } from '../users/user-form'
 import { createInvite } from './queries'
@@ -62,7 +62,7 @@ export function Component() {
       else close()
     },
   })
-  if (made) return <OneTimeLink title={t('linkTitle')} url={`${location.origin}${paths.invite()}#${made.token}`} expiresAt={made.expires_at} onClose={close} />
+  if (made) return <OneTimeLink title={t('linkTitle')} url={`${location.origin}${paths.invite()}#${made.token}`} expiresAt={made.expires_at} onClose={close} closesByAddress />
   return (
     <FormDialog api={form} title={t('create')} act={t('common:act.create')} onClose={close}>
       <SelectInput name="role" label={t('field.role')} options={ROLES.filter((role) => manages(me.role, role)).map((role) => [role, t(`common:role.${role}`)] as const)} />

@@ -5,7 +5,7 @@ import { useNavigate, useParams } from 'react-router'
 
 import { paths } from '../../app/paths'
 import { FormDialog } from '../../form/form-dialog'
-import { useApiForm } from '../../form/use-api-form'
+import { useEditForm } from '../../form/use-edit-form'
 import { changed } from '../../form/values'
 import { useAct } from '../../ui/use-act'
 import { bodyOf, NetworkFields, networkSchema, valuesOf } from './network-form'
@@ -14,15 +14,17 @@ import { networkQuery, updateNetwork } from './queries'
 export function Component() {
   const { t } = useTranslation(['networks', 'common'])
   const { id = '' } = useParams()
-  const { data: network } = useSuspenseQuery(networkQuery(id))
+  const read = useSuspenseQuery(networkQuery(id))
+  const network = read.data
   const navigate = useNavigate()
   const act = useAct()
   const close = () => void navigate(paths.networks.detail(id))
-  const form = useApiForm({
+  const form = useEditForm({
+    read,
     schema: networkSchema((key) => t(key)),
-    values: valuesOf(network),
-    send: async (values) => {
-      await updateNetwork(network, changed(bodyOf(valuesOf(network)), bodyOf(values)))
+    values: valuesOf,
+    send: async (opened, before, typed) => {
+      await updateNetwork(opened, changed(bodyOf(before), bodyOf(typed)))
       await act(async () => {}, t('common:done.saved'))
       close()
     },

@@ -13,10 +13,11 @@ export const networks: ListSource<Network> = {
 export const networkQuery = (id: string) =>
   queryOptions({ queryKey: ['networks', id], queryFn: () => take(api.GET('/networks/{id}', at(id))) })
 
-/** The networks to choose from and to name; a service has a handful of them. */
-export const networkChoices = queryOptions({
+/** The networks to choose from and to name. There are few of them; more than a page of them are found by their own list. */
+export const networkChoicesQuery = queryOptions({
   queryKey: ['networks', 'choices'],
-  queryFn: () => take(api.GET('/networks', { params: { query: { limit: 200, sort: 'name' } } })),
+  queryFn: async (): Promise<Network[]> => (await take(api.GET('/networks', { params: { query: { limit: 200, sort: 'name' } } }))).items,
+  staleTime: 60_000,
 })
 
 export const createNetwork = (body: Schema<'CreateNetwork'>) => take(api.POST('/networks', { body }))

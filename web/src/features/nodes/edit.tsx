@@ -4,7 +4,7 @@ import { useNavigate, useParams } from 'react-router'
 
 import { paths } from '../../app/paths'
 import { FormDialog } from '../../form/form-dialog'
-import { useApiForm } from '../../form/use-api-form'
+import { useEditForm } from '../../form/use-edit-form'
 import { changed } from '../../form/values'
 import { useAct } from '../../ui/use-act'
 import { bodyOf, NodeFields, nodeSchema, valuesOf } from './node-form'
@@ -13,15 +13,17 @@ import { nodeQuery, updateNode } from './queries'
 export function Component() {
   const { t } = useTranslation(['nodes', 'common'])
   const { id = '' } = useParams()
-  const { data: node } = useSuspenseQuery(nodeQuery(id))
+  const read = useSuspenseQuery(nodeQuery(id))
+  const node = read.data
   const navigate = useNavigate()
   const act = useAct()
   const close = () => void navigate(paths.nodes.detail(id))
-  const form = useApiForm({
+  const form = useEditForm({
+    read,
     schema: nodeSchema((key) => t(`common:${key}`)),
-    values: valuesOf(node),
-    send: async (values) => {
-      await updateNode(node, changed(bodyOf(valuesOf(node)), bodyOf(values)))
+    values: valuesOf,
+    send: async (opened, before, typed) => {
+      await updateNode(opened, changed(bodyOf(before), bodyOf(typed)))
       await act(async () => {}, t('common:done.saved'))
       close()
     },

@@ -19,7 +19,7 @@ import { CopyText } from '../../ui/copy'
 import { Code, Section } from '../../ui/parts'
 import { SmallTable } from '../../ui/small-table'
 import { useConfirmed } from '../../ui/use-confirmed'
-import { networkChoices } from '../networks/queries'
+import { networkChoicesQuery } from '../networks/queries'
 import { PlaceDialog } from './place-dialog'
 import { deletePlace, type Place, placesQuery } from './queries'
 
@@ -28,11 +28,11 @@ export function Places({ node }: { node: Node }) {
   const can = useCan()
   const confirmed = useConfirmed()
   const { data: places } = useSuspenseQuery(placesQuery(node.id))
-  const { data: networks } = useSuspenseQuery(networkChoices)
+  const { data: networks } = useSuspenseQuery(networkChoicesQuery)
   const [open, setOpen] = useState<Place | 'new'>()
 
-  const nameOf = (id: string) => networks.items.find((network) => network.id === id)?.name ?? id
-  const free = networks.items.filter(({ id }) => !places.items.some((place) => place.network_id === id))
+  const nameOf = (id: string) => networks.find((network) => network.id === id)?.name ?? id
+  const free = networks.filter(({ id }) => !places.items.some((place) => place.network_id === id))
   const whyNotAdd = can('node_network_create') ? (free.length === 0 ? t('place.allThere') : undefined) : t('common:notAllowed')
   const whyNotEdit = can('node_network_update') ? undefined : t('common:notAllowed')
   const whyNotRemove = can('node_network_delete') ? undefined : t('common:notAllowed')

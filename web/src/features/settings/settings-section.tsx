@@ -1,6 +1,5 @@
 // The frame of a section of the settings: its fields, what went wrong, and its own button to save.
 
-import Alert from '@mui/material/Alert'
 import Button from '@mui/material/Button'
 import Stack from '@mui/material/Stack'
 import Typography from '@mui/material/Typography'
@@ -8,6 +7,7 @@ import { type ReactNode, useContext, useEffect } from 'react'
 import { type FieldValues, FormProvider } from 'react-hook-form'
 import { useTranslation } from 'react-i18next'
 
+import { Stale } from '../../form/stale'
 import { useCan } from '../../session/use-me'
 import { Fault } from '../../ui/fault'
 import { Section } from '../../ui/parts'
@@ -66,19 +66,5 @@ export function SettingsSection<Values extends FieldValues>({ title, lead, secti
       </FormProvider>
       {after}
     </Section>
-  )
-}
-
-function Stale({ onLoad }: { onLoad: () => void }) {
-  const { t } = useTranslation('settings')
-  return (
-    <Alert severity="warning">
-      {t('stale')}
-      <div>
-        <Button color="inherit" variant="outlined" size="small" sx={{ mt: 1 }} onClick={onLoad}>
-          {t('loadAnew')}
-        </Button>
-      </div>
-    </Alert>
   )
 }

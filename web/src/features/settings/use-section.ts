@@ -7,6 +7,7 @@ import { useTranslation } from 'react-i18next'
 import type { ZodType } from 'zod'
 
 import { ApiProblem } from '../../api/problem'
+import { isStale } from '../../form/stale'
 import { type ApiForm, useApiForm } from '../../form/use-api-form'
 import { changed } from '../../form/values'
 import { useToast } from '../../ui/toast'
@@ -75,5 +76,5 @@ export function useSection<Values extends FieldValues>(settings: Settings, spec:
     setBase(fresh)
     api.forget()
   }
-  return { api, stale: api.fault instanceof ApiProblem && api.fault.status === 412, loadAnew }
+  return { api, stale: isStale(api.fault), loadAnew }
 }

@@ -4,7 +4,7 @@ import { useNavigate, useParams } from 'react-router'
 
 import { paths } from '../../app/paths'
 import { FormDialog } from '../../form/form-dialog'
-import { useApiForm } from '../../form/use-api-form'
+import { useEditForm } from '../../form/use-edit-form'
 import { changed } from '../../form/values'
 import { useAct } from '../../ui/use-act'
 import { updateUser, userQuery } from './queries'
@@ -13,15 +13,17 @@ import { bodyOf, UserFields, userSchema, valuesOf } from './user-form'
 export function Component() {
   const { t } = useTranslation(['users', 'common'])
   const { id = '' } = useParams()
-  const { data: user } = useSuspenseQuery(userQuery(id))
+  const read = useSuspenseQuery(userQuery(id))
+  const user = read.data
   const navigate = useNavigate()
   const act = useAct()
   const close = () => void navigate(paths.users.detail(id))
-  const form = useApiForm({
+  const form = useEditForm({
+    read,
     schema: userSchema((key) => t(`common:${key}`)),
-    values: valuesOf(user),
-    send: async (values) => {
-      await updateUser(user, changed(bodyOf(valuesOf(user)), bodyOf(values)))
+    values: valuesOf,
+    send: async (opened, before, typed) => {
+      await updateUser(opened, changed(bodyOf(before), bodyOf(typed)))
       await act(async () => {}, t('common:done.saved'))
       close()
     },

@@ -79,11 +79,12 @@ function useBulk(): BulkAct<User>[] {
   const can = useCan()
   const deleted = useSearchParams()[0].get('deleted') === 'true'
   const name = (user: User) => user.login
+  const isOff = (user: User) => user.disabled
   if (!can('user_update')) return []
   if (deleted) return [{ key: 'restore', label: t('common:act.restore'), icon: <RestoreFromTrash />, run: restoreUser, name }]
   return [
-    { key: 'enable', label: t('common:act.enable'), icon: <CheckCircle />, run: enableUser, undo: disableUser, name },
-    { key: 'disable', label: t('common:act.disable'), icon: <Block />, run: disableUser, undo: enableUser, name },
+    { key: 'enable', label: t('common:act.enable'), icon: <CheckCircle />, run: enableUser, undo: disableUser, needed: isOff, name },
+    { key: 'disable', label: t('common:act.disable'), icon: <Block />, run: disableUser, undo: enableUser, needed: (user) => !isOff(user), name },
     { key: 'delete', label: t('common:act.delete'), icon: <Delete />, run: deleteUser, undo: restoreUser, warning: t('deleteManyText'), name },
   ]
 }

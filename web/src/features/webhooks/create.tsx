@@ -2,10 +2,10 @@ import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { useNavigate } from 'react-router'
 
+import { OneTimeSecret } from '../../app/one-time'
 import { paths } from '../../app/paths'
 import { FormDialog } from '../../form/form-dialog'
 import { useApiForm } from '../../form/use-api-form'
-import { OneTimeSecret } from '../../ui/one-time-secret'
 import { useAct } from '../../ui/use-act'
 import { createWebhook, hostOf } from './queries'
 import { bodyOf, WebhookFields, webhookSchema, valuesOf } from './webhook-form'
@@ -26,7 +26,7 @@ export function Component() {
     },
   })
   if (made) {
-    return <OneTimeSecret title={t('secretTitle')} text={t('secretText')} secret={made.secret} onClose={() => void navigate(paths.webhooks.detail(made.id), { replace: true })} />
+    return <OneTimeSecret title={t('secretTitle')} text={t('secretText')} secret={made.secret} onClose={() => void navigate(paths.webhooks.detail(made.id), { replace: true })} closesByAddress />
   }
   return (
     <FormDialog api={form} title={t('create')} act={t('common:act.create')} onClose={() => void navigate(paths.webhooks.list())}>

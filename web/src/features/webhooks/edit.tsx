@@ -4,7 +4,7 @@ import { useNavigate, useParams } from 'react-router'
 
 import { paths } from '../../app/paths'
 import { FormDialog } from '../../form/form-dialog'
-import { useApiForm } from '../../form/use-api-form'
+import { useEditForm } from '../../form/use-edit-form'
 import { changed } from '../../form/values'
 import { useAct } from '../../ui/use-act'
 import { hostOf, updateWebhook, webhookQuery } from './queries'
@@ -13,15 +13,17 @@ import { bodyOf, WebhookFields, webhookSchema, valuesOf } from './webhook-form'
 export function Component() {
   const { t } = useTranslation(['webhooks', 'common'])
   const { id = '' } = useParams()
-  const { data: webhook } = useSuspenseQuery(webhookQuery(id))
+  const read = useSuspenseQuery(webhookQuery(id))
+  const webhook = read.data
   const navigate = useNavigate()
   const act = useAct()
   const close = () => void navigate(paths.webhooks.detail(id))
-  const form = useApiForm({
+  const form = useEditForm({
+    read,
     schema: webhookSchema((key) => t(`common:${key}`)),
-    values: valuesOf(webhook),
-    send: async (values) => {
-      await updateWebhook(webhook, changed(bodyOf(valuesOf(webhook)), bodyOf(values)))
+    values: valuesOf,
+    send: async (opened, before, typed) => {
+      await updateWebhook(opened, changed(bodyOf(before), bodyOf(typed)))
       await act(async () => {}, t('common:done.saved'))
       close()
     },
