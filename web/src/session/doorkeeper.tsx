@@ -27,6 +27,8 @@ type Asking = 'sign-in' | 'proof'
 
 export function Doorkeeper() {
   const me = useMe()
+  // Whose page this is: what was begun as one must not go on as somebody who signed in in another tab.
+  const [owner] = useState(me.id)
   const client = useQueryClient()
   const enrol = useEnrol()
   const [asking, setAsking] = useState<Asking>()
@@ -42,9 +44,13 @@ export function Doorkeeper() {
       }
       return waiting.current.promise
     }
-    setDoorkeeper({ signIn: () => ask('sign-in'), prove: () => ask('proof'), enrol })
-    return () => setDoorkeeper(undefined)
-  }, [enrol])
+    const renew = async () => (await client.fetchQuery({ ...meQuery, staleTime: 0 })).id === owner
+    setDoorkeeper({ signIn: () => ask('sign-in'), prove: () => ask('proof'), renew, enrol })
+    return () => void setDoorkeeper(undefined)
+  }, [client, enrol, owner])
+  useEffect(() => {
+    if (me.id !== owner) location.assign(paths.home())
+  }, [me.id, owner])
 
   function end(done: boolean): void {
     waiting.current?.end(done)
@@ -53,9 +59,8 @@ export function Doorkeeper() {
   }
   async function signedIn(): Promise<void> {
     const again = await client.fetchQuery({ ...meQuery, staleTime: 0 })
-    // Somebody else's page must not go on with this one's work.
-    if (again.id === me.id) end(true)
-    else location.assign('/')
+    // Somebody else's page is loaded anew, see above.
+    if (again.id === owner) end(true)
   }
   return (
     <>
