@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 
 import { api, at, atRevision, changeSession, setCsrfToken, setDoorkeeper, take } from '../src/api/client'
 import { ApiProblem, fieldOf } from '../src/api/problem'
+import { signOut } from '../src/session/session'
 
 let answers: Response[]
 let seen: { method: string; url: string; csrf: string | null; match: string | null; body: string }[]
@@ -48,6 +49,7 @@ test('a session that ended in the middle of a change is asked for, and the same 
       return true
     },
     prove: async () => false,
+    renew: async () => false,
     enrol: () => {},
   })
 
@@ -63,7 +65,7 @@ test('a session that ended in the middle of a change is asked for, and the same 
 test('an act that wants a fresh proof is repeated once it was given, and refused where it was not', async () => {
   answers = [refusal(403, 'step_up_required'), new Response('{}', { status: 200 }), refusal(403, 'step_up_required')]
   let willing = true
-  setDoorkeeper({ enrol: () => {}, signIn: async () => false, prove: async () => willing })
+  setDoorkeeper({ enrol: () => {}, renew: async () => false, signIn: async () => false, prove: async () => willing })
 
   await take(api.POST('/users/{id}/disable-mfa', at('u1')))
   willing = false
@@ -76,7 +78,7 @@ test('an act that wants a fresh proof is repeated once it was given, and refused
 test('a wrong password is an answer to the form, not the end of a session', async () => {
   answers = [refusal(401, 'unauthenticated')]
   const signIn = vi.fn(async () => true)
-  setDoorkeeper({ signIn, prove: async () => true, enrol: () => {} })
+  setDoorkeeper({ signIn, prove: async () => true, renew: async () => false, enrol: () => {} })
 
   await expect(take(api.POST('/sessions', { body: { login: 'ada', password: 'wrong' } }))).rejects.toBeInstanceOf(ApiProblem)
 
@@ -97,7 +99,7 @@ test('a fault belongs to the innermost field that is known', () => {
 
 test('while a page trades its session itself, what fails waits for that and asks nobody', async () => {
   const signIn = vi.fn(async () => true)
-  setDoorkeeper({ signIn, prove: async () => true, enrol: () => {} })
+  setDoorkeeper({ signIn, prove: async () => true, renew: async () => false, enrol: () => {} })
   let resolve: (done: boolean) => void = () => {}
   changeSession(new Promise<boolean>((end) => (resolve = end)))
   answers = [refusal(401, 'unauthenticated'), new Response('{"login":"ada"}')]
@@ -117,10 +119,73 @@ test('while a page trades its session itself, what fails waits for that and asks
 
 test('who must make a second factor first is led there', async () => {
   const enrol = vi.fn()
-  setDoorkeeper({ signIn: async () => true, prove: async () => true, enrol })
+  setDoorkeeper({ signIn: async () => true, prove: async () => true, renew: async () => false, enrol })
   answers = [refusal(403, 'mfa_enrolment_required')]
 
   await expect(take(api.GET('/users'))).rejects.toMatchObject({ code: 'mfa_enrolment_required' })
 
   expect(enrol).toHaveBeenCalledOnce()
+})
+
+test('a proof that became old in another tab is read anew, and the change is sent once more', async () => {
+  answers = [refusal(403, 'csrf'), new Response('{"id":"u1"}', { status: 201 })]
+  const renew = vi.fn(async () => {
+    setCsrfToken('second')
+    return true
+  })
+  setDoorkeeper({ signIn: async () => false, prove: async () => false, renew, enrol: () => {} })
+
+  expect(await take(api.POST('/users', { body: { login: 'ada', role: 'member' } }))).toEqual({ id: 'u1' })
+
+  expect(seen.map(({ csrf, body }) => [csrf, body])).toEqual([
+    ['first', '{"login":"ada","role":"member"}'],
+    ['second', '{"login":"ada","role":"member"}'],
+  ])
+})
+
+test('a change is not sent again as somebody else, nor again and again', async () => {
+  answers = [refusal(403, 'csrf')]
+  let same = false
+  setDoorkeeper({ signIn: async () => false, prove: async () => false, renew: async () => same, enrol: () => {} })
+
+  await expect(take(api.POST('/users/{id}/disable-mfa', at('u1')))).rejects.toMatchObject({ code: 'csrf' })
+  expect(seen).toHaveLength(1)
+
+  same = true
+  answers = [refusal(403, 'csrf'), refusal(403, 'csrf')]
+  await expect(take(api.POST('/users/{id}/disable-mfa', at('u1')))).rejects.toMatchObject({ code: 'csrf' })
+  expect(seen).toHaveLength(3)
+})
+
+test('an act with an old proof that wants a fresh one too gets both', async () => {
+  answers = [refusal(403, 'csrf'), refusal(403, 'step_up_required')]
+  const prove = vi.fn(async () => true)
+  setDoorkeeper({ signIn: async () => false, prove, renew: async () => true, enrol: () => {} })
+
+  await take(api.POST('/users/{id}/disable-mfa', at('u1')))
+
+  expect(seen).toHaveLength(3)
+  expect(prove).toHaveBeenCalledOnce()
+})
+
+test('signing out ends the session that the browser holds by now, with its proof', async () => {
+  answers = [new Response('{"id":"u1","session_id":"s2","csrf_token":"second"}')]
+
+  await signOut()
+
+  expect(seen[1]).toMatchObject({ method: 'DELETE', url: '/api/v1/sessions/s2', csrf: 'second' })
+})
+
+test('a session that is gone is signed out of; one that could not be ended is not, and still asks for what it lacks', async () => {
+  const signIn = vi.fn(async () => false)
+  setDoorkeeper({ signIn, prove: async () => false, renew: async () => false, enrol: () => {} })
+  answers = [new Response('{"id":"u1","session_id":"s1"}'), refusal(503, 'unavailable')]
+  await expect(signOut()).rejects.toMatchObject({ status: 503 })
+  answers = [refusal(401, 'unauthenticated')]
+  await expect(take(api.GET('/users'))).rejects.toMatchObject({ status: 401 })
+  expect(signIn).toHaveBeenCalledOnce()
+
+  answers = [refusal(401, 'unauthenticated')]
+  await signOut()
+  expect(signIn).toHaveBeenCalledOnce()
 })

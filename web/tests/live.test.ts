@@ -30,6 +30,7 @@ function stream(mayGoOn: () => Promise<boolean> = async () => true) {
   const lines: FakeLine[] = []
   const states: string[] = []
   const events: [Topic, unknown][] = []
+  const onMissed = vi.fn()
   const made = openStream({
     open: (address) => {
       const line = new FakeLine(address)
@@ -39,8 +40,9 @@ function stream(mayGoOn: () => Promise<boolean> = async () => true) {
     mayGoOn,
     onEvent: (topic, data) => events.push([topic, data]),
     onState: (state) => states.push(state),
+    onMissed,
   })
-  return { ...made, lines, states, events }
+  return { ...made, lines, states, events, onMissed }
 }
 
 beforeEach(() => {
@@ -125,6 +127,35 @@ test('a line that was closed stays closed', async () => {
   await vi.advanceTimersByTimeAsync(120_000)
 
   expect(lines).toHaveLength(1)
+})
+
+test('what happened between one line and the next may have been missed, before the first nothing', () => {
+  const { listen, lines, onMissed } = stream()
+  listen(['changed'])
+  lines[0]?.tell('open')
+  expect(onMissed).not.toHaveBeenCalled()
+
+  listen(['changed', 'device'])
+  expect(onMissed).not.toHaveBeenCalled()
+  lines[1]?.tell('open')
+  expect(onMissed).toHaveBeenCalledTimes(1)
+
+  listen(['device', 'changed'])
+  expect(lines).toHaveLength(2)
+})
+
+test('what happened while a line was broken or let go may have been missed', () => {
+  const { listen, close, lines, onMissed } = stream()
+  listen(['changed'])
+  lines[0]?.tell('open')
+  lines[0]?.tell('error')
+  lines[0]?.tell('open')
+  expect(onMissed).toHaveBeenCalledTimes(1)
+
+  close()
+  listen(['changed'])
+  lines[1]?.tell('open')
+  expect(onMissed).toHaveBeenCalledTimes(2)
 })
 
 test('many changes of a kind read its lists anew once', async () => {

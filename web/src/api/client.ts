@@ -12,6 +12,8 @@ import { ApiProblem, STEP_UP } from './problem'
 export interface Doorkeeper {
   signIn(): Promise<boolean>
   prove(): Promise<boolean>
+  /** Reads the proof of a session that was made in another tab; false where it is somebody else's by now. */
+  renew(): Promise<boolean>
   /** Leads to where a second factor is made: nothing else works until there is one. */
   enrol(): void
 }
@@ -20,8 +22,11 @@ let doorkeeper: Doorkeeper | undefined
 let csrfToken: string | undefined
 let changing: Promise<boolean> | undefined
 
-export function setDoorkeeper(value: Doorkeeper | undefined): void {
+/** Answers who stood there before. */
+export function setDoorkeeper(value: Doorkeeper | undefined): Doorkeeper | undefined {
+  const before = doorkeeper
   doorkeeper = value
+  return before
 }
 
 /** While a page itself trades one session for the next, what fails for want of one waits for that, and asks nobody. */
@@ -51,14 +56,20 @@ const doors: Middleware = {
     const request = sent.get(id)
     sent.delete(id)
     if (!request || response.ok || isSigningIn(schemaPath, request.method)) return response
-    const open = await wayOn(response)
-    if (!open || !(await open())) return response
-    prove(request)
-    return fetch(request)
+    return goOn(request, response, schemaPath, [])
   },
   onError({ id }) {
     sent.delete(id)
   },
+}
+
+/** What was refused did nothing, so it is sent again. Behind an old proof another want may show up; each is asked for once. */
+async function goOn(request: Request, refusal: Response, path: string, tried: readonly Way['want'][]): Promise<Response> {
+  const way = await wayOn(refusal, path)
+  if (!way || tried.includes(way.want) || !(await way.open())) return refusal
+  prove(request)
+  const answer = await fetch(request.clone())
+  return answer.ok ? answer : goOn(request, answer, path, [...tried, way.want])
 }
 
 function prove(request: Request): void {
@@ -71,16 +82,23 @@ function isSigningIn(path: string, method: string): boolean {
   return path.startsWith('/setup') || path.endsWith('/redeem') || path === '/password-resets'
 }
 
-async function wayOn(response: Response): Promise<(() => Promise<boolean>) | undefined> {
+interface Way {
+  want: 'session' | 'csrf' | typeof STEP_UP
+  open: () => Promise<boolean>
+}
+
+async function wayOn(response: Response, path: string): Promise<Way | undefined> {
   if (!doorkeeper) return undefined
-  const { signIn, prove: proveAnew, enrol } = doorkeeper
-  const under = changing
-  if (response.status === 401) return under ? () => under : signIn
+  const { signIn, prove: proveAnew, renew, enrol } = doorkeeper
+  // What trades the session cannot wait for its own end.
+  const under = path === '/me/password' ? undefined : changing
+  if (response.status === 401) return { want: 'session', open: async () => (under ? (await under) || signIn() : signIn()) }
   if (response.status !== 403) return undefined
   const body: unknown = await response.clone().json().catch(() => undefined)
   const { code } = new ApiProblem(response, body)
   if (code === 'mfa_enrolment_required') enrol()
-  return code === STEP_UP ? proveAnew : undefined
+  if (code === 'csrf') return { want: 'csrf', open: renew }
+  return code === STEP_UP ? { want: STEP_UP, open: proveAnew } : undefined
 }
 
 export const api = createClient<paths>({

@@ -17,6 +17,8 @@ export interface StreamOptions {
   mayGoOn: () => Promise<boolean>
   onEvent: (topic: Topic, data: unknown) => void
   onState: (state: LineState) => void
+  /** The line is open after a time without one: what happened meanwhile was told to nobody. */
+  onMissed: () => void
 }
 
 export interface Stream {
@@ -31,24 +33,33 @@ const CLOSED = 2
 /** From one try to the next after refusals: a server that is busy should not be asked more for it. */
 const PAUSE_MS = { first: 2000, longest: 60_000 }
 
-export function openStream({ open, mayGoOn, onEvent, onState }: StreamOptions): Stream {
+export function openStream({ open, mayGoOn, onEvent, onState, onMissed }: StreamOptions): Stream {
   let line: Line | undefined
   let address = ''
   let refusals = 0
+  let wasOpen = false
+  let missed = false
   let timer: ReturnType<typeof setTimeout> | undefined
 
   function connect(): void {
     hangUp()
     if (!address) return
     onState('connecting')
+    // Also between one line and the next, for other topics, something may happen.
+    if (wasOpen) missed = true
     const mine = open(address)
     line = mine
     mine.addEventListener('open', () => {
+      if (line !== mine) return
       refusals = 0
+      wasOpen = true
       onState('live')
+      if (missed) onMissed()
+      missed = false
     })
     mine.addEventListener('error', () => {
       if (line !== mine) return
+      missed = true
       onState('offline')
       if (mine.readyState === CLOSED) void refused(mine)
     })
@@ -77,6 +88,7 @@ export function openStream({ open, mayGoOn, onEvent, onState }: StreamOptions): 
     },
     close() {
       address = ''
+      missed = true
       hangUp()
     },
   }

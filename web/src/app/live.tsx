@@ -35,19 +35,12 @@ export function LiveProvider({ children }: { children: ReactNode }) {
 
   useEffect(() => {
     const changes = gatherChanges(client)
-    let wasAway = false
     const mine = openStream({
       open: (address) => new EventSource(address),
       // Asking who one is brings up the sign-in, where that is what the server wanted.
       mayGoOn: async () => (await api.GET('/me')).response.status !== 401,
-      onState: (next) => {
-        setState(next)
-        if (next === 'offline') wasAway = true
-        if (next !== 'live' || !wasAway) return
-        wasAway = false
-        // What changed meanwhile was told to nobody.
-        void client.invalidateQueries()
-      },
+      onState: setState,
+      onMissed: () => void client.invalidateQueries(),
       onEvent: (topic, data) => {
         if (topic === 'changed') changes.add(data)
         if (topic === 'device') putDevices(data)
@@ -61,10 +54,7 @@ export function LiveProvider({ children }: { children: ReactNode }) {
     mine.listen(wanted.current)
     const stopWatching = whileHidden(
       () => mine.close(),
-      () => {
-        wasAway = true
-        mine.listen(wanted.current)
-      },
+      () => mine.listen(wanted.current),
     )
     return () => {
       stopWatching()
@@ -91,22 +81,16 @@ export function LiveProvider({ children }: { children: ReactNode }) {
   return <Context value={useMemo(() => ({ state, want }), [state, want])}>{children}</Context>
 }
 
-/** Calls when the page was hidden for long, and when somebody looks again after that. */
+/** Calls when the page is hidden for long, and whenever somebody looks again: meanwhile it may have come to want more. */
 function whileHidden(onLeft: () => void, onBack: () => void): () => void {
   let timer: ReturnType<typeof setTimeout> | undefined
-  let left = false
   function watch(): void {
     clearTimeout(timer)
-    if (document.visibilityState === 'hidden') {
-      timer = setTimeout(() => {
-        left = true
-        onLeft()
-      }, HIDDEN_MS)
-    } else if (left) {
-      left = false
-      onBack()
-    }
+    if (document.visibilityState === 'hidden') timer = setTimeout(onLeft, HIDDEN_MS)
+    else onBack()
   }
+  // It may have been opened in the background. What is wanted then is listened to already.
+  if (document.visibilityState === 'hidden') watch()
   document.addEventListener('visibilitychange', watch)
   return () => {
     clearTimeout(timer)

@@ -9,7 +9,8 @@ const noun = (base: string) => ({
 
 export const paths = {
   home: () => '/',
-  signIn: () => '/sign-in',
+  /** `to` is the page that was asked for, to come back to. */
+  signIn: (to = '/') => (to === '/' ? '/sign-in' : `/sign-in?to=${encodeURIComponent(to)}`),
   forgot: () => '/forgot',
   setup: () => '/setup',
   reset: () => '/reset',

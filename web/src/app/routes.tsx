@@ -5,19 +5,23 @@ import type { RouteObject } from 'react-router'
 import { Waiting } from '../ui/parts'
 import { type Load, type Noun, NOUNS, pageOf } from './nouns'
 import { paths } from './paths'
-import { RouteFault } from './route-fault'
+import { FormFault, RouteFault } from './route-fault'
 import { Shell } from './shell'
 
 function page(path: string, lazy: Load, children?: RouteObject[]): RouteObject {
   return { path, lazy, ...(children ? { children } : {}) }
 }
 
-/** Forms are dialogs over the page that they belong to. */
+function form(path: string, lazy: Load): RouteObject {
+  return { path, lazy, errorElement: <FormFault /> }
+}
+
+/** Forms are dialogs over the page that they belong to, which stays when they fail. */
 function nounRoutes(noun: Noun): RouteObject[] {
   const [main, create, detail, edit] = [pageOf(noun, 'list') ?? pageOf(noun, 'page'), pageOf(noun, 'create'), pageOf(noun, 'detail'), pageOf(noun, 'edit')]
   return [
-    ...(main ? [page(noun.path, main, create && [page('new', create)])] : []),
-    ...(detail ? [page(`${noun.path}/:id`, detail, edit && [page('edit', edit)])] : []),
+    ...(main ? [page(noun.path, main, create && [form('new', create)])] : []),
+    ...(detail ? [page(`${noun.path}/:id`, detail, edit && [form('edit', edit)])] : []),
   ]
 }
 

@@ -22,9 +22,9 @@ import { Link as RouterLink, Navigate, Outlet, useLocation, useNavigate, useNavi
 import { ApiProblem } from '../api/problem'
 import icon from '../icon.svg'
 import { Doorkeeper } from '../session/doorkeeper'
-import { meQuery, signOut } from '../session/session'
-import { useForget } from '../session/use-forget'
+import { meQuery } from '../session/session'
 import { useMe } from '../session/use-me'
+import { useSignOut } from '../session/use-sign-out'
 import { Fault } from '../ui/fault'
 import { Waiting } from '../ui/parts'
 import { LiveDot, LiveProvider } from './live'
@@ -39,17 +39,17 @@ const DRAWER_PX = 232
 export function Shell() {
   const me = useQuery(meQuery)
   const { pathname, search } = useLocation()
-  if (me.isPending) return <Waiting />
-  if (me.error instanceof ApiProblem && me.error.status === 401) {
-    const to = pathname + search
-    return <Navigate replace to={to === '/' ? paths.signIn() : `${paths.signIn()}?to=${encodeURIComponent(to)}`} />
+  // Who is known stays known while the server is away; where the session has ended, the doorkeeper asks over the page.
+  if (me.data) {
+    return (
+      <LiveProvider>
+        <Frame />
+      </LiveProvider>
+    )
   }
-  if (me.isError) return <Fault error={me.error} onRetry={() => void me.refetch()} />
-  return (
-    <LiveProvider>
-      <Frame />
-    </LiveProvider>
-  )
+  if (me.error instanceof ApiProblem && me.error.status === 401) return <Navigate replace to={paths.signIn(pathname + search)} />
+  if (me.error) return <Fault error={me.error} onRetry={() => void me.refetch()} />
+  return <Waiting />
 }
 
 function Frame() {
@@ -108,7 +108,7 @@ function AccountMenu() {
   const { t } = useTranslation()
   const me = useMe()
   const navigate = useNavigate()
-  const forget = useForget()
+  const signOut = useSignOut()
   const [anchor, setAnchor] = useState<HTMLElement | null>(null)
   const name = me.display_name || me.login
 
@@ -116,13 +116,9 @@ function AccountMenu() {
     setAnchor(null)
     void navigate(to)
   }
-  async function leave(): Promise<void> {
+  function leave(): void {
     setAnchor(null)
-    try {
-      if (me.session_id) await signOut(me.session_id)
-    } finally {
-      await forget()
-    }
+    void signOut()
   }
   return (
     <>
@@ -143,7 +139,7 @@ function AccountMenu() {
         <MenuItem onClick={() => go(paths.security())}>{t('account.security')}</MenuItem>
         <MenuItem onClick={() => go(paths.sessions())}>{t('account.sessions')}</MenuItem>
         <Divider />
-        <MenuItem onClick={() => void leave()}>{t('account.signOut')}</MenuItem>
+        <MenuItem onClick={leave}>{t('account.signOut')}</MenuItem>
       </Menu>
     </>
   )

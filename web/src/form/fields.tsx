@@ -11,6 +11,8 @@ import TextField, { type TextFieldProps } from '@mui/material/TextField'
 import type { ReactNode } from 'react'
 import { useController } from 'react-hook-form'
 
+import { MomentField } from '../ui/moment-field'
+
 interface FieldProps {
   /** The name of the value, which is the API's own. */
   name: string
@@ -116,24 +118,16 @@ export function ChecksInput({ name, label, hint, options }: FieldProps & { optio
 export function MomentInput({ name, label, hint, disabled }: FieldProps) {
   const { field, message } = useField(name)
   return (
-    <TextField
-      type="datetime-local"
+    <MomentField
       name={field.name}
       inputRef={field.ref}
       onBlur={field.onBlur}
-      value={toLocal(String(field.value ?? ''))}
-      onChange={(event) => field.onChange(event.target.value ? new Date(event.target.value).toISOString() : '')}
+      value={String(field.value ?? '')}
+      onChange={field.onChange}
       label={label}
       disabled={disabled ?? false}
       error={message !== undefined}
       helperText={message ?? hint}
-      slotProps={{ inputLabel: { shrink: true } }}
     />
   )
-}
-
-function toLocal(moment: string): string {
-  if (!moment) return ''
-  const date = new Date(moment)
-  return new Date(date.getTime() - date.getTimezoneOffset() * 60_000).toISOString().slice(0, 16)
 }

@@ -2,8 +2,8 @@
 
 import Autocomplete from '@mui/material/Autocomplete'
 import TextField from '@mui/material/TextField'
-import { useState } from 'react'
 
+import { MomentField } from '../ui/moment-field'
 import type { FilterInput } from './list-toolbar'
 
 const WIDE = { flex: '0 1 13rem', minWidth: '9rem' } as const
@@ -30,25 +30,7 @@ export function TextFilter({ label, value, onChange, ltr = false }: FilterInput 
 
 /** A moment in the reader's time; in the address it is RFC 3339 in UTC. */
 export function MomentFilter({ label, value, onChange }: FilterInput) {
-  const [typed, setTyped] = useState(toLocal(value))
-  const [last, setLast] = useState(value)
-  if (value !== last) {
-    setLast(value)
-    setTyped(toLocal(value))
-  }
-  return (
-    <TextField
-      type="datetime-local"
-      label={label}
-      value={typed}
-      onChange={(event) => {
-        setTyped(event.target.value)
-        onChange(event.target.value ? new Date(event.target.value).toISOString() : '')
-      }}
-      sx={WIDE}
-      slotProps={{ inputLabel: { shrink: true } }}
-    />
-  )
+  return <MomentField label={label} value={value} onChange={onChange} sx={WIDE} />
 }
 
 /** One of many words, found by typing. */
@@ -65,9 +47,4 @@ export function WordFilter({ label, value, onChange, options, nameOf }: FilterIn
       renderInput={(params) => <TextField {...params} label={label} />}
     />
   )
-}
-
-function toLocal(moment: string): string {
-  const date = new Date(moment)
-  return Number.isNaN(date.getTime()) ? '' : new Date(date.getTime() - date.getTimezoneOffset() * 60_000).toISOString().slice(0, 16)
 }

@@ -2,6 +2,7 @@
 // beneath stays as it is, and what was refused is sent again.
 
 import Key from '@mui/icons-material/Key'
+import Box from '@mui/material/Box'
 import Button from '@mui/material/Button'
 import Dialog from '@mui/material/Dialog'
 import DialogContent from '@mui/material/DialogContent'
@@ -27,9 +28,12 @@ type Asking = 'sign-in' | 'proof'
 
 export function Doorkeeper() {
   const me = useMe()
+  // Whose page this is: what was begun as one must not go on as somebody who signed in in another tab.
+  const [owner] = useState(me.id)
   const client = useQueryClient()
   const enrol = useEnrol()
   const [asking, setAsking] = useState<Asking>()
+  const [fault, setFault] = useState<unknown>()
   const waiting = useRef<{ promise: Promise<boolean>; end: (done: boolean) => void }>(undefined)
 
   useEffect(() => {
@@ -42,9 +46,13 @@ export function Doorkeeper() {
       }
       return waiting.current.promise
     }
-    setDoorkeeper({ signIn: () => ask('sign-in'), prove: () => ask('proof'), enrol })
-    return () => setDoorkeeper(undefined)
-  }, [enrol])
+    const renew = async () => (await client.fetchQuery({ ...meQuery, staleTime: 0 })).id === owner
+    setDoorkeeper({ signIn: () => ask('sign-in'), prove: () => ask('proof'), renew, enrol })
+    return () => void setDoorkeeper(undefined)
+  }, [client, enrol, owner])
+  useEffect(() => {
+    if (me.id !== owner) location.assign(paths.home())
+  }, [me.id, owner])
 
   function end(done: boolean): void {
     waiting.current?.end(done)
@@ -52,15 +60,21 @@ export function Doorkeeper() {
     setAsking(undefined)
   }
   async function signedIn(): Promise<void> {
-    const again = await client.fetchQuery({ ...meQuery, staleTime: 0 })
-    // Somebody else's page must not go on with this one's work.
-    if (again.id === me.id) end(true)
-    else location.assign('/')
+    setFault(undefined)
+    try {
+      const again = await client.fetchQuery({ ...meQuery, staleTime: 0 })
+      // Somebody else's page is loaded anew, see above.
+      if (again.id === owner) end(true)
+    } catch (error) {
+      setFault(error)
+    }
   }
+  const provable = me.has_password || me.has_mfa
   return (
     <>
-      {asking === 'sign-in' && <SessionEnded me={me} onDone={() => void signedIn()} onClose={() => location.assign('/sign-in')} />}
-      {asking === 'proof' && <Proof me={me} onDone={() => end(true)} onClose={() => end(false)} onEnded={() => setAsking('sign-in')} />}
+      {asking === 'sign-in' && <SessionEnded me={me} fault={fault} onDone={() => void signedIn()} />}
+      {asking === 'proof' && !provable && <NoProof onClose={() => end(false)} />}
+      {asking === 'proof' && provable && <Proof me={me} onDone={() => end(true)} onClose={() => end(false)} onEnded={() => setAsking('sign-in')} />}
     </>
   )
 }
@@ -73,17 +87,49 @@ function useEnrol(): () => void {
   }, [navigate])
 }
 
-function SessionEnded({ me, onDone, onClose }: { me: Me; onDone: () => void; onClose: () => void }) {
+/** To the sign-in page with all its ways, and back to this page. */
+function signInElsewhere(): void {
+  location.assign(paths.signIn(location.pathname + location.search))
+}
+
+/** `fault` is of what comes after the sign-in: reading who it is. */
+function SessionEnded({ me, fault, onDone }: { me: Me; fault: unknown; onDone: () => void }) {
   const { t } = useTranslation('session')
   return (
     <Dialog open maxWidth="xs" aria-labelledby="ended-title">
       <DialogTitle id="ended-title">{t('ended.title')}</DialogTitle>
       <DialogContent>
         <Typography sx={{ mb: 2 }}>{t('ended.text')}</Typography>
+        {fault !== undefined && (
+          <Box sx={{ mb: 2 }}>
+            <Fault error={fault} onRetry={onDone} />
+          </Box>
+        )}
         <SignInSteps login={me.login} onDone={onDone} />
-        <Button color="inherit" fullWidth sx={{ mt: 1 }} onClick={onClose}>
+        <Button color="inherit" fullWidth sx={{ mt: 1 }} onClick={signInElsewhere}>
           {t('ended.other')}
         </Button>
+      </DialogContent>
+    </Dialog>
+  )
+}
+
+/** For who has nothing to prove it with here, because an identity provider vouches for them: a new sign-in is the proof. */
+function NoProof({ onClose }: { onClose: () => void }) {
+  const { t } = useTranslation('session')
+  return (
+    <Dialog open onClose={onClose} maxWidth="xs" aria-labelledby="proof-title">
+      <DialogTitle id="proof-title">{t('proof.title')}</DialogTitle>
+      <DialogContent>
+        <Stack sx={{ gap: 2 }}>
+          <Typography>{t('proof.byProvider')}</Typography>
+          <Button variant="contained" onClick={signInElsewhere}>
+            {t('ended.title')}
+          </Button>
+          <Button color="inherit" onClick={onClose}>
+            {t('proof.cancel')}
+          </Button>
+        </Stack>
       </DialogContent>
     </Dialog>
   )

@@ -4,6 +4,7 @@
 import { queryOptions } from '@tanstack/react-query'
 
 import { api, setCsrfToken, setDoorkeeper, take } from '../api/client'
+import { ApiProblem } from '../api/problem'
 import type { Me, Schema } from '../api/types'
 
 export const meQuery = queryOptions({
@@ -66,11 +67,21 @@ async function next(answer: Tokens | SecondFactor): Promise<Step> {
   return { kind: 'done', enrolmentRequired: answer.mfa_enrolment_required }
 }
 
-/** A session that has ended already is as good as signed out: nobody is asked to sign in for that. */
-export async function signOut(sessionId: string): Promise<void> {
-  setDoorkeeper(undefined)
-  await take(api.DELETE('/sessions/{id}', { params: { path: { id: sessionId } } }))
-  setCsrfToken(undefined)
+/**
+ * A session that has ended already is as good as signed out: nobody is asked to sign in for that. It is read first which
+ * one this browser holds by now, as somebody may have signed in again in another tab.
+ */
+export async function signOut(): Promise<void> {
+  const doorkeeper = setDoorkeeper(undefined)
+  try {
+    const me = await take(api.GET('/me'))
+    setCsrfToken(me.csrf_token ?? undefined)
+    if (me.session_id) await take(api.DELETE('/sessions/{id}', { params: { path: { id: me.session_id } } }))
+  } catch (error) {
+    if (error instanceof ApiProblem && (error.status === 401 || error.status === 404)) return
+    setDoorkeeper(doorkeeper)
+    throw error
+  }
 }
 
 /** Lets the browser show its passkeys, and gives their answer as the API takes it. */

@@ -13,6 +13,7 @@ import { Link as RouterLink, useNavigate, useSearchParams } from 'react-router'
 
 import { api, take } from '../api/client'
 import { paths } from '../app/paths'
+import { ownAddress } from '../lib/own-address'
 import { Fault } from '../ui/fault'
 import { Code, Waiting } from '../ui/parts'
 import { useToast } from '../ui/toast'
@@ -73,8 +74,7 @@ function useGoOn(): (enrolmentRequired: boolean) => void {
   return (enrolmentRequired) => {
     const wanted = search.get('to') ?? sessionStorage.getItem(WANTED) ?? paths.home()
     sessionStorage.removeItem(WANTED)
-    // Only addresses of this panel: anything else would send people to where a link's maker wants.
-    const to = /^\/(?![/\\])/.test(wanted) ? wanted : paths.home()
+    const to = ownAddress(wanted, location.origin) ?? paths.home()
     void client.resetQueries({ queryKey: meQuery.queryKey }).then(() => navigate(enrolmentRequired ? paths.security() : to, { replace: true }))
   }
 }
@@ -92,6 +92,8 @@ function useWayBack(goOn: (enrolmentRequired: boolean) => void) {
   useEffect(() => {
     if (begun.current) return
     begun.current = true
+    // Who comes from no provider did not go on there, and the page that was wanted then is wanted no more.
+    if (word === '') sessionStorage.removeItem(WANTED)
     if (word === 'linked') {
       void navigate(paths.security(), { replace: true })
       toast({ text: t('linked') })

@@ -6,10 +6,11 @@ import Button from '@mui/material/Button'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 
-import { copy } from './copy'
+import { useCopy } from './copy'
 
 export function CopyLabelled({ label, text, onCopied }: { label: string; text: string; onCopied?: () => void }) {
   const { t } = useTranslation()
+  const copy = useCopy()
   const [done, setDone] = useState(false)
   async function run(): Promise<void> {
     const copied = await copy(text)

@@ -9,6 +9,7 @@ import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 
 import { Code } from './parts'
+import { useToast } from './toast'
 
 interface CopyProps {
   text: string
@@ -18,9 +19,10 @@ interface CopyProps {
 
 export function CopyButton({ text, label, onCopied }: CopyProps) {
   const { t } = useTranslation()
+  const take = useCopy()
   const [done, setDone] = useState(false)
   async function run(): Promise<void> {
-    const copied = await copy(text)
+    const copied = await take(text)
     setDone(copied)
     if (copied) onCopied?.()
   }
@@ -48,11 +50,26 @@ export function CopyText({ text, ...rest }: CopyProps) {
   )
 }
 
-/** Browsers give the clipboard to secure pages only; over plain HTTP the old way still works. */
-export async function copy(text: string): Promise<boolean> {
+/** Copies, and says where the browser would not; true where it did. */
+export function useCopy(): (text: string) => Promise<boolean> {
+  const { t } = useTranslation()
+  const toast = useToast()
+  return async (text) => {
+    const copied = await copy(text)
+    if (!copied) toast({ tone: 'warning', text: t('copy.refused') })
+    return copied
+  }
+}
+
+/** Browsers give the clipboard to secure pages only, and not to each; the old way may work still. */
+async function copy(text: string): Promise<boolean> {
   if (window.isSecureContext) {
-    await navigator.clipboard.writeText(text)
-    return true
+    try {
+      await navigator.clipboard.writeText(text)
+      return true
+    } catch {
+      // Refused, by the person or by a rule.
+    }
   }
   const area = document.createElement('textarea')
   area.value = text

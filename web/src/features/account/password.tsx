@@ -6,7 +6,7 @@ import DialogContent from '@mui/material/DialogContent'
 import DialogTitle from '@mui/material/DialogTitle'
 import Stack from '@mui/material/Stack'
 import Typography from '@mui/material/Typography'
-import { useRef, useState } from 'react'
+import { useEffect, useRef, useState } from 'react'
 import { FormProvider } from 'react-hook-form'
 import { useTranslation } from 'react-i18next'
 import { z } from 'zod'
@@ -34,6 +34,11 @@ function PasswordForm({ login }: { login: string }) {
   const act = useAct()
   const [question, setQuestion] = useState<SecondFactor>()
   const arrived = useRef<(done: boolean) => void>(undefined)
+  // Who leaves before the second factor is asked by the doorkeeper, as everybody whose session has ended.
+  useEffect(() => {
+    if (question) return () => arrived.current?.(false)
+    return undefined
+  }, [question])
   const finish = async () => {
     arrived.current?.(true)
     await act(async () => {}, t('password.done'))

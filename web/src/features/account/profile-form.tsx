@@ -4,6 +4,7 @@
 import Button from '@mui/material/Button'
 import Stack from '@mui/material/Stack'
 import { useQueryClient } from '@tanstack/react-query'
+import { useEffect, useRef } from 'react'
 import { FormProvider } from 'react-hook-form'
 import { useTranslation } from 'react-i18next'
 import { z } from 'zod'
@@ -12,30 +13,39 @@ import type { Me, Schema } from '../../api/types'
 import { SelectInput, TextInput } from '../../form/fields'
 import { useApiForm } from '../../form/use-api-form'
 import { changed, textOf } from '../../form/values'
+import { LETTER_LANGUAGES } from '../../i18n/letter-languages'
 import { meQuery } from '../../session/session'
 import { Fault } from '../../ui/fault'
 import { useAct } from '../../ui/use-act'
 import { updateMe } from './queries'
 
-const LETTER_LANGUAGES = ['en', 'de', 'ru', 'zh']
-
 export function ProfileForm({ me }: { me: Me }) {
-  const { t, i18n } = useTranslation(['account', 'common'])
+  const { t } = useTranslation(['account', 'common'])
   const client = useQueryClient()
   const act = useAct()
-  const before = { display_name: me.display_name, email: me.email ?? '', language: me.language ?? '' }
+  const before = valuesOf(me)
   const api = useApiForm({
     schema: z.object({ display_name: z.string().max(100), email: z.string(), language: z.string(), current_password: z.string() }),
     values: { ...before, current_password: '' },
     send: async ({ current_password, ...values }) => {
       const changes = changed(bodyOf(before), bodyOf(values))
       const user = await updateMe(me, { ...changes, ...('email' in changes ? { current_password } : {}) })
+      api.form.reset({ ...valuesOf(user), current_password: '' })
       client.setQueryData(meQuery.queryKey, (old) => old && { ...old, ...user })
       await act(async () => {}, t('common:done.saved'))
     },
   })
+  const { getValues, setValue } = api.form
+  const shown = useRef(me)
+  // What changes elsewhere meanwhile is taken in, except where something was typed: only that is sent then.
+  useEffect(() => {
+    const [old, current] = [valuesOf(shown.current), valuesOf(me)]
+    for (const field of ['display_name', 'email', 'language'] as const) {
+      if (current[field] !== old[field] && getValues(field) === old[field]) setValue(field, current[field])
+    }
+    shown.current = me
+  }, [me, shown, getValues, setValue])
   const moved = api.form.watch('email').trim() !== before.email
-  const names = new Intl.DisplayNames([i18n.language], { type: 'language' })
   return (
     <FormProvider {...api.form}>
       <form
@@ -58,7 +68,7 @@ export function ProfileForm({ me }: { me: Me }) {
             ltr
           />
           {moved && <TextInput name="current_password" type="password" label={t('field.currentPassword')} hint={t('hint.currentPassword')} autoComplete="current-password" />}
-          <SelectInput name="language" label={t('field.language')} none={t('languageOfService')} options={LETTER_LANGUAGES.map((tag) => [tag, names.of(tag) ?? tag] as const)} />
+          <SelectInput name="language" label={t('field.language')} none={t('languageOfService')} options={LETTER_LANGUAGES} />
           <Button type="submit" variant="contained" loading={api.busy} sx={{ alignSelf: 'flex-start' }}>
             {t('common:act.save')}
           </Button>
@@ -66,6 +76,10 @@ export function ProfileForm({ me }: { me: Me }) {
       </form>
     </FormProvider>
   )
+}
+
+function valuesOf({ display_name, email, language }: Pick<Me, 'display_name' | 'email' | 'language'>) {
+  return { display_name, email: email ?? '', language: language ?? '' }
 }
 
 function bodyOf(values: { display_name: string; email: string; language: string }): Schema<'UpdateMe'> {

@@ -31,7 +31,7 @@ export function Component() {
               [t('field.expires'), me.expires_at ? format.dateTime(me.expires_at) : undefined],
             ]}
           />
-          <ProfileForm key={me.revision} me={me} />
+          <ProfileForm me={me} />
         </Stack>
       </Section>
       <UsagePart />

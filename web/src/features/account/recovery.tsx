@@ -13,7 +13,7 @@ import { useTranslation } from 'react-i18next'
 
 import { Action } from '../../ui/action'
 import { useConfirm } from '../../ui/confirm'
-import { copy } from '../../ui/copy'
+import { useCopy } from '../../ui/copy'
 import { Code, Section } from '../../ui/parts'
 import { saveFile } from '../../ui/save'
 import { useToast } from '../../ui/toast'
@@ -47,11 +47,11 @@ export function RecoveryPart({ left, onCodes }: { left: number; onCodes: (codes:
 export function RecoveryCodes({ codes, login, onClose }: { codes: string[]; login: string; onClose: () => void }) {
   const { t } = useTranslation(['account', 'common'])
   const toast = useToast()
+  const copy = useCopy()
   const text = `${t('recovery.fileHead', { login, host: location.host })}\n\n${codes.join('\n')}\n`
 
   async function copyAll(): Promise<void> {
-    const done = await copy(codes.join('\n')).catch(() => false)
-    toast(done ? { text: t('common:copy.done') } : { tone: 'warning', text: t('recovery.notCopied') })
+    if (await copy(codes.join('\n'))) toast({ text: t('common:copy.done') })
   }
   return (
     <Dialog open className="printed" aria-labelledby="codes-title">

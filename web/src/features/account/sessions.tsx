@@ -13,8 +13,8 @@ import { Link as RouterLink } from 'react-router'
 import { paths } from '../../app/paths'
 import { useFormats } from '../../i18n/use-formats'
 import { clientOf } from '../../lib/user-agent'
-import { useForget } from '../../session/use-forget'
 import { useMe } from '../../session/use-me'
+import { useSignOut } from '../../session/use-sign-out'
 import { Action } from '../../ui/action'
 import { useConfirm } from '../../ui/confirm'
 import { Fault } from '../../ui/fault'
@@ -62,15 +62,13 @@ function Row({ session, isThis }: { session: Session; isThis: boolean }) {
   const { t } = useTranslation(['account', 'common'])
   const format = useFormats()
   const act = useAct()
-  const forget = useForget()
+  const signOut = useSignOut()
   const { program, system } = clientOf(session.user_agent)
   const name = program && system ? t('sessions.programOn', { program, system }) : program || t('sessions.unknown')
 
   async function end(): Promise<void> {
-    if (isThis) {
-      await endSession(session)
-      await forget()
-    } else await act(() => endSession(session), t('sessions.ended', { name }))
+    if (isThis) await signOut()
+    else await act(() => endSession(session), t('sessions.ended', { name }))
   }
   return (
     <ListItem divider disableGutters sx={{ gap: 1, flexWrap: 'wrap', '&:last-of-type': { borderBottom: 0 } }}>

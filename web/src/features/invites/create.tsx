@@ -11,6 +11,7 @@ import { MomentInput, SelectInput, TextInput } from '../../form/fields'
 import { FormDialog } from '../../form/form-dialog'
 import { useApiForm } from '../../form/use-api-form'
 import { bytesOf, numberOf, optionalNumber, textOf } from '../../form/values'
+import { LETTER_LANGUAGES } from '../../i18n/letter-languages'
 import { useMe } from '../../session/use-me'
 import { useAct } from '../../ui/use-act'
 import { ROLES } from '../users/user-form'
@@ -21,8 +22,6 @@ interface Made {
   token: string
   expires_at: string
 }
-
-const LANGUAGES = [['en', 'English'], ['de', 'Deutsch'], ['ru', 'Русский'], ['zh', '简体中文']] as const
 
 function inviteSchema(number: string) {
   return z.object({
@@ -67,7 +66,7 @@ export function Component() {
     <FormDialog api={form} title={t('create')} act={t('common:act.create')} onClose={close}>
       <SelectInput name="role" label={t('field.role')} options={ROLES.filter((role) => manages(me.role, role)).map((role) => [role, t(`common:role.${role}`)] as const)} />
       <TextInput name="email" ltr inputMode="email" label={t('field.email')} hint={t('hint.email')} autoFocus />
-      <SelectInput name="language" label={t('users:field.language')} none={t('users:languageOfService')} options={LANGUAGES} />
+      <SelectInput name="language" label={t('users:field.language')} none={t('users:languageOfService')} options={LETTER_LANGUAGES} />
       <TextInput name="device_limit" inputMode="numeric" label={t('field.deviceLimit')} hint={t('hint.noLimit')} />
       <TextInput name="data_limit_bytes" inputMode="decimal" end="GB" label={t('field.dataLimit')} hint={t('hint.noLimit')} />
       <MomentInput name="account_expires_at" label={t('field.accountExpires')} hint={t('hint.accountExpires')} />

@@ -2,13 +2,12 @@ import { useTranslation } from 'react-i18next'
 import { z } from 'zod'
 
 import { SelectInput } from '../../form/fields'
+import { LETTER_LANGUAGES } from '../../i18n/letter-languages'
 import type { Settings } from './queries'
 import { SettingsSection } from './settings-section'
 import { useSection } from './use-section'
 
 /** Each by the name it gives itself: they are languages of letters, more than those of the pages. */
-const LANGUAGES = [['en', 'English'], ['de', 'Deutsch'], ['ru', 'Русский'], ['zh', '简体中文']] as const
-
 export function LettersSection({ settings }: { settings: Settings }) {
   const { t } = useTranslation('settings')
   const section = useSection(settings, {
@@ -18,7 +17,7 @@ export function LettersSection({ settings }: { settings: Settings }) {
   })
   return (
     <SettingsSection title={t('letters.title')} section={section}>
-      <SelectInput name="language" label={t('letters.language')} hint={t('letters.hint')} options={LANGUAGES} />
+      <SelectInput name="language" label={t('letters.language')} hint={t('letters.hint')} options={LETTER_LANGUAGES} />
     </SettingsSection>
   )
 }

@@ -7,6 +7,7 @@ import { manages } from '../../api/access'
 import type { Role, Schema, User } from '../../api/types'
 import { MomentInput, SelectInput, TextInput } from '../../form/fields'
 import { bytesOf, gbOf, numberOf, optionalNumber, textOf } from '../../form/values'
+import { LETTER_LANGUAGES } from '../../i18n/letter-languages'
 import { useMe } from '../../session/use-me'
 
 export const ROLES: Role[] = ['owner', 'admin', 'operator', 'support', 'auditor', 'member']
@@ -56,12 +57,9 @@ export function bodyOf(values: UserValues): Required<Schema<'UpdateUser'>> {
   }
 }
 
-const LETTER_LANGUAGES = ['en', 'de', 'ru', 'zh']
-
 export function UserFields({ isNew = false, current }: { isNew?: boolean; current?: Role }) {
   const { t } = useTranslation(['users', 'common'])
   const me = useMe()
-  const names = new Intl.DisplayNames([document.documentElement.lang], { type: 'language' })
   return (
     <>
       <TextInput name="login" label={t('field.login')} hint={t('hint.login')} autoFocus autoComplete="off" />
@@ -74,7 +72,7 @@ export function UserFields({ isNew = false, current }: { isNew?: boolean; curren
       />
       {isNew && <TextInput name="password" type="password" label={t('field.password')} hint={t('hint.password')} autoComplete="new-password" />}
       <TextInput name="email" inputMode="email" label={t('field.email')} hint={t('hint.email')} />
-      <SelectInput name="language" label={t('field.language')} none={t('languageOfService')} options={LETTER_LANGUAGES.map((tag) => [tag, names.of(tag) ?? tag] as const)} />
+      <SelectInput name="language" label={t('field.language')} none={t('languageOfService')} options={LETTER_LANGUAGES} />
       <TextInput name="device_limit" inputMode="numeric" label={t('field.deviceLimit')} hint={t('hint.noLimit')} />
       <TextInput name="data_limit_bytes" inputMode="decimal" end="GB" label={t('field.dataLimit')} hint={t('hint.noLimit')} />
       <MomentInput name="expires_at" label={t('field.expires')} hint={t('hint.expires')} />
