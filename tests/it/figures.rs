@@ -54,7 +54,7 @@ fn the_token_opens_the_listeners_of_strangers_and_nothing_else_does() {
         house.launch(&[]).with(&format!("metrics.token=file:{}", token.display())).verb(&["config", "show"]);
     assert!(!String::from_utf8_lossy(&shown.stdout).contains(TOKEN));
 
-    house.launch(&[]).ask(&["settings", "update", "--api-allowed-from", "198.51.100.0/24"]);
+    house.launch(&[]).ask(&["settings", "update", "--api-only-from-vpn", "true"]);
     for shown in [&["--insecure", "-H", &header][..], &["--insecure"]] {
         assert_eq!(
             house.curl(shown, "localhost", "/metrics"),

@@ -64,7 +64,8 @@ impl Desk {
             return;
         };
         let answering = self.activity.begin(true);
-        let (mut sending, receiving) = stream.split();
+        let (stream, receiving) = stream.split();
+        let mut sending = UnderWay { stream, is_whole: false };
         let has_body = *request.method() != Method::HEAD;
         let body = IncomingBody::of(request.headers(), receiving, meter);
         let answer = tokio::select! {
@@ -75,11 +76,9 @@ impl Desk {
         let sent = tokio::select! {
             biased;
             () = &mut done => return,
-            sent = self.send(&mut sending, answer, has_body) => sent,
+            sent = self.send(&mut sending.stream, answer, has_body) => sent,
         };
-        if sent.is_err() || self.in_time(done).await.is_err() {
-            sending.stop_stream(Code::H3_REQUEST_CANCELLED);
-        }
+        sending.is_whole = sent.is_ok() && self.in_time(done).await.is_ok();
         drop(answering);
     }
 
@@ -159,6 +158,21 @@ impl Desk {
             if self.quic.stats().udp_tx.bytes.saturating_sub(before) < SLOWEST_BYTES {
                 return Err(Cut);
             }
+        }
+    }
+}
+
+/// An answer on its way. Dropped half-way, as by a panic, it is cut: quinn would end it in good order, and half an answer would pass
+/// for a whole one.
+struct UnderWay {
+    stream: RequestStream<Sending, Bytes>,
+    is_whole: bool,
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        if !self.is_whole {
+            self.stream.stop_stream(Code::H3_REQUEST_CANCELLED);
         }
     }
 }

@@ -221,7 +221,7 @@ impl quic::OpenStreams<Bytes> for Opener {
         });
         let opened = ready!(opening.as_mut().poll(cx));
         self.opening_uni = None;
-        Poll::Ready(opened.map(|stream| Sending { stream, writing: None, is_finished: false }).map_err(lost))
+        Poll::Ready(opened.map(|stream| Sending { stream, writing: None }).map_err(lost))
     }
 
     fn close(&mut self, code: Code, reason: &[u8]) {
@@ -238,7 +238,7 @@ pub(super) struct Both {
 impl Both {
     fn new((sending, receiving): Pair, meter: Arc<Meter>) -> Self {
         Self {
-            sending: Sending { stream: sending, writing: None, is_finished: false },
+            sending: Sending { stream: sending, writing: None },
             receiving: Receiving { stream: receiving, meter },
         }
     }
@@ -338,16 +338,6 @@ impl Drop for Receiving {
 pub(super) struct Sending {
     stream: quinn::SendStream,
     writing: Option<WriteBuf<Bytes>>,
-    is_finished: bool,
-}
-
-impl Drop for Sending {
-    fn drop(&mut self) {
-        // Left alone, quinn would end it in good order, and half an answer would pass for a whole one.
-        if !self.is_finished {
-            self.end_by(Code::H3_INTERNAL_ERROR.value());
-        }
-    }
 }
 
 impl Sending {
@@ -384,9 +374,7 @@ impl quic::SendStream<Bytes> for Sending {
     }
 
     fn poll_finish(&mut self, _: &mut Context<'_>) -> Poll<Result<(), StreamErrorIncoming>> {
-        let finished = self.stream.finish();
-        self.is_finished |= finished.is_ok();
-        Poll::Ready(finished.map_err(|cause| StreamErrorIncoming::Unknown(Box::new(cause))))
+        Poll::Ready(self.stream.finish().map_err(|cause| StreamErrorIncoming::Unknown(Box::new(cause))))
     }
 
     fn reset(&mut self, reset_code: u64) {
