@@ -382,7 +382,8 @@ impl Site {
         };
         let broken = async || {
             let first = stream::iter([Bytes::from_static(b"the first half")]);
-            let then = stream::once(async { None::<Bytes>.expect("a body that panics") });
+            let then =
+                stream::once(async { std::iter::empty::<Bytes>().next().expect("a body that panics") });
             Body::from_stream(first.chain(then).map(Ok::<_, io::Error>))
         };
         let slow = async || {
