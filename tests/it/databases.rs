@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -113,11 +113,8 @@ impl Server {
 
     /// Starts a server of its own with a setting more.
     pub(crate) fn start(setting: &str) -> Self {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
         let binaries = binaries();
-        let name = format!("caspervpn-pg-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
-        let directory = std::env::temp_dir().join(name);
-        copy(&template(&binaries), &directory);
+        let directory = copy(&template(&binaries));
         let script = format!(
             "cd '{dir}'; '{bin}/postgres' -D '{dir}/data' -k '{dir}' -c listen_addresses='' -c {setting} \
              -c full_page_writes=off -c shared_buffers=16MB -c max_connections=80 >'{dir}/log' 2>&1 & \
@@ -215,8 +212,12 @@ fn template(binaries: &Path) -> PathBuf {
     path
 }
 
-fn copy(template: &Path, to: &Path) {
-    run(as_postgres("cp").args(["-a", "--reflink=auto"]).arg(template).arg(to));
+/// Copies it to a new directory: a name made of our process id may be one that a killed run left behind.
+fn copy(template: &Path) -> PathBuf {
+    let made = run(as_postgres("mktemp").args(["-d", "--tmpdir", "caspervpn-pg-XXXXXXXX"]));
+    let directory = PathBuf::from(String::from_utf8(made.stdout).unwrap().trim_end());
+    run(as_postgres("cp").args(["-a", "--reflink=auto"]).arg(template.join(".")).arg(&directory));
+    directory
 }
 
 /// The server refuses to run as root; there it gets its own account.
@@ -233,7 +234,8 @@ pub(crate) fn as_postgres(program: &str) -> Command {
     command
 }
 
-fn run(command: &mut Command) {
+fn run(command: &mut Command) -> Output {
     let output = command.stdin(Stdio::null()).output().unwrap();
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    output
 }

@@ -33,7 +33,11 @@ impl Namespace {
     pub(crate) fn create(purpose: &str) -> Self {
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let namespace = Self { name: format!("cvpn-{purpose}-{}-{count}", std::process::id()) };
-        shell(&format!("ip netns add {0}; ip -n {0} link set lo up", namespace.name));
+        // A killed run may have left one behind whose process had our id.
+        shell(&format!(
+            "ip netns del {0} 2>/dev/null || true; ip netns add {0}; ip -n {0} link set lo up",
+            namespace.name
+        ));
         namespace.shell("for c in all default; do echo 0 > /proc/sys/net/ipv6/conf/$c/accept_dad; done");
         namespace
     }

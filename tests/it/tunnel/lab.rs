@@ -43,6 +43,8 @@ impl Lab {
         let name = |side: &str| format!("cvpn-{}-{number}-{side}", std::process::id());
         let lab = Self { server: name("s"), client: name("c"), clients: Vec::new(), number };
         for namespace in [&lab.server, &lab.client] {
+            // A killed run may have left one behind whose process had our id.
+            drop(Command::new("ip").args(["netns", "del", namespace]).output());
             run(&["ip", "netns", "add", namespace]);
             run(&["ip", "-n", namespace, "link", "set", "lo", "up"]);
         }
