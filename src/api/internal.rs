@@ -21,7 +21,7 @@ pub type Render = Arc<dyn Fn() -> String + Send + Sync>;
 
 /// The route of the metrics, beside the probes of the listener.
 pub fn routes(render: Render) -> Router {
-    Router::new().route("/metrics", get(metrics)).with_state(render)
+    Router::new().route(METRICS, get(metrics)).with_state(render)
 }
 
 /// The same for whoever shows this token.
@@ -51,6 +51,9 @@ fn refused(id: Option<RequestId>) -> Response {
 
 /// RFC 6750 §2.1.
 const SCHEME: &[u8] = b"Bearer ";
+
+/// Where the figures are.
+pub const METRICS: &str = "/metrics";
 
 async fn metrics(State(render): State<Render>) -> Response {
     ([(header::CONTENT_TYPE, CONTENT_TYPE), (header::CACHE_CONTROL, "no-store")], render()).into_response()

@@ -13,6 +13,7 @@ use crate::edge::proxies::Proxies;
 use crate::edge::quic::{QuicError, QuicSocket};
 use crate::edge::secure::Secure;
 use crate::edge::server::Server;
+use crate::runtime::lanes::Lanes;
 use crate::runtime::tasks::Tasks;
 
 /// The open sockets. Nothing is served on them yet.
@@ -61,6 +62,7 @@ impl Listeners {
         certificates: &Certificates,
         limits: &LiveLimits,
         tasks: &Tasks,
+        lanes: &Lanes,
     ) -> Result<(), QuicError> {
         let https = self.reached_at("listen.https");
         let listen = &settings.listen;
@@ -68,18 +70,19 @@ impl Listeners {
         let mut quic = self.quic;
         for (key, listener) in self.sockets {
             let name = key.strip_prefix("listen.").unwrap_or(key);
-            let (routes, files) = match key {
-                "listen.agent" => (site.internal(name), None),
-                "listen.local" => (site.local(name), None),
-                "listen.metrics" => (site.metrics(name), None),
-                "listen.http" => (site.plain(name, https.as_ref()), None),
-                _ => (site.public(name), site.files(name)),
+            let new = |routes| Server::new(name, routes, limits.clone()).on_lanes(lanes.clone());
+            let mut server = match key {
+                "listen.agent" => new(site.internal(name)),
+                "listen.local" => new(site.local(name)),
+                "listen.metrics" => new(site.metrics(name)),
+                "listen.http" => new(site.plain(name, https.as_ref())),
+                _ => new(site.public(name)).with_files(site.files(name)).with_passing(site.passing(name)),
             };
-            let mut server = Server::new(name, routes, limits.clone()).with_files(files);
             if key == "listen.https" {
                 let secure = Secure::new(certificates.served(), settings.tls.hsts_s)?;
                 if let Some(socket) = quic.take() {
                     let http3 = Server::new(HTTP_3, site.public(HTTP_3), limits.clone())
+                        .with_passing(site.passing(HTTP_3))
                         .behind(proxies.clone(), listen.proxy_protocol)
                         .sharing_places_of(&server);
                     server = server.with_http3_at(socket.port());

@@ -23,7 +23,7 @@ use crate::edge::files::{Files, Shelf};
 use crate::edge::observe::Observer;
 use crate::edge::peer::Peer;
 use crate::edge::probes::{self, Detail};
-use crate::edge::proxy::{Proxy, Scheme};
+use crate::edge::proxy::{Passing, PassingTerms, Proxy, Scheme};
 use crate::edge::rate_limit::{RequestLimits, Surroundings};
 use crate::edge::redirect::FindProof;
 use crate::edge::secure::AlpnProofs;
@@ -111,10 +111,8 @@ impl Site {
         let figures = self.metrics_token.map_or_else(Routes::new, |token| {
             api::doors::before(api::internal::guarded(self.rendered(), token), self.app.clone(), stranger)
         });
-        if let Some(proxy) = &self.proxy {
-            let scheme = if matches!(listener, "https" | HTTP_3) { Scheme::Https } else { Scheme::Http };
-            let own = probes.merge(self.requests.before(figures));
-            return self.observe(proxy.routes(scheme).merge(own), listener);
+        if self.proxy.is_some() {
+            return self.observe(probes.merge(self.requests.before(figures)), listener);
         }
         let panel = api::doors::before(panel::router(), self.app.clone(), stranger);
         let pages = api::router(self.app.clone(), &self.tasks, stranger).fallback_service(panel);
@@ -126,12 +124,21 @@ impl Site {
         self.observe(shared, listener)
     }
 
+    /// The way of a listener's requests to processes that have the API, where this one has none.
+    pub(super) fn passing(&self, listener: &'static str) -> Option<Passing> {
+        let scheme = if matches!(listener, "https" | HTTP_3) { Scheme::Https } else { Scheme::Http };
+        let figures = self.metrics_token.map(|_| api::internal::METRICS);
+        let own = probes::PATHS.into_iter().chain(figures).collect();
+        let terms = PassingTerms { scheme, observer: self.observer(listener), own };
+        self.proxy.as_ref().map(|proxy| proxy.passing(terms))
+    }
+
     /// The files of the panel, which strangers may have from the same listeners as the API.
     pub(super) fn files(&self, listener: &'static str) -> Option<Files> {
         let app = self.app.clone();
         self.proxy.is_none().then(|| {
             Files::new(Shelf {
-                observer: Observer::new(listener, Arc::clone(self.tasks.clock()), self.access.clone()),
+                observer: self.observer(listener),
                 limits: self.requests.clone(),
                 find: panel::find_file,
                 refuse: Box::new(move |extensions| api::doors::refusal(&app, stranger, extensions)),
@@ -183,6 +190,10 @@ impl Site {
     pub fn local(&self, listener: &'static str) -> Routes {
         let pages = host_api(&self.app, &self.tasks).fallback_service(panel::router());
         self.observe(pages.merge(self.figures()), listener)
+    }
+
+    fn observer(&self, listener: &'static str) -> Observer {
+        Observer::new(listener, Arc::clone(self.tasks.clock()), self.access.clone())
     }
 
     fn observe(&self, routes: Routes, listener: &'static str) -> Routes {

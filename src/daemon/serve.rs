@@ -35,6 +35,7 @@ use crate::edge::listener::{ListenError, PassedSockets};
 use crate::edge::live_limits::LiveLimits;
 use crate::edge::quic::QuicError;
 use crate::runtime::job::{Job, Jobs};
+use crate::runtime::lanes::Lanes;
 use crate::runtime::readiness::{OutOfOrder, Readiness, Stage, Weight};
 use crate::runtime::tasks::Tasks;
 use crate::telemetry::chain::chain;
@@ -105,6 +106,9 @@ pub enum ServeError {
     /// The access log.
     #[error("cannot start a thread for the access log")]
     AccessLog(#[source] std::io::Error),
+    /// The threads of the connections.
+    #[error("cannot start the threads that serve connections")]
+    Lanes(#[source] std::io::Error),
     /// TLS.
     #[error(transparent)]
     Tls(QuicError),
@@ -127,7 +131,7 @@ impl ServeError {
     pub fn exit(&self) -> Exit {
         match self {
             Self::Start(cause) => cause.exit(),
-            Self::Listen { .. } | Self::Prepare(_) | Self::AccessLog(_) => Exit::Unavailable,
+            Self::Listen { .. } | Self::Prepare(_) | Self::AccessLog(_) | Self::Lanes(_) => Exit::Unavailable,
             Self::Metrics(_) | Self::Tls(_) | Self::Signals(_) | Self::Order(_) | Self::Network(_) => {
                 Exit::Failure
             }
@@ -178,6 +182,8 @@ async fn run(
     readiness.up(Stage::Store).map_err(ServeError::Order)?;
     let metrics = start_metrics(services, &jobs)?;
     let limits = LiveLimits::new((&settings.limits).into());
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let lanes = Lanes::start(tasks, cores).map_err(ServeError::Lanes)?;
     let proxy = proxy::start(settings, tasks, &jobs, &readiness, &metrics).await;
     let site = Site::new(settings, services, &readiness, metrics, (start.output)())
         .map_err(ServeError::AccessLog)?
@@ -208,7 +214,7 @@ async fn run(
     readiness.up(Stage::Panel).map_err(ServeError::Order)?;
     let pages = listeners.pages();
     app.serves_pages_at(pages.iter().map(ToString::to_string).collect());
-    listeners.serve(&site, settings, &certificates, &limits, tasks).map_err(ServeError::Tls)?;
+    listeners.serve(&site, settings, &certificates, &limits, tasks, &lanes).map_err(ServeError::Tls)?;
     readiness.up(Stage::Edge).map_err(ServeError::Order)?;
     let life = Lifecycle::begin(tasks.clone(), &jobs, readiness).await;
     announce(&Started {

@@ -6,10 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
-use axum::body::{Body, Bytes, HttpBody};
-use hyper::body::{Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio_util::sync::WaitForCancellationFutureOwned;
 
 /// What one connection has done so far.
 #[derive(Debug, Default)]
@@ -132,38 +129,5 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         let result = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
         self.activity.was_written(result.is_pending());
         result
-    }
-}
-
-/// An answer's body, which keeps the request under way until it has been sent or given up.
-pub(super) struct AnswerBody {
-    pub(super) body: Body,
-    pub(super) _answering: Answering,
-    /// What ends it early: a stream of events has no end of its own that a stop could wait for.
-    pub(super) until: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
-}
-
-impl HttpBody for AnswerBody {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        if let Some(until) = &mut self.until
-            && until.as_mut().poll(cx).is_ready()
-        {
-            return Poll::Ready(None);
-        }
-        Pin::new(&mut self.body).poll_frame(cx)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }

@@ -2,35 +2,24 @@
 //!
 //! Invariant: whatever a client does or leaves undone, its connection ends within the limits.
 
-use std::convert::Infallible;
 use std::fmt::Display;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::response::{IntoResponse, Response};
-use futures_util::future::{Either, ready};
-use http::header::{ALT_SVC, CONTENT_TYPE, STRICT_TRANSPORT_SECURITY, UPGRADE};
-use http::{HeaderValue, StatusCode};
-use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
-use tower::ServiceExt;
 use tracing::debug;
 
-use crate::edge::activity::{Activity, AnswerBody, Phase, Watched};
+use crate::edge::activity::{Activity, Phase, Watched};
+use crate::edge::exchange::{Asker, Desk};
 use crate::edge::gather::{Sending, gather};
 use crate::edge::live_limits::ConnectionLimits;
-use crate::edge::peer::Peer;
-use crate::edge::proxies::{Vouched, note_unnamed};
-use crate::edge::proxy::Held;
-use crate::edge::server::{OpenConnection, Server};
-use crate::edge::strict;
+use crate::edge::server::Server;
 use crate::runtime::tasks::Group;
-use crate::telemetry::names;
 
 /// Which HTTP a connection speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,14 +30,6 @@ pub(super) enum Http {
     Two,
     /// Whichever its first bytes are.
     Either,
-}
-
-/// Who is at the other end of a connection.
-pub(super) struct Asker {
-    pub(super) peer: Peer,
-    pub(super) by_proxy: bool,
-    pub(super) hsts: Option<HeaderValue>,
-    pub(super) open: Arc<OpenConnection>,
 }
 
 /// Serves a connection until it ends, is told to, or has done nothing for too long.
@@ -62,53 +43,8 @@ pub(super) async fn serve(
 ) {
     let activity = Arc::new(Activity::default());
     let limits = server.limits.now();
-    let service = {
-        let activity = Arc::clone(&activity);
-        let Server { name, router, files, proxies, alt_svc, .. } = server.clone();
-        let Asker { peer, by_proxy, hsts, open } = asker;
-        let stop = stop.clone();
-        let alt_svc = alt_svc.filter(|_| !by_proxy);
-        hyper::service::service_fn(move |mut request: http::Request<Incoming>| {
-            let answering = activity.begin(request.version() == http::Version::HTTP_2);
-            let fault = strict::fault(&request);
-            let ends = fault.is_some() || strict::ends_connection(&request);
-            if request.headers().contains_key(UPGRADE) {
-                request.extensions_mut().insert(Held(Arc::clone(&open)));
-            }
-            let client = if by_proxy {
-                let vouched = Vouched::of(request.headers());
-                request.extensions_mut().insert(vouched);
-                proxies.client(peer, request.headers())
-            } else {
-                note_unnamed(name, &peer, request.headers());
-                peer
-            };
-            request.extensions_mut().insert(client);
-            let known = match fault {
-                Some(fault) => Some(malformed(name, fault)),
-                None => files.as_ref().and_then(|files| files.answer(&mut request)),
-            };
-            let answer = match known {
-                Some(answer) => Either::Left(ready(Ok(answer))),
-                None => Either::Right(router.clone().oneshot(request.map(axum::body::Body::new))),
-            };
-            let (hsts, alt_svc, stop) = (hsts.clone(), alt_svc.clone(), stop.clone());
-            async move {
-                let mut answer = answer.await?;
-                if let Some(hsts) = hsts {
-                    answer.headers_mut().insert(STRICT_TRANSPORT_SECURITY, hsts);
-                }
-                if let Some(alt_svc) = alt_svc {
-                    answer.headers_mut().insert(ALT_SVC, alt_svc);
-                }
-                if ends {
-                    strict::end_connection(&mut answer);
-                }
-                let until = is_event_stream(&answer).then(|| Box::pin(stop.cancelled_owned()));
-                Ok::<_, Infallible>(answer.map(|body| AnswerBody { body, _answering: answering, until }))
-            }
-        })
-    };
+    let desk = Desk { server: server.clone(), asker, activity: Arc::clone(&activity), stop: stop.clone() };
+    let service = hyper::service::service_fn(move |request| desk.answer(request));
     let stream = Watched { stream, activity: Arc::clone(&activity) };
     match http {
         Http::One => {
@@ -170,18 +106,6 @@ async fn watch<C, E>(
             }
         }
     }
-}
-
-/// Whether an answer goes on until somebody ends it.
-pub(super) fn is_event_stream(answer: &Response) -> bool {
-    let kind = answer.headers().get(CONTENT_TYPE);
-    kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"))
-}
-
-pub(super) fn malformed(listener: &'static str, fault: &'static str) -> Response {
-    metrics::counter!(names::HTTP_MALFORMED.name, "listener" => listener).increment(1);
-    debug!(listener.name = listener, "a request was refused: {fault}");
-    (StatusCode::BAD_REQUEST, format!("{fault}\n")).into_response()
 }
 
 /// How long a connection has been in one phase. It is looked at now and then, so that a request costs no timer.

@@ -18,7 +18,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
 use crate::edge::activity::Activity;
-use crate::edge::connection::{Asker, STREAMS, Watch};
+use crate::edge::connection::{STREAMS, Watch};
+use crate::edge::exchange::Asker;
 use crate::edge::http3::exchange::Desk;
 use crate::edge::http3::transport::{Arrivals, Transport};
 use crate::edge::server::Server;

@@ -5,7 +5,7 @@
 
 use std::fs::{self, Permissions};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream as StdTcpStream};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::{UnixListener as StdUnixListener, UnixStream as StdUnixStream};
 use std::path::{Path, PathBuf};
@@ -34,6 +34,28 @@ enum SocketKind {
 
 /// One accepted connection.
 pub type Stream = Either<TcpStream, UnixStream>;
+
+/// The same between two threads, when neither waits for it.
+#[derive(Debug)]
+pub(super) struct Detached(Either<StdTcpStream, StdUnixStream>);
+
+impl Detached {
+    /// Takes it from this thread.
+    pub(super) fn from(stream: Stream) -> io::Result<Self> {
+        Ok(Self(match stream {
+            Either::Left(stream) => Either::Left(stream.into_std()?),
+            Either::Right(stream) => Either::Right(stream.into_std()?),
+        }))
+    }
+
+    /// Gives it to the thread of the caller.
+    pub(super) fn attach(self) -> io::Result<Stream> {
+        Ok(match self.0 {
+            Either::Left(stream) => Either::Left(TcpStream::from_std(stream)?),
+            Either::Right(stream) => Either::Right(UnixStream::from_std(stream)?),
+        })
+    }
+}
 
 /// Why a listener could not be opened.
 #[derive(Debug, thiserror::Error)]

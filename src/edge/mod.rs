@@ -5,9 +5,11 @@
 pub mod access_log;
 pub mod activity;
 pub mod address_caps;
+mod answer;
 mod api_path;
 mod connection;
 pub mod cors;
+mod exchange;
 pub mod files;
 mod gather;
 pub mod holder;

@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::body::HttpBody;
+use axum::body::{Body, HttpBody};
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
@@ -18,11 +18,12 @@ use futures_util::FutureExt;
 use http::header::Entry;
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use metrics::{Counter, Gauge, Histogram};
-use tracing::{Instrument, debug, error, field, info, info_span};
+use tracing::{Instrument, debug, error, info, info_span};
 use uuid::Uuid;
 
 use crate::domain::id::RequestId;
 use crate::edge::access_log::{AccessLog, Asked, Ended};
+use crate::edge::answer::Content;
 use crate::edge::problem::problem;
 use crate::runtime::clock::Clock;
 use crate::telemetry::names;
@@ -75,9 +76,25 @@ impl Observer {
     }
 }
 
+impl Observer {
+    /// Observes a request that is passed on. It needs no span: what is told of it meanwhile has its id.
+    pub(super) async fn passed<B, Answered>(
+        &self,
+        mut request: http::Request<B>,
+        pass: impl FnOnce(http::Request<B>, RequestId) -> Answered,
+    ) -> http::Response<Content>
+    where
+        Answered: Future<Output = http::Response<Content>>,
+    {
+        let record = Record::begin(self, &mut request, None);
+        let answer = pass(request, record.id);
+        record.end(AssertUnwindSafe(answer).catch_unwind().await)
+    }
+}
+
 async fn observed(State(observer): State<Observer>, mut request: Request, next: Next) -> Response {
     let record = Record::begin(&observer, &mut request, None);
-    let span = info_span!("request", request.id = %record.id, request.method = record.method, request.route = record.route(), request.upstream = field::Empty);
+    let span = info_span!("request", request.id = %record.id, request.method = record.method, request.route = record.route());
     let answer = async { record.end(AssertUnwindSafe(next.run(request)).catch_unwind().await) };
     answer.instrument(span).await
 }
@@ -163,21 +180,29 @@ impl Record {
     }
 
     /// Ends it with an answer, or with the panic that came instead.
-    fn end(mut self, answer: thread::Result<Response>) -> Response {
+    fn end<B: HttpBody + From<Body>>(
+        mut self,
+        answer: thread::Result<http::Response<B>>,
+    ) -> http::Response<B> {
         let mut answer = answer.unwrap_or_else(|_| {
             metrics::counter!(names::HTTP_PANICS.name, "listener" => self.observer.listener).increment(1);
             error!(request.id = %self.id, "request {} ended in a panic", self.id);
-            panicked(self.id)
+            panicked(self.id).map(B::from)
         });
-        if let Entry::Vacant(empty) = answer.headers_mut().entry(REQUEST_ID) {
-            empty.insert(id_header(self.id));
-        }
+        let theirs = match answer.headers_mut().entry(REQUEST_ID) {
+            Entry::Vacant(empty) => {
+                empty.insert(id_header(self.id));
+                None
+            }
+            Entry::Occupied(theirs) => Some(theirs.get().clone()),
+        };
         self.ended = true;
-        self.write(answer.status().as_u16(), answer.body().size_hint().exact());
+        self.write(answer.status().as_u16(), answer.body().size_hint().exact(), theirs.as_ref());
         answer
     }
 
-    fn write(&self, code: u16, bytes: Option<u64>) {
+    /// `theirs` is the id that an upstream gave the request.
+    fn write(&self, code: u16, bytes: Option<u64>, theirs: Option<&HeaderValue>) {
         let Self { observer, id, method, .. } = self;
         let route = self.route();
         let took = observer.clock.instant().saturating_duration_since(self.began);
@@ -190,10 +215,11 @@ impl Record {
             let (listener, id) = (observer.listener, *id);
             access.write(asked, &Ended { listener, id, began, took, status: code, bytes });
         }
+        let upstream = theirs.and_then(|theirs| theirs.to_str().ok());
         if is_quiet || observer.access.is_some() {
-            debug!(request.id = %id, status = code, duration_ms, "{method} {route} answered {code}");
+            debug!(request.id = %id, request.upstream = upstream, status = code, duration_ms, "{method} {route} answered {code}");
         } else {
-            info!(request.id = %id, status = code, duration_ms, "{method} {route} answered {code}");
+            info!(request.id = %id, request.upstream = upstream, status = code, duration_ms, "{method} {route} answered {code}");
         }
     }
 }
@@ -202,7 +228,7 @@ impl Drop for Record {
     fn drop(&mut self) {
         self.observer.in_flight.decrement(1);
         if !self.ended {
-            self.write(GIVEN_UP, None);
+            self.write(GIVEN_UP, None, None);
         }
     }
 }

@@ -25,6 +25,9 @@ struct Probes {
     version: &'static str,
 }
 
+/// Where they are.
+pub const PATHS: [&str; 3] = ["/livez", "/readyz", "/health"];
+
 /// The routes of the probes. None needs a sign-in.
 pub fn routes<S>(readiness: Readiness, detail: Detail, version: &'static str) -> Router<S> {
     Router::new()

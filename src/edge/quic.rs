@@ -21,7 +21,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info};
 
 use crate::config::address::Address;
-use crate::edge::connection::{Asker, STREAMS};
+use crate::edge::connection::STREAMS;
+use crate::edge::exchange::Asker;
 use crate::edge::holder::udp_holder;
 use crate::edge::http3::{self, Around};
 use crate::edge::listener::ListenError;

@@ -10,15 +10,18 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use crate::edge::address_caps::{AddressCaps, Place};
-use crate::edge::connection::{Asker, Http, StreamExecutor, serve};
+use crate::edge::connection::{Http, StreamExecutor, serve};
+use crate::edge::exchange::Asker;
 use crate::edge::files::Files;
-use crate::edge::listener::{Listener, Stream};
+use crate::edge::listener::{Detached, Listener, Stream};
 use crate::edge::live_limits::LiveLimits;
 use crate::edge::peer::Peer;
 use crate::edge::proxies::Proxies;
+use crate::edge::proxy::Passing;
 use crate::edge::proxy_protocol;
 use crate::edge::secure::{Secure, Shaken};
 use crate::runtime::backoff::Backoff;
+use crate::runtime::lanes::Lanes;
 use crate::runtime::tasks::{Group, Tasks};
 use crate::telemetry::names;
 
@@ -28,6 +31,7 @@ pub struct Server {
     pub(super) name: &'static str,
     pub(super) router: Router,
     pub(super) files: Option<Files>,
+    pub(super) passing: Option<Passing>,
     pub(super) limits: LiveLimits,
     http2: bool,
     tls: Option<Secure>,
@@ -35,6 +39,7 @@ pub struct Server {
     pub(super) proxies: Proxies,
     pub(super) proxy_protocol: bool,
     pub(super) caps: AddressCaps,
+    lanes: Option<Lanes>,
 }
 
 impl Server {
@@ -44,6 +49,7 @@ impl Server {
             name,
             router,
             files: None,
+            passing: None,
             limits,
             http2: false,
             tls: None,
@@ -51,13 +57,27 @@ impl Server {
             proxies: Proxies::default(),
             proxy_protocol: false,
             caps: AddressCaps::default(),
+            lanes: None,
         }
+    }
+
+    /// Deals its connections out to these lanes.
+    #[must_use]
+    pub fn on_lanes(mut self, lanes: Lanes) -> Self {
+        self.lanes = Some(lanes);
+        self
     }
 
     /// Answers for these files, if there are any, before the router is asked.
     #[must_use]
     pub fn with_files(self, files: Option<Files>) -> Self {
         Self { files, ..self }
+    }
+
+    /// Passes on what this way takes, if there is one, before the router is asked.
+    #[must_use]
+    pub fn with_passing(self, passing: Option<Passing>) -> Self {
+        Self { passing, ..self }
     }
 
     /// Takes HTTP/2 without an upgrade as well. Not for a listener that the world reaches without TLS: whoever stands
@@ -151,27 +171,48 @@ impl Accepting {
 
     fn take(&self, stream: Stream, peer: Peer) {
         let name = self.server.name;
-        let limits = self.server.limits.now();
         let by_proxy = self.server.proxies.are(&peer);
         let Some(open) = self.server.place(&peer, by_proxy) else { return };
         let stop = self.connections.stop().clone();
         let server = self.server.clone();
         let executor = StreamExecutor(self.connections.clone());
-        self.connections.spawn(async move {
-            let arrived = arrive(&server, stream, peer, by_proxy, &stop).await;
-            let Some((stream, peer)) = arrived else { return };
-            // Behind a PROXY header is a stranger again, whose headers are his own.
-            let by_proxy = server.proxies.are(&peer);
-            let Some(tls) = &server.tls else {
-                let http = if server.http2 { Http::Either } else { Http::One };
-                let asker = Asker { peer, by_proxy, hsts: None, open };
-                return serve(server, http, asker, executor, stream, stop).await;
-            };
-            let shaken = tls.handshake(name, stream, limits.handshake_timeout, &stop).await;
-            if let Some(Shaken { stream, http, hsts }) = shaken {
-                serve(server, http, Asker { peer, by_proxy, hsts, open }, executor, stream, stop).await;
+        let Some(lanes) = self.server.lanes.clone() else {
+            self.connections.spawn(converse(server, stream, peer, by_proxy, open, executor, stop));
+            return;
+        };
+        let detached = Detached::from(stream);
+        self.connections.spawn_on_lane(&lanes, async move {
+            match detached.and_then(Detached::attach) {
+                Ok(stream) => converse(server, stream, peer, by_proxy, open, executor, stop).await,
+                Err(cause) => warn!(listener.name = name, error = %cause, "a connection was dropped: its thread cannot wait for it"),
             }
         });
+    }
+}
+
+/// Serves a connection from its first byte.
+async fn converse(
+    server: Server,
+    stream: Stream,
+    peer: Peer,
+    by_proxy: bool,
+    open: Arc<OpenConnection>,
+    executor: StreamExecutor,
+    stop: CancellationToken,
+) {
+    let arrived = arrive(&server, stream, peer, by_proxy, &stop).await;
+    let name = server.name;
+    let Some((stream, peer)) = arrived else { return };
+    // Behind a PROXY header is a stranger again, whose headers are his own.
+    let by_proxy = server.proxies.are(&peer);
+    let Some(tls) = &server.tls else {
+        let http = if server.http2 { Http::Either } else { Http::One };
+        let asker = Asker { peer, by_proxy, hsts: None, open };
+        return serve(server, http, asker, executor, stream, stop).await;
+    };
+    let shaken = tls.handshake(name, stream, server.limits.now().handshake_timeout, &stop).await;
+    if let Some(Shaken { stream, http, hsts }) = shaken {
+        serve(server, http, Asker { peer, by_proxy, hsts, open }, executor, stream, stop).await;
     }
 }
 

@@ -7,6 +7,7 @@ pub mod clock;
 pub mod executor;
 pub mod ids;
 pub mod job;
+pub mod lanes;
 pub mod ownership;
 pub mod readiness;
 pub mod tasks;

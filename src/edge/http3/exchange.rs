@@ -26,9 +26,8 @@ use tracing::debug;
 
 use crate::domain::time::Timestamp;
 use crate::edge::activity::Activity;
-use crate::edge::connection::{Asker, is_event_stream, malformed};
+use crate::edge::exchange::{Asker, is_event_stream, malformed};
 use crate::edge::http3::transport::{Arrival, Meter, Receiving, Sending, Transport};
-use crate::edge::proxies::{Vouched, note_unnamed};
 use crate::edge::server::Server;
 use crate::edge::strict;
 use crate::runtime::clock::Clock;
@@ -83,24 +82,22 @@ impl Desk {
     }
 
     async fn respond(&self, request: Request<()>, body: IncomingBody) -> Response {
-        let Server { name, router, proxies, .. } = &self.server;
-        let Asker { peer, by_proxy, hsts, .. } = &self.asker;
+        let Server { name, router, passing, .. } = &self.server;
         if let Some(fault) = strict::fault(&request).or_else(|| strict::fault_of_http3(request.headers())) {
             return malformed(name, fault);
         }
         let mut request = request;
-        let client = if *by_proxy {
-            let vouched = Vouched::of(request.headers());
-            request.extensions_mut().insert(vouched);
-            proxies.client(*peer, request.headers())
-        } else {
-            note_unnamed(name, peer, request.headers());
-            *peer
-        };
-        request.extensions_mut().insert(client);
+        self.asker.sign(&mut request, &self.server);
         let body = body.begun();
-        let Ok(mut answer) = router.clone().oneshot(request.map(|()| body)).await;
-        if let Some(hsts) = hsts {
+        let request = request.map(|()| body);
+        let mut answer = match passing.clone().filter(|passing| passing.takes(&request)) {
+            Some(passing) => passing.pass(request).await.map(Body::new),
+            None => {
+                let Ok(answer) = router.clone().oneshot(request).await;
+                answer
+            }
+        };
+        if let Some(hsts) = &self.asker.hsts {
             answer.headers_mut().insert(STRICT_TRANSPORT_SECURITY, hsts.clone());
         }
         answer

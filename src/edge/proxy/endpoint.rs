@@ -12,6 +12,7 @@ use tracing::warn;
 use crate::edge::proxy::connect::Connection;
 use crate::edge::proxy::health::{Change, Health};
 use crate::edge::proxy::upstreams::{End, Upstream};
+use crate::runtime::lanes;
 
 /// Where an endpoint is.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -45,6 +46,8 @@ pub(super) struct Endpoint {
 struct Idle {
     connection: Connection,
     since: Instant,
+    /// The thread that is told what comes on it: another would have to be told by that one.
+    lane: usize,
 }
 
 impl Endpoint {
@@ -65,8 +68,9 @@ impl Endpoint {
 
     /// A connection that waits for a request, the last used one first: the others can then grow old and go.
     pub(super) fn take_idle(&self) -> Option<Connection> {
-        let mut idle = self.idle();
-        while let Some(Idle { mut connection, .. }) = idle.pop() {
+        let (mut idle, lane) = (self.idle(), lanes::current());
+        while let Some(at) = idle.iter().rposition(|idle| idle.lane == lane) {
+            let Idle { mut connection, .. } = idle.remove(at);
             if connection.is_free() {
                 return Some(connection);
             }
@@ -80,7 +84,7 @@ impl Endpoint {
             return;
         }
         let mut idle = self.idle();
-        idle.push(Idle { connection, since: now });
+        idle.push(Idle { connection, since: now, lane: lanes::current() });
         if idle.len() > most {
             idle.remove(0);
         }

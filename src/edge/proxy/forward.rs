@@ -3,15 +3,12 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{Request, State};
-use axum::response::Response;
 use http::header::{HOST, RETRY_AFTER};
-use http::{HeaderValue, StatusCode, Uri, request};
+use http::{HeaderValue, Request, Response, StatusCode, Uri, request};
 use hyper::upgrade::OnUpgrade;
-use tracing::Span;
 
 use crate::domain::id::RequestId;
-use crate::edge::observe::REQUEST_ID;
+use crate::edge::answer::Content;
 use crate::edge::peer::Peer;
 use crate::edge::problem::problem;
 use crate::edge::proxies::Vouched;
@@ -21,18 +18,14 @@ use crate::edge::proxy::passing::Coming;
 use crate::edge::proxy::retry::{self, Failure, Reached};
 use crate::edge::proxy::upgrade::{self, Wish};
 
-/// A listener's way in.
-#[derive(Debug, Clone)]
-pub(super) struct Door {
-    pub(super) proxy: Arc<Inner>,
-    pub(super) scheme: Scheme,
-}
-
-/// Passes a request on.
-pub(super) async fn forward(State(door): State<Door>, request: Request) -> Response {
-    let Door { proxy, scheme } = door;
+/// Passes a request on. `scheme` is how clients reach the listener.
+pub(super) async fn forward(
+    proxy: Arc<Inner>,
+    scheme: Scheme,
+    request: Request<Body>,
+    id: RequestId,
+) -> Response<Content> {
     let (mut parts, body) = request.into_parts();
-    let id = parts.extensions.get().copied().unwrap_or_else(|| RequestId::new(proxy.clock.new_id()));
     let wish = Wish::of(&mut parts);
     let told = Told {
         client: parts.extensions.get::<Peer>().copied(),
@@ -46,7 +39,7 @@ pub(super) async fn forward(State(door): State<Door>, request: Request) -> Respo
     }
     match retry::send(&proxy, outgoing(parts, body)).await {
         Ok(reached) => answer(&proxy, reached, wish, id),
-        Err(failure) => refusal(failure, id),
+        Err(failure) => refusal(failure, id).map(Content::from),
     }
 }
 
@@ -57,7 +50,7 @@ fn host(parts: &request::Parts) -> Option<HeaderValue> {
 }
 
 /// The request without its way here, and with HTTP/1.1's form of the target.
-fn outgoing(parts: request::Parts, body: Body) -> Request {
+fn outgoing(parts: request::Parts, body: Body) -> Request<Body> {
     let mut request = Request::new(body);
     *request.method_mut() = parts.method;
     *request.uri_mut() = parts.uri.into_parts().path_and_query.map_or_else(Uri::default, Uri::from);
@@ -69,26 +62,23 @@ fn outgoing(parts: request::Parts, body: Body) -> Request {
     request
 }
 
-fn answer(proxy: &Arc<Inner>, reached: Reached, wish: Option<Wish>, id: RequestId) -> Response {
+fn answer(proxy: &Arc<Inner>, reached: Reached, wish: Option<Wish>, id: RequestId) -> Response<Content> {
     let Reached { mut answer, mut connection, flight } = reached;
-    if let Some(theirs) = answer.headers().get(REQUEST_ID).and_then(|value| value.to_str().ok()) {
-        Span::current().record("request.upstream", theirs);
-    }
     headers::strip(answer.headers_mut());
     if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
-        return answer.map(|body| Body::new(Coming::new(body, connection, flight, Arc::clone(proxy))));
+        return answer.map(|body| Content::Passed(Coming::new(body, connection, flight, Arc::clone(proxy))));
     }
     connection.run(&proxy.connections);
     let upstream = answer.extensions_mut().remove::<OnUpgrade>();
     let (Some(wish), Some(upstream)) = (wish, upstream) else {
-        return refusal(Failure::Broken, id);
+        return refusal(Failure::Broken, id).map(Content::from);
     };
     upgrade::mark(answer.headers_mut());
     wish.grant(proxy, upstream, flight);
-    answer.map(|_| Body::empty())
+    answer.map(|_| Content::from(Body::empty()))
 }
 
-fn refusal(failure: Failure, id: RequestId) -> Response {
+fn refusal(failure: Failure, id: RequestId) -> Response<Body> {
     let (status, code, detail) = match failure {
         Failure::NoneUp => {
             (StatusCode::SERVICE_UNAVAILABLE, "no_upstream", "no API replica is up; try again in a moment")

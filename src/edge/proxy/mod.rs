@@ -18,12 +18,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use axum::Router;
+use axum::body::Body;
+use http::{Request, Response};
 
 use crate::config::proxy::Proxy as Settings;
-use crate::edge::Routes;
+use crate::edge::answer::Content;
+use crate::edge::observe::Observer;
 use crate::edge::proxy::endpoint::Endpoint;
-use crate::edge::proxy::forward::Door;
 use crate::edge::proxy::upstreams::Upstreams;
 use crate::runtime::clock::{Clock, random};
 use crate::runtime::job::Job;
@@ -31,6 +32,7 @@ use crate::runtime::tasks::{Group, Tasks};
 use crate::telemetry::reading::Reading;
 
 pub use headers::Scheme;
+pub(super) use passing::Coming;
 pub(super) use upgrade::Held;
 
 /// The way to the API replicas. Cloning it gives another handle to the same one.
@@ -82,10 +84,9 @@ impl Proxy {
         }))
     }
 
-    /// Everything that comes, passed on. `scheme` is how clients reach the listener.
-    pub fn routes(&self, scheme: Scheme) -> Routes {
-        let door = Door { proxy: Arc::clone(&self.0), scheme };
-        Router::new().fallback(forward::forward).with_state(door)
+    /// A listener's way to them.
+    pub fn passing(&self, terms: PassingTerms) -> Passing {
+        Passing { proxy: Arc::clone(&self.0), terms: Arc::new(terms) }
     }
 
     /// Looks names up and asks every upstream how it is, for the start: the jobs do it from then on.
@@ -120,6 +121,39 @@ impl Proxy {
     /// The figures of each upstream, for a scrape.
     pub fn readings(&self) -> Vec<Reading> {
         self.0.upstreams.readings(self.0.now_ms())
+    }
+}
+
+/// What a listener passes on, and how.
+#[derive(Debug)]
+pub struct PassingTerms {
+    /// How clients reach the listener.
+    pub scheme: Scheme,
+    /// Tells and counts the requests.
+    pub observer: Observer,
+    /// The paths that this process answers by itself.
+    pub own: Vec<&'static str>,
+}
+
+/// A listener's way to the replicas, which its requests take before its router is asked. Cloning it gives another handle to the
+/// same one.
+#[derive(Debug, Clone)]
+pub struct Passing {
+    proxy: Arc<Inner>,
+    terms: Arc<PassingTerms>,
+}
+
+impl Passing {
+    /// Whether a request is passed on.
+    pub(super) fn takes<B>(&self, request: &Request<B>) -> bool {
+        !self.terms.own.contains(&request.uri().path())
+    }
+
+    /// Passes a request on.
+    pub(super) async fn pass(self, request: Request<Body>) -> Response<Content> {
+        let Self { proxy, terms } = self;
+        let forward = |request, id| forward::forward(proxy, terms.scheme, request, id);
+        terms.observer.passed(request, forward).await
     }
 }
 

@@ -43,7 +43,7 @@ impl HttpBody for Going {
 }
 
 /// An answer's body. At its end the connection is kept for another request; given up before, it is closed.
-pub(super) struct Coming {
+pub(in crate::edge) struct Coming {
     body: Incoming,
     connection: Option<Connection>,
     flight: Flight,

@@ -32,6 +32,7 @@ pub use registry::{Kind, State, Status};
 
 use crate::runtime::backoff::Backoff;
 use crate::runtime::clock::Clock;
+use crate::runtime::lanes::Lanes;
 use crate::telemetry::names;
 pub(super) use registry::panic_message;
 use registry::{Entry, Registry};
@@ -214,21 +215,28 @@ impl Group {
 
     /// Runs one task of the group. A panic in it is caught, counted and logged.
     pub fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
-        self.spawn_caught(AssertUnwindSafe(work).catch_unwind());
+        self.spawn_caught(AssertUnwindSafe(work).catch_unwind(), &self.handle);
     }
 
-    /// The same for work that often ends without waiting for anything: it begins here and now, and becomes a task only where
-    /// it has to wait.
+    /// The same on the next of these lanes.
+    pub fn spawn_on_lane(&self, lanes: &Lanes, work: impl Future<Output = ()> + Send + 'static) {
+        self.spawn_caught(AssertUnwindSafe(work).catch_unwind(), lanes.next().unwrap_or(&self.handle));
+    }
+
+    /// The same for work that often ends without waiting for anything: it begins here and now, and becomes a task of the thread
+    /// that it began on only where it has to wait.
     pub fn begin(&self, work: impl Future<Output = ()> + Send + 'static) {
         let mut work = Box::pin(AssertUnwindSafe(work).catch_unwind());
         // Nobody need wake this look at it: the task begins with another.
         match work.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(ended) => self.entry.ended(ended),
-            Poll::Pending => self.spawn_caught(work),
+            Poll::Pending => {
+                self.spawn_caught(work, &Handle::try_current().unwrap_or_else(|_| self.handle.clone()))
+            }
         }
     }
 
-    fn spawn_caught(&self, work: impl Future<Output = thread::Result<()>> + Send + 'static) {
+    fn spawn_caught(&self, work: impl Future<Output = thread::Result<()>> + Send + 'static, on: &Handle) {
         let entry = Arc::clone(&self.entry);
         let abort = self.entry.abort_group.clone();
         let until_abort = async move {
@@ -238,7 +246,7 @@ impl Group {
                 () = abort.cancelled() => {}
             }
         };
-        self.tracker.spawn_on(until_abort, &self.handle);
+        self.tracker.spawn_on(until_abort, on);
     }
 }
 
