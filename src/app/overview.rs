@@ -153,7 +153,7 @@ const ENDING_AT_MOST: u32 = 10;
 const NODES_AT_MOST: u32 = 200;
 
 impl Overview<'_> {
-    /// How everything does. What this actor may not know of is left out of the problems.
+    /// How everything does, without what this actor may not see.
     pub async fn get(&self, ctx: &Ctx) -> Result<OverviewState> {
         ctx.require(Action::OverviewGet)?;
         Ok(self.latest().await?.seen_by(&ctx.actor))
@@ -218,10 +218,27 @@ struct Read {
 }
 
 impl OverviewState {
-    /// The same without problems of things that the actor may not see.
+    /// The same without things that the actor may not list, and without problems of things that it may not see. Every role
+    /// that has an overview lists them all; an API token has scopes besides. Counts are everybody's who has an overview.
     pub(in crate::app) fn seen_by(&self, actor: &Actor) -> Self {
+        let sees = |action| actor.reach(action) == Reach::All;
         let mut seen = self.clone();
-        seen.problems.retain(|problem| actor.reach(problem.kind.needs()) == Reach::All);
+        seen.problems.retain(|problem| sees(problem.kind.needs()));
+        if !sees(Action::NodeList) {
+            seen.nodes.clear();
+        }
+        if !sees(Action::NetworkList) {
+            seen.networks.clear();
+        }
+        if !sees(Action::UserList) {
+            seen.expiring_users.clear();
+        }
+        if !sees(Action::DeviceList) {
+            seen.expiring_devices.clear();
+        }
+        if !sees(Action::CertificateList) {
+            seen.certificates.clear();
+        }
         seen
     }
 }
