@@ -40,7 +40,8 @@ pub(super) fn condition(state: DeviceState) -> String {
 /// Owners that have moved what they may are found once, not for each of their devices; and each owner is read before the
 /// own devices, which `devices_state_idx` holds side by side. A CROSS JOIN keeps SQLite to that order.
 fn count_all() -> String {
-    let count = |state: &DeviceState| format!("COUNT(CASE WHEN state = '{0}' THEN 1 END) AS {0}", state.as_str());
+    let count =
+        |state: &DeviceState| format!("COUNT(CASE WHEN state = '{0}' THEN 1 END) AS {0}", state.as_str());
     format!(
         "WITH spent AS MATERIALIZED (SELECT o.id FROM users AS o CROSS JOIN devices AS m \
             LEFT JOIN usage AS t ON t.device_id = m.id WHERE o.data_limit_bytes IS NOT NULL AND m.user_id = o.id \
