@@ -5,6 +5,7 @@ the server alone say what it costs.
 """
 
 import asyncio
+import gzip
 import os
 import pathlib
 import re
@@ -75,9 +76,11 @@ def certificate(home):
 def publish(bench, home):
     """A panel file of about 1 KiB and the longest answer there is, written down for the others to serve."""
     dist = pathlib.Path(__file__).parent.parent / "web/dist/assets"
-    files = [file for file in dist.iterdir() if file.suffix in (".js", ".css")]
-    chosen = min(files, key=lambda file: abs(file.stat().st_size - 1024))
-    paths = [f"/assets/{chosen.name}", "/api/v1/openapi.json"]
+    # What gets smaller by gzip is there by it alone.
+    sizes = {file.name: file.stat().st_size for file in dist.iterdir() if file.suffix in (".js", ".css")}
+    sizes |= {file.stem: len(gzip.decompress(file.read_bytes())) for file in dist.glob("*.gz")}
+    chosen = min(sizes, key=lambda name: abs(sizes[name] - 1024))
+    paths = [f"/assets/{chosen}", "/api/v1/openapi.json"]
     for path in paths:
         file = home / "www" / path.lstrip("/")
         file.parent.mkdir(parents=True, exist_ok=True)

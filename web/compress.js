@@ -1,11 +1,12 @@
 // Puts a brotli and a gzip variant beside each built file that gets smaller by it: name.js, name.js.br, name.js.gz.
-// The server carries them and sends what a browser accepts; nothing is compressed while somebody waits.
+// The server carries them and sends what a browser accepts; nothing is compressed while somebody waits. An asset that is
+// there by gzip is taken away as it was: the server unpacks it for the few that accept no coding.
 //
 // Fails where a browser would have to fetch more JavaScript than BUDGET_BYTES before it can show anything.
 //
 //   node compress.js [FOLDER], dist when none is named
 
-import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, extname, join } from 'node:path'
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib'
 
@@ -57,4 +58,8 @@ if (existsSync(page)) {
     process.stdout.write(`${first}: ${Math.ceil(bytes / 1024)} KiB of JavaScript before first paint\n`)
     if (bytes > BUDGET_BYTES) throw new Error(`${first} needs ${bytes} bytes of JavaScript before first paint; ${BUDGET_BYTES} are allowed`)
   }
+}
+
+for (const name of existsSync(join(folder, 'assets')) ? readdirSync(join(folder, 'assets')) : []) {
+  if (name.endsWith('.gz')) rmSync(join(folder, 'assets', basename(name, '.gz')), { force: true })
 }

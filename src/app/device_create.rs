@@ -187,6 +187,7 @@ pub(in crate::app) async fn insert(
     }
     Ok(DeviceRow {
         device,
+        owner_login: owner.login.clone(),
         around: Surroundings {
             user_deleted: false,
             user_disabled: owner.disabled,

@@ -8,6 +8,7 @@ use crate::app::error::{AppError, Result};
 use crate::domain::access::{Action, Actor};
 use crate::domain::device::{Device, DeviceReason, DeviceState, Surroundings};
 use crate::domain::id::{DeviceId, UserId};
+use crate::domain::name::Login;
 use crate::domain::time::Timestamp;
 use crate::domain::user::User;
 use crate::store::backend::Conn;
@@ -19,6 +20,8 @@ use crate::store::{devices, peers, users};
 pub struct DeviceRow {
     /// The device.
     pub device: Device,
+    /// What its owner signs in with.
+    pub owner_login: Login,
     /// What surrounds it.
     pub around: Surroundings,
     /// When it last shook hands on any node.
@@ -101,6 +104,7 @@ pub(in crate::app) async fn rows(on: &mut Conn, page: Vec<Device>) -> Result<Vec
 fn row_of(facts: PeerFacts) -> DeviceRow {
     DeviceRow {
         device: facts.device,
+        owner_login: facts.owner_login,
         around: facts.around,
         last_handshake: facts.last_handshake_at,
         network_config_revision: facts.network_config_revision,

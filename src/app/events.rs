@@ -1,11 +1,12 @@
 //! Live events: who listens, and what they are told.
 //!
 //! Invariant: nothing is looked at while nobody listens, and once for all who do. A listener that does not keep up is let
-//! go and never waited for; one whose session has ended is let go within a second.
+//! go and never waited for; one whose session has ended, or whose address may not come in any more, is let go within a second.
 
 mod sight;
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -28,7 +29,7 @@ pub struct Events<'a>(pub(in crate::app) &'a App);
 /// What a listener is told.
 #[derive(Debug, Clone)]
 pub enum Told {
-    /// How everything does.
+    /// How everything does, as far as the listener sees it; perhaps the same as before.
     Overview(Arc<OverviewState>),
     /// Devices that moved something, came or went.
     Devices(Arc<[DeviceMove]>),
@@ -66,11 +67,10 @@ struct Listeners {
 #[derive(Debug, Clone)]
 struct Listening {
     actor: Actor,
+    address: Option<IpAddr>,
     topics: Topics,
     ends_at: Timestamp,
     sender: mpsc::Sender<Told>,
-    /// The overview it was told last.
-    overview: Option<Arc<OverviewState>>,
 }
 
 /// A stream of events. It is closed by being dropped.
@@ -121,7 +121,7 @@ impl Events<'_> {
         let topics = allowed(ctx, topics);
         let (sender, receiver) = mpsc::channel(QUEUED);
         let ends_at = app.now() + LASTS;
-        let listening = Listening { actor: ctx.actor, topics, ends_at, sender, overview: None };
+        let listening = Listening { actor: ctx.actor, address: ctx.address, topics, ends_at, sender };
         let number = app.core.hub.listeners().take(listening, app.core.facts.event_streams)?;
         let listener = Listener { app: app.clone(), number, receiver };
         // From here on nothing that is done is missed.
@@ -181,16 +181,17 @@ impl Events<'_> {
         }
     }
 
-    /// Lets go whose session has ended, whose role is another now, and whose time is over.
+    /// Lets go whose session has ended, whose role is another now, whose address may not come in any more, and whose time is over.
     async fn dismiss(&self) -> Result<()> {
         let app = self.0;
-        let now = app.now();
+        let (now, gate) = (app.now(), app.gate());
+        let mut unasked = Ok(());
         let open: Vec<_> = {
             let listeners = app.core.hub.listeners();
-            listeners.open.iter().map(|(number, it)| (*number, it.actor, it.ends_at)).collect()
+            let judged = |it: &Listening| it.ends_at <= now || !gate.admits(it.address);
+            listeners.open.iter().map(|(number, it)| (*number, it.actor, judged(it))).collect()
         };
-        let mut unasked = Ok(());
-        for (number, actor, ends_at) in open {
+        for (number, actor, is_over) in open {
             // While the database is away nobody is let go for what cannot be asked, but for what is known.
             let refused = match app.confirm(actor).await {
                 Ok(()) => false,
@@ -200,7 +201,7 @@ impl Events<'_> {
                 }
                 Err(_) => true,
             };
-            if refused || ends_at <= now {
+            if refused || is_over {
                 app.core.hub.listeners().open.remove(&number);
             }
         }
@@ -240,15 +241,15 @@ impl Listeners {
     }
 
     /// Tells each listener what is for it. Who has no room left does not read, and is let go.
-    fn tell(&mut self, what: impl Fn(&mut Listening) -> Option<Told>) {
+    fn tell(&mut self, what: impl Fn(&Listening) -> Option<Told>) {
         self.open.retain(|_, listening| {
             let told = what(listening);
             listening.take(told)
         });
     }
 
-    fn tell_one(&mut self, number: u64, what: impl Fn(&mut Listening) -> Option<Told>) {
-        if let Some(listening) = self.open.get_mut(&number) {
+    fn tell_one(&mut self, number: u64, what: impl Fn(&Listening) -> Option<Told>) {
+        if let Some(listening) = self.open.get(&number) {
             let told = what(listening);
             listening.take(told);
         }
@@ -291,12 +292,8 @@ impl Listening {
         (!seen.is_empty()).then_some(Told::Changed(seen))
     }
 
-    fn overview(&mut self, state: &Arc<OverviewState>) -> Option<Told> {
-        if !self.topics.has(Topic::Overview) || self.overview.as_ref().is_some_and(|last| last == state) {
-            return None;
-        }
-        self.overview = Some(Arc::clone(state));
-        Some(Told::Overview(Arc::new(state.seen_by(&self.actor))))
+    fn overview(&self, state: &OverviewState) -> Option<Told> {
+        self.topics.has(Topic::Overview).then(|| Told::Overview(Arc::new(state.seen_by(&self.actor))))
     }
 }
 

@@ -135,9 +135,9 @@ impl Me<'_> {
         if right { Ok(()) } else { Err(wrong("/current_password")) }
     }
 
-    /// Changes one's own password and ends one's other sessions. This one has to sign in again too:
-    /// its tokens carry the epoch of the old password.
-    pub async fn set_password(&self, ctx: &Ctx, current: &str, new: Password) -> Result<()> {
+    /// Changes one's own password and ends one's other sessions. This one goes on where it is to stay, which is for those
+    /// that get another secret next; tokens carry the epoch of the old password, and whoever holds them signs in again.
+    pub async fn set_password(&self, ctx: &Ctx, current: &str, new: Password, stays: bool) -> Result<()> {
         let id = ctx.user(Action::MeSetPassword)?;
         let app = self.0;
         let old = self.prove(ctx, Action::MeSetPassword, "/current_password", current).await?;
@@ -147,6 +147,7 @@ impl Me<'_> {
         let now = app.now();
         let event = app.event(ctx, Action::MeSetPassword.as_str(), ("user", id.to_string()));
         let actor = ctx.actor;
+        let kept = if stays { actor.session() } else { None };
         app.core
             .store
             .write(async move |tx: &mut Tx| {
@@ -155,7 +156,7 @@ impl Me<'_> {
                 users::replace_password(tx, id, &old, &hash, now)
                     .await?
                     .ok_or_else(|| wrong("/current_password"))?;
-                sessions::revoke_of_user(tx, id, None, now).await?;
+                sessions::revoke_of_user(tx, id, kept, now).await?;
                 audit::insert(tx, &event).await?;
                 Ok::<_, AppError>(())
             })

@@ -91,14 +91,19 @@ pub struct UpdateNetwork {
 const KEEPALIVE_S: u16 = 25;
 
 impl Networks<'_> {
-    /// A page of networks.
-    pub async fn list(&self, ctx: &Ctx, page: PageRequest<NetworkSort>) -> Result<Page<NetworkItem>> {
+    /// A page of networks: of the deleted ones, which can be restored until a purge, or of the others.
+    pub async fn list(
+        &self,
+        ctx: &Ctx,
+        deleted: bool,
+        page: PageRequest<NetworkSort>,
+    ) -> Result<Page<NetworkItem>> {
         ctx.scope(Action::NetworkList)?;
         self.0
             .core
             .store
             .read(async move |on: &mut Conn| {
-                let Page { items, next } = networks::list(on, false, &page).await?;
+                let Page { items, next } = networks::list(on, deleted, &page).await?;
                 let mut full = Vec::with_capacity(items.len());
                 for network in items {
                     full.push(item(on, network).await?);

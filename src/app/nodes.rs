@@ -6,6 +6,7 @@ use crate::app::ctx::Ctx;
 use crate::app::error::{AppError, Result};
 use crate::app::{App, Created, Patch, Revision, expect_revision, idempotency, node_networks, noun};
 use crate::domain::access::Action;
+use crate::domain::device::ONLINE_FOR;
 use crate::domain::id::NodeId;
 use crate::domain::name::{Location, NodeName};
 use crate::domain::node::{NewNode, Node, NodeState};
@@ -13,6 +14,7 @@ use crate::domain::page::{Page, PageRequest};
 use crate::domain::time::Timestamp;
 use crate::store::backend::{Conn, Tx};
 pub use crate::store::nodes::NodeSort;
+use crate::store::overview::count_online;
 use crate::store::{audit, nodes, sequences};
 
 /// The use cases of nodes.
@@ -26,6 +28,8 @@ pub struct NodeItem {
     pub node: Node,
     /// The state.
     pub state: NodeState,
+    /// Devices whose last handshake was there, within three minutes.
+    pub online_devices: u64,
 }
 
 /// A node to be made.
@@ -57,20 +61,28 @@ impl Nodes<'_> {
     pub async fn list(&self, ctx: &Ctx, page: PageRequest<NodeSort>) -> Result<Page<NodeItem>> {
         ctx.require(Action::NodeList)?;
         let now = self.0.now();
-        let page = self
-            .0
+        self.0
             .core
             .store
-            .read(async move |on: &mut Conn| Ok::<_, AppError>(nodes::list(on, false, &page).await?))
-            .await?;
-        Ok(page.map(|node| item(node, now)))
+            .read(async move |on: &mut Conn| {
+                let Page { items, next } = nodes::list(on, false, &page).await?;
+                Ok::<_, AppError>(Page { items: with_online(on, items, now).await?, next })
+            })
+            .await
     }
 
     /// One node.
     pub async fn get(&self, ctx: &Ctx, id: NodeId) -> Result<NodeItem> {
         ctx.require(Action::NodeGet)?;
-        let node = self.0.core.store.read(async move |on: &mut Conn| live(on, id).await).await?;
-        Ok(item(node, self.0.now()))
+        let now = self.0.now();
+        self.0
+            .core
+            .store
+            .read(async move |on: &mut Conn| {
+                let node = live(on, id).await?;
+                item(on, node, now).await
+            })
+            .await
     }
 
     /// Makes a node. It stays pending until it reports.
@@ -94,12 +106,12 @@ impl Nodes<'_> {
                 if let Some(before) = idempotency::seen(tx, &ctx, Action::NodeCreate, now).await? {
                     let id = before.parse().map_err(AppError::broken("reading the idempotency key"))?;
                     let node = live(tx, id).await?;
-                    return Ok::<_, AppError>(Created::Replayed(item(node, now)));
+                    return Ok::<_, AppError>(Created::Replayed(item(tx, node, now).await?));
                 }
                 let node = nodes::insert(tx, &new, now).await?;
                 audit::insert(tx, &event.made(facts(&node))).await?;
                 idempotency::keep(tx, &ctx, Action::NodeCreate, &id.to_string(), now).await?;
-                Ok(Created::New(item(node, now)))
+                Ok(Created::New(item(tx, node, now).await?))
             })
             .await
     }
@@ -116,19 +128,17 @@ impl Nodes<'_> {
         let app = self.0;
         let now = app.now();
         let event = app.event(ctx, Action::NodeUpdate.as_str(), ("node", id.to_string()));
-        let node = app
-            .core
+        app.core
             .store
             .write(async move |tx: &mut Tx| {
                 let before = live(tx, id).await?;
                 expect_revision("node", before.revision, revision)?;
                 let after = nodes::update(tx, &changed(&before, &request), before.revision, now).await?;
                 audit::insert(tx, &event.changed(facts(&before), facts(&after))).await?;
-                Ok::<_, AppError>(after)
+                item(tx, after, now).await
             })
             .await
-            .map_err(noun("node"))?;
-        Ok(item(node, now))
+            .map_err(noun("node"))
     }
 
     /// Deletes a node with its places in networks; configurations given before are outdated. The appliance's own node
@@ -185,8 +195,22 @@ pub(in crate::app) async fn live(on: &mut Conn, id: NodeId) -> Result<Node> {
     found.ok_or(AppError::not_found("node"))
 }
 
-fn item(node: Node, now: Timestamp) -> NodeItem {
-    NodeItem { state: node.state(now), node }
+async fn item(on: &mut Conn, node: Node, now: Timestamp) -> Result<NodeItem> {
+    let online = count_online(on, now.before(ONLINE_FOR)).await?;
+    Ok(counted(&online, now)(node))
+}
+
+async fn with_online(on: &mut Conn, nodes: Vec<Node>, now: Timestamp) -> Result<Vec<NodeItem>> {
+    let online = count_online(on, now.before(ONLINE_FOR)).await?;
+    Ok(nodes.into_iter().map(counted(&online, now)).collect())
+}
+
+/// Makes a node's item out of what was counted of all nodes.
+pub(in crate::app) fn counted(online: &[(Option<NodeId>, u64)], now: Timestamp) -> impl Fn(Node) -> NodeItem {
+    move |node| {
+        let online = online.iter().find(|(id, _)| *id == Some(node.id));
+        NodeItem { state: node.state(now), online_devices: online.map_or(0, |(_, devices)| *devices), node }
+    }
 }
 
 fn facts(node: &Node) -> Value {

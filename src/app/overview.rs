@@ -13,6 +13,7 @@ use crate::app::certificates::CertificateItem;
 use crate::app::ctx::Ctx;
 use crate::app::error::{AppError, Result};
 use crate::app::networks::{NetworkItem, all_live, item};
+use crate::app::nodes::{NodeItem, counted as node_item};
 use crate::domain::access::{Action, Actor, Reach};
 use crate::domain::certificate::CertificateState;
 use crate::domain::device::{DeviceState, ONLINE_FOR};
@@ -43,7 +44,7 @@ pub struct OverviewState {
     /// What passes through all nodes now.
     pub traffic: Rate,
     /// Every node, by name.
-    pub nodes: Vec<NodeSummary>,
+    pub nodes: Vec<NodeItem>,
     /// Every network, oldest first, with how full its pools are.
     pub networks: Vec<NetworkItem>,
     /// Users whose time ends within a week, the next first.
@@ -73,17 +74,6 @@ pub struct DeviceCounts {
     pub expired: u64,
     /// Those that were stopped.
     pub disabled: u64,
-}
-
-/// A node at a glance.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NodeSummary {
-    /// The facts.
-    pub node: Node,
-    /// Whether it reports.
-    pub state: NodeState,
-    /// Devices whose last handshake was there, within three minutes.
-    pub online_devices: u64,
 }
 
 /// Something that somebody should do something about.
@@ -153,7 +143,7 @@ const ENDING_AT_MOST: u32 = 10;
 const NODES_AT_MOST: u32 = 200;
 
 impl Overview<'_> {
-    /// How everything does. What this actor may not know of is left out of the problems.
+    /// How everything does, without what this actor may not see.
     pub async fn get(&self, ctx: &Ctx) -> Result<OverviewState> {
         ctx.require(Action::OverviewGet)?;
         Ok(self.latest().await?.seen_by(&ctx.actor))
@@ -218,25 +208,33 @@ struct Read {
 }
 
 impl OverviewState {
-    /// The same without problems of things that the actor may not see.
+    /// The same without things that the actor may not list, and without problems of things that it may not see. Every role
+    /// that has an overview lists them all; an API token has scopes besides. Counts are everybody's who has an overview.
     pub(in crate::app) fn seen_by(&self, actor: &Actor) -> Self {
+        let sees = |action| actor.reach(action) == Reach::All;
         let mut seen = self.clone();
-        seen.problems.retain(|problem| actor.reach(problem.kind.needs()) == Reach::All);
+        seen.problems.retain(|problem| sees(problem.kind.needs()));
+        if !sees(Action::NodeList) {
+            seen.nodes.clear();
+        }
+        if !sees(Action::NetworkList) {
+            seen.networks.clear();
+        }
+        if !sees(Action::UserList) {
+            seen.expiring_users.clear();
+        }
+        if !sees(Action::DeviceList) {
+            seen.expiring_devices.clear();
+        }
+        if !sees(Action::CertificateList) {
+            seen.certificates.clear();
+        }
         seen
     }
 }
 
 fn summed_up(read: Read, certificates: Vec<CertificateItem>, now: Timestamp) -> OverviewState {
-    let summary = |node: Node| NodeSummary {
-        state: node.state(now),
-        online_devices: read
-            .online
-            .iter()
-            .find(|(id, _)| *id == Some(node.id))
-            .map_or(0, |(_, count)| *count),
-        node,
-    };
-    let nodes: Vec<_> = read.nodes.into_iter().map(summary).collect();
+    let nodes: Vec<_> = read.nodes.into_iter().map(node_item(&read.online, now)).collect();
     let reporting = nodes.iter().filter(|it| matches!(it.state, NodeState::Online | NodeState::Draining));
     let traffic = reporting.fold(Rate::default(), |sum, it| sum + it.node.rate);
     let mut problems: Vec<_> = nodes.iter().flat_map(of_node).collect();
@@ -272,7 +270,7 @@ fn counted(states: &[(DeviceState, u64)], online: u64) -> DeviceCounts {
     counts
 }
 
-fn of_node(it: &NodeSummary) -> Vec<Problem> {
+fn of_node(it: &NodeItem) -> Vec<Problem> {
     let problem = |kind, detail: String| Problem { kind, target: it.node.id.to_string(), detail };
     match it.state {
         NodeState::Pending => Vec::new(),

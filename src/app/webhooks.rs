@@ -205,6 +205,7 @@ impl Webhooks<'_> {
         &self,
         ctx: &Ctx,
         webhook: Option<WebhookId>,
+        delivered: Option<bool>,
         page: PageRequest<WebhookSort>,
     ) -> Result<Page<Delivery>> {
         ctx.require(Action::WebhookDeliveryList)?;
@@ -212,7 +213,7 @@ impl Webhooks<'_> {
             .core
             .store
             .read(async move |on: &mut Conn| {
-                Ok::<_, AppError>(webhooks::deliveries(on, webhook, &page).await?)
+                Ok::<_, AppError>(webhooks::deliveries(on, webhook, delivered, &page).await?)
             })
             .await
     }

@@ -2,7 +2,6 @@
 
 use axum::body::Body;
 use axum::response::Response;
-use bytes::Bytes;
 use http::header::{self, HeaderValue};
 use http::{HeaderMap, Method, StatusCode};
 
@@ -14,19 +13,18 @@ use crate::panel::reply;
 /// The answer to a GET or a HEAD.
 pub(super) fn serve(asset: &Asset, method: &Method, headers: &HeaderMap) -> Response {
     let variant = asset.choose(headers);
-    let length = variant.content.len();
-    let body =
-        |content: &Bytes| if method == Method::HEAD { Body::empty() } else { Body::from(content.clone()) };
+    let length = variant.length();
     match conditions::judge(method, headers, variant.etag.as_bytes(), length) {
         Verdict::Send(Wanted::Whole) => {
-            reply::with(StatusCode::OK, variant.head.clone(), body(&variant.content))
+            let body = if method == Method::HEAD { Body::empty() } else { Body::from(variant.content()) };
+            reply::with(StatusCode::OK, variant.head.clone(), body)
         }
         Verdict::Send(Wanted::Part(part)) => {
             let place = format!("bytes {}-{}/{length}", part.start, part.end.saturating_sub(1));
-            let content = variant.content.slice(part);
             let mut head = variant.head.clone();
-            head.insert(header::CONTENT_LENGTH, HeaderValue::from(content.len()));
-            placed(reply::with(StatusCode::PARTIAL_CONTENT, head, body(&content)), place)
+            head.insert(header::CONTENT_LENGTH, HeaderValue::from(part.len()));
+            let body = Body::from(variant.content().slice(part));
+            placed(reply::with(StatusCode::PARTIAL_CONTENT, head, body), place)
         }
         Verdict::Send(Wanted::Nothing) => {
             let words =

@@ -1,7 +1,7 @@
 //! What browsers and caches see of the panel: of a few made-up files, and of those that are really embedded.
 
 use std::borrow::Cow;
-use std::io::Read;
+use std::io::{Read, Write};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use axum::body::Body;
@@ -92,6 +92,37 @@ async fn a_file_without_variants_does_not_vary() {
     assert_eq!(said(&response, header::VARY), None);
     assert_eq!(said(&response, header::CONTENT_ENCODING), None);
     assert_eq!(body(response).await, "picture");
+}
+
+#[tokio::test]
+async fn what_is_carried_by_gzip_alone_is_unpacked_for_whoever_takes_no_coding() {
+    const PLAIN: &[u8] = b"0123456789, and so on, and so on, and so on, and so on";
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    packed.write_all(PLAIN).unwrap();
+    let packed = Bytes::from(packed.finish().unwrap());
+    let built = Built {
+        path: Cow::Borrowed("assets/c-3.js.gz"),
+        content: packed.clone(),
+        digest: std::array::from_fn(|at| u8::try_from(at).unwrap()),
+    };
+    let site = Files::of(std::iter::once(built));
+    let get = |method, given: &[(HeaderName, &str)]| ask(&site, method, "/assets/c-3.js", given);
+    let gzip = (header::ACCEPT_ENCODING, "gzip");
+
+    let (plain, coded) = (get(&Method::GET, &[]), get(&Method::GET, std::slice::from_ref(&gzip)));
+    let (head, part) = (get(&Method::HEAD, &[]), get(&Method::GET, &[(header::RANGE, "bytes=-6")]));
+
+    assert_eq!(head.headers(), plain.headers());
+    assert_eq!(said(&plain, header::CONTENT_LENGTH), Some("54"));
+    assert_eq!([&plain, &coded].map(|it| said(it, header::VARY)), [Some("accept-encoding"); 2]);
+    let tags = [&plain, &coded].map(|it| said(it, header::ETAG).unwrap().to_owned());
+    assert!(tags[0] != tags[1] && tags.iter().all(|tag| tag.len() == 34), "{tags:?}");
+    let again = get(&Method::GET, &[(header::IF_NONE_MATCH, &tags[0])]);
+    let other = get(&Method::GET, &[gzip, (header::IF_NONE_MATCH, &tags[0])]);
+    assert_eq!([again.status(), other.status()], [StatusCode::NOT_MODIFIED, StatusCode::OK]);
+    assert_eq!(said(&part, header::CONTENT_RANGE), Some("bytes 48-53/54"));
+    assert_eq!((body(plain).await, body(coded).await), (PLAIN.into(), packed));
+    assert_eq!((body(head).await, body(part).await), (Bytes::new(), " so on".into()));
 }
 
 #[test]
@@ -295,22 +326,34 @@ async fn every_embedded_file_is_served_as_it_was_built() {
     }
 }
 
-#[test]
-fn each_embedded_variant_saves_a_tenth_and_holds_the_file() {
+#[tokio::test]
+async fn each_embedded_variant_saves_a_tenth_and_holds_the_file() {
     let files: Vec<Built> = assets::embedded().collect();
     for variant in &files {
         let Some((of, "br" | "gz")) = variant.path.rsplit_once('.') else { continue };
-        let file = files.iter().find(|file| file.path == of).unwrap();
-        assert!(variant.content.len() * 10 <= file.content.len() * 9, "{}", variant.path);
+        let path = if of == "index.html" { "/".to_owned() } else { format!("/{of}") };
+        let request =
+            Request::get(&path).header(header::ACCEPT_ENCODING, "identity").body(Body::empty()).unwrap();
+        let file = body(answer(request).await).await;
+        assert!(variant.content.len() * 10 <= file.len() * 9, "{}", variant.path);
 
         if variant.path.ends_with(".gz") {
             let mut unpacked = Vec::new();
             flate2::read::GzDecoder::new(variant.content.as_ref()).read_to_end(&mut unpacked).unwrap();
-            assert!(unpacked == file.content, "{}", variant.path);
+            assert!(unpacked == file, "{}", variant.path);
         }
     }
     assert!(
         FILES.0.is_empty() || files.iter().any(|file| file.path.ends_with(".br")),
         "built without variants"
     );
+}
+
+#[test]
+fn no_embedded_file_is_carried_both_plain_and_by_gzip_but_the_page() {
+    let paths: Vec<_> = assets::embedded().map(|file| file.path).collect();
+
+    let twice: Vec<_> = paths.iter().filter(|path| paths.contains(&format!("{path}.gz").into())).collect();
+
+    assert!(twice.iter().all(|path| *path == "index.html"), "{twice:?}");
 }

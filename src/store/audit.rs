@@ -39,6 +39,8 @@ pub struct AuditFilter {
     pub target_kind: Option<String>,
     /// Only what was done to this thing.
     pub target: Option<String>,
+    /// Only what ended so.
+    pub outcome: Option<Outcome>,
     /// Only from this time on.
     pub from: Option<Timestamp>,
     /// Only before this time.
@@ -91,6 +93,7 @@ pub async fn list(
     select.and_if("action = {}", filter.action.as_deref());
     select.and_if("target_kind = {}", filter.target_kind.as_deref());
     select.and_if("target_id = {}", filter.target.as_deref());
+    select.and_if("outcome = {}", filter.outcome);
     select.and_if("at >= {}", filter.from);
     select.and_if("at < {}", filter.to);
     // Events have no searchable column: words in a request for them are passed over.

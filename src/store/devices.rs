@@ -52,6 +52,10 @@ impl Sort for DeviceSort {
             ),
         }
     }
+
+    fn is_looked_up(self) -> bool {
+        matches!(self, Self::UsedBytes | Self::LastHandshakeAt)
+    }
 }
 
 /// Which devices a list holds.

@@ -12,6 +12,12 @@ use crate::store::value::{Bind, FromRow, Kind, Row, Value};
 pub trait Sort: Copy {
     /// The column and its kind.
     fn column(self) -> (&'static str, Kind);
+
+    /// Whether it is looked up elsewhere for each row, so that no index has the order. Then ids are put in order first, and
+    /// only the page's own rows are read whole.
+    fn is_looked_up(self) -> bool {
+        false
+    }
 }
 
 /// When things end, where what never ends comes after everything else; `devices` and `users` have an index of it.
@@ -79,14 +85,17 @@ impl Select {
         }
         let limit = request.limit.rows();
         self.params.push((limit + 1).bind());
-        let sql = format!(
-            "SELECT {table}.*, {column} AS page_key FROM {table} WHERE {conditions} \
-             ORDER BY {column} {direction}, id {direction} LIMIT ?{last}",
-            table = self.table,
-            conditions =
-                if self.conditions.is_empty() { "1 = 1".to_owned() } else { self.conditions.join(" AND ") },
-            last = self.params.len(),
-        );
+        let (table, last) = (self.table, self.params.len());
+        let conditions =
+            if self.conditions.is_empty() { "1 = 1".to_owned() } else { self.conditions.join(" AND ") };
+        let ordered = format!("ORDER BY {column} {direction}, id {direction}");
+        let found = format!("{conditions} {ordered} LIMIT ?{last}");
+        let found = if request.sort.is_looked_up() {
+            format!("id IN (SELECT id FROM {table} WHERE {found}) {ordered}")
+        } else {
+            found
+        };
+        let sql = format!("SELECT {table}.*, {column} AS page_key FROM {table} WHERE {found}");
         let rows: Vec<Row> = conn.query(&sql, &self.params).await?;
         page_of(rows, usize::try_from(limit).unwrap_or(usize::MAX), kind)
     }

@@ -115,8 +115,9 @@ pub async fn all(conn: &mut Conn) -> Result<Vec<Network>, StoreError> {
 /// # Errors
 /// The store's.
 pub async fn taken(conn: &mut Conn, id: NetworkId) -> Result<Taken, StoreError> {
-    const SQL: &str =
-        "SELECT COUNT(ipv4_index) AS ipv4, COUNT(ipv6_index) AS ipv6 FROM devices WHERE network_id = ?1";
+    // Each family by its own unique index, which holds all that is asked.
+    const SQL: &str = "SELECT (SELECT COUNT(*) FROM devices WHERE network_id = ?1 AND ipv4_index IS NOT NULL) AS ipv4, \
+        (SELECT COUNT(*) FROM devices WHERE network_id = ?1 AND ipv6_index IS NOT NULL) AS ipv6";
     conn.one(SQL, params![id]).await
 }
 

@@ -6,7 +6,7 @@ use crate::domain::id::{DeviceId, JobId, NodeId, UserId};
 use crate::domain::time::Timestamp;
 use crate::store::backend::Conn;
 use crate::store::error::StoreError;
-use crate::store::value::{FromRow, Row, params};
+use crate::store::value::{Column, FromRow, Row, params};
 
 /// Users counted by state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -59,9 +59,9 @@ pub async fn count_online(
     conn: &mut Conn,
     since: Timestamp,
 ) -> Result<Vec<(Option<NodeId>, u64)>, StoreError> {
-    const SQL: &str = "SELECT u.last_node_id AS node, COUNT(*) AS devices FROM usage AS u \
-        JOIN devices AS d ON d.id = u.device_id WHERE u.last_handshake_at > ?1 AND d.deleted_at IS NULL \
-        GROUP BY u.last_node_id";
+    // Few devices are deleted and not purged yet, so these are looked up, not those that are there.
+    const SQL: &str = "SELECT last_node_id AS node, COUNT(*) AS devices FROM usage WHERE last_handshake_at > ?1 \
+        AND device_id NOT IN (SELECT id FROM devices WHERE deleted_at IS NOT NULL) GROUP BY last_node_id";
     let mut rows: Vec<Row> = conn.query(SQL, params![since]).await?;
     rows.iter_mut().map(|row| Ok((row.take("node")?, row.take("devices")?))).collect()
 }
@@ -75,14 +75,9 @@ pub async fn ending_users(
     (from, to): (Timestamp, Timestamp),
     limit: u32,
 ) -> Result<Vec<Ending<UserId>>, StoreError> {
-    const SQL: &str = "SELECT id, login, expires_at FROM users WHERE expires_at > ?1 AND expires_at <= ?2 \
+    const SQL: &str = "SELECT id, login AS name, expires_at FROM users WHERE expires_at > ?1 AND expires_at <= ?2 \
         AND deleted_at IS NULL AND disabled = FALSE ORDER BY expires_at, id LIMIT ?3";
-    let mut rows: Vec<Row> = conn.query(SQL, params![from, to, limit]).await?;
-    rows.iter_mut()
-        .map(|row| {
-            Ok(Ending { id: row.take("id")?, name: row.take("login")?, expires_at: row.take("expires_at")? })
-        })
-        .collect()
+    conn.query(SQL, params![from, to, limit]).await
 }
 
 /// Devices whose own time ends after `from` and not after `to`, the next first.
@@ -96,12 +91,7 @@ pub async fn ending_devices(
 ) -> Result<Vec<Ending<DeviceId>>, StoreError> {
     const SQL: &str = "SELECT id, name, expires_at FROM devices WHERE expires_at > ?1 AND expires_at <= ?2 \
         AND deleted_at IS NULL AND disabled = FALSE ORDER BY expires_at, id LIMIT ?3";
-    let mut rows: Vec<Row> = conn.query(SQL, params![from, to, limit]).await?;
-    rows.iter_mut()
-        .map(|row| {
-            Ok(Ending { id: row.take("id")?, name: row.take("name")?, expires_at: row.take("expires_at")? })
-        })
-        .collect()
+    conn.query(SQL, params![from, to, limit]).await
 }
 
 /// Letters that were given up and are still listed.
@@ -116,6 +106,12 @@ pub async fn lost_letters(conn: &mut Conn) -> Result<Option<LostLetters>, StoreE
     let newest: Option<JobId> = row.take("newest")?;
     let count = row.take("jobs")?;
     Ok(newest.map(|last| LostLetters { count, last }))
+}
+
+impl<I: Column> FromRow for Ending<I> {
+    fn from_row(row: &mut Row) -> Result<Self, StoreError> {
+        Ok(Self { id: row.take("id")?, name: row.take("name")?, expires_at: row.take("expires_at")? })
+    }
 }
 
 impl FromRow for UserCounts {

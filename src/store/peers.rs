@@ -4,6 +4,7 @@
 
 use crate::domain::device::{Device, Surroundings};
 use crate::domain::id::{DeviceId, NetworkId, NodeId, UserId};
+use crate::domain::name::Login;
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::time::Timestamp;
 use crate::domain::usage::Traffic;
@@ -19,6 +20,8 @@ use crate::store::value::{Bind, FromRow, Row, Value, params};
 pub struct PeerFacts {
     /// The device, deleted or not.
     pub device: Device,
+    /// What its owner signs in with.
+    pub owner_login: Login,
     /// What surrounds it.
     pub around: Surroundings,
     /// The preshared key, sealed.
@@ -36,7 +39,7 @@ pub struct PeerFacts {
 }
 
 /// The user's bytes are summed only where a limit makes them matter.
-const FACTS: &str = "SELECT d.*, o.deleted_at AS owner_deleted_at, o.disabled AS owner_disabled, \
+const FACTS: &str = "SELECT d.*, o.login AS owner_login, o.deleted_at AS owner_deleted_at, o.disabled AS owner_disabled, \
     o.expires_at AS owner_expires_at, o.data_limit_bytes AS owner_data_limit_bytes, \
     COALESCE(u.rx_bytes, 0) AS rx, COALESCE(u.tx_bytes, 0) AS tx, u.last_handshake_at AS shook_at, \
     u.last_node_id, n.config_revision AS network_config_revision, \
@@ -155,6 +158,7 @@ impl FromRow for PeerFacts {
         };
         let preshared_key = row.peek("preshared_key")?;
         Ok(Self {
+            owner_login: row.take("owner_login")?,
             around,
             preshared_key,
             changed_seq: row.take("changed_seq")?,

@@ -216,18 +216,20 @@ pub async fn find_delivery(conn: &mut Conn, id: DeliveryId) -> Result<Option<Del
     conn.find(&format!("SELECT * FROM webhook_deliveries WHERE id = ?1 AND {OF_LIVE}"), params![id]).await
 }
 
-/// A page of deliveries, of one webhook where one is given.
+/// A page of deliveries, of one webhook and of those that did or did not arrive where that is given.
 ///
 /// # Errors
 /// `BadCursor`.
 pub async fn deliveries(
     conn: &mut Conn,
     webhook: Option<WebhookId>,
+    delivered: Option<bool>,
     page: &PageRequest<WebhookSort>,
 ) -> Result<Page<Delivery>, StoreError> {
     let mut select = Select::from("webhook_deliveries");
     select.and_plain(OF_LIVE);
     select.and_if("webhook_id = {}", webhook);
+    select.and_if("delivered = {}", delivered);
     select.page(conn, page).await
 }
 

@@ -178,10 +178,27 @@ on_both! {
         host.send(Method::DELETE, &format!("/sessions/{}", ended.session), &[], None).await.expect(StatusCode::NO_CONTENT);
         assert_eq!(ended.get("/me").await.problem(401), "unauthenticated");
 
-        let changed = Browser::of(&house, "owner").await;
+    }
+
+    async fn a_new_password_ends_every_other_session_and_gives_this_browser_another_cookie(database) {
+        let house = House::new(database).await;
+        let (mut here, elsewhere) = (Browser::of(&house, "owner").await, Browser::of(&house, "owner").await);
+        let program = house.owner().await;
         let body = json!({ "current_password": PASSWORD, "new_password": "another long one" });
-        changed.proved(Method::POST, "/me/password", Some(body)).await.expect(StatusCode::NO_CONTENT);
-        assert_eq!(changed.get("/me").await.problem(401), "unauthenticated");
+
+        let given = here.proved(Method::POST, "/me/password", Some(body)).await;
+
+        let cookie = given.headers["set-cookie"].to_str().unwrap();
+        assert!(cookie.starts_with("__Host-caspervpn=") && cookie.ends_with("; Path=/; Secure; HttpOnly; SameSite=Strict"));
+        let cookie = cookie.split(';').next().unwrap().to_owned();
+        let given = given.expect(StatusCode::OK);
+        assert_eq!(given["session_id"], here.session);
+        assert_eq!(here.get("/me").await.problem(401), "unauthenticated", "the cookie so far is of no more use");
+        assert_eq!(elsewhere.get("/me").await.problem(401), "unauthenticated");
+        assert_eq!(program.get("/me").await.problem(401), "unauthenticated");
+        (here.cookie, here.csrf_token) = (cookie, given["csrf_token"].as_str().unwrap().to_owned());
+        here.get("/me").await.expect(StatusCode::OK);
+        here.proved(Method::POST, "/me/sessions/end-others", None).await.expect(StatusCode::NO_CONTENT);
     }
 
     async fn the_tokens_of_a_session_that_a_browser_has_renew_nothing(database) {

@@ -148,7 +148,7 @@ impl World {
         self.keep_busy().await;
         let app = self.app.clone();
         let change = tokio::spawn(async move {
-            app.me().set_password(&ctx, PASSWORD, Password::parse(NEW_PASSWORD).unwrap()).await
+            app.me().set_password(&ctx, PASSWORD, Password::parse(NEW_PASSWORD).unwrap(), false).await
         });
         tokio::time::sleep(Duration::from_millis(100)).await;
         change
@@ -315,7 +315,7 @@ on_both! {
             assert_refused(&world.app.sessions().login(&nobody(), &login, PASSWORD, "test").await);
         }
 
-        world.app.me().set_password(&ctx, PASSWORD, Password::parse(NEW_PASSWORD).unwrap()).await.unwrap();
+        world.app.me().set_password(&ctx, PASSWORD, Password::parse(NEW_PASSWORD).unwrap(), false).await.unwrap();
     }
 
     async fn a_right_password_is_the_end_of_the_failures_before_it(database) {
@@ -323,13 +323,13 @@ on_both! {
         let new = || Password::parse(NEW_PASSWORD).unwrap();
         let mut ctx = world.signed_in(&world.sign_in().await).await;
         for _ in 0..4 {
-            world.app.me().set_password(&ctx, "wrong", new()).await.unwrap_err();
+            world.app.me().set_password(&ctx, "wrong", new(), false).await.unwrap_err();
         }
-        world.app.me().set_password(&ctx, PASSWORD, Password::parse(PASSWORD).unwrap()).await.unwrap();
+        world.app.me().set_password(&ctx, PASSWORD, Password::parse(PASSWORD).unwrap(), false).await.unwrap();
         ctx = world.signed_in(&world.sign_in().await).await;
 
         for _ in 0..4 {
-            let answer = world.app.me().set_password(&ctx, "wrong", new()).await;
+            let answer = world.app.me().set_password(&ctx, "wrong", new(), false).await;
             assert!(matches!(answer, Err(AppError::Invalid { .. })), "{answer:?}");
         }
     }

@@ -136,6 +136,43 @@ on_both! {
         assert_eq!(house.owner().await.get("/events?topics=overviews").await.problem(422), "invalid");
     }
 
+    async fn a_stream_ends_when_its_address_may_not_come_in_any_more(database) {
+        let house = House::new(database).await;
+        let owner = house.owner().await;
+        let mut shut_out = Stream::open(&owner, "?topics=changed").await;
+        let mut let_in = Stream::open(&owner.from(Some("198.51.100.7")), "?topics=changed").await;
+
+        let tag = house.host().get("/settings").await.tag().to_owned();
+        let office = json!({ "api_allowed_from": ["198.51.100.0/24"] });
+        house.host().patch("/settings", &tag, office).await.expect(StatusCode::OK);
+        house.app.events_step().await.unwrap();
+
+        assert_eq!(shut_out.next().await, None);
+        assert_eq!(let_in.next().await.unwrap().1["kind"], "settings");
+    }
+
+    async fn an_overview_is_sent_again_only_where_something_shown_has_changed(database) {
+        let clock = Arc::new(TestClock::at(NOW));
+        let house = House::at(database, clock.clone()).await;
+        let node = first(&house.host(), "/nodes").await;
+        let owner = house.owner().await;
+        report(&house.app, &node, clock.now(), &[]).await;
+        let mut stream = Stream::open(&owner, "?topics=overview").await;
+        stream.next().await.unwrap();
+
+        for _ in 0..3 {
+            clock.advance(Duration::from_secs(2));
+            // The node is alive, which is noted with a time that no overview shows.
+            report(&house.app, &node, clock.now(), &[]).await;
+            house.app.events_step().await.unwrap();
+        }
+        house.user("mia", "member").await;
+        clock.advance(Duration::from_secs(2));
+        house.app.events_step().await.unwrap();
+
+        assert_eq!(stream.next().await.unwrap().1["users"]["total"], 2, "the first that is new");
+    }
+
     async fn streams_are_counted_and_who_does_not_read_is_let_go(database) {
         let clock = Arc::new(TestClock::at(NOW));
         let house = House::at(database, clock.clone()).await;

@@ -113,6 +113,33 @@ on_both! {
         assert_eq!(house.sign_in("mia").await.get("/overview").await.problem(403), "forbidden");
     }
 
+    async fn a_token_is_shown_the_counts_and_of_the_lists_what_its_scopes_name(database) {
+        let clock = Arc::new(TestClock::at(NOW));
+        let house = House::at(database, clock.clone()).await;
+        let owner = house.owner().await;
+        let soon = (NOW + Duration::from_secs(86_400)).to_string();
+        owner.post("/devices", json!({ "name": "laptop", "expires_at": soon })).await.expect(StatusCode::CREATED);
+        let mia = json!({ "login": "mia", "role": "member", "expires_at": soon });
+        owner.post("/users", mia).await.expect(StatusCode::CREATED);
+        let seen_with = async |scopes: &[&str]| {
+            let made = owner.post("/api-tokens", json!({ "name": "dashboard", "scopes": scopes })).await;
+            let made = made.expect(StatusCode::CREATED);
+            house.bearer(made["token"].as_str().unwrap()).get("/overview").await.expect(StatusCode::OK)
+        };
+        let filled = |seen: &Value| {
+            ["nodes", "networks", "expiring_users", "expiring_devices"].map(|list| !seen[list].as_array().unwrap().is_empty())
+        };
+
+        let counts = seen_with(&["overview_get"]).await;
+        let devices = seen_with(&["overview_get", "device_list", "network_list"]).await;
+        let rest = seen_with(&["overview_get", "node_list", "user_list"]).await;
+
+        assert_eq!((&counts["devices"]["total"], filled(&counts)), (&json!(1), [false; 4]));
+        assert_eq!(filled(&devices), [false, true, false, true]);
+        assert_eq!(filled(&rest), [true, false, true, false]);
+        assert_eq!(filled(&owner.get("/overview").await.expect(StatusCode::OK)), [true; 4]);
+    }
+
     async fn traffic_is_summed_by_day_for_all_for_a_network_and_for_one_s_own(database) {
         let clock = Arc::new(TestClock::at(NOW));
         let house = House::at(database, clock.clone()).await;

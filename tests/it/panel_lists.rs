@@ -71,6 +71,53 @@ on_both! {
         assert_eq!(names(&host, "/devices?state=disabled&", "name").await.len(), 5, "with their owner");
     }
 
+    async fn lists_tell_whose_a_device_is_how_busy_a_node_is_and_which_networks_were_deleted(database) {
+        let clock = Arc::new(TestClock::at(NOW));
+        let house = House::at(database, clock.clone()).await;
+        let host = house.host();
+        let node = first(&host, "/nodes").await;
+        let ada = house.user("ada", "member").await;
+        let made = host.post("/devices", json!({ "name": "laptop", "user_id": ada })).await.expect(StatusCode::CREATED);
+        let lab = json!({ "name": "lab", "ipv4": "10.99.0.0/24", "dns": ["10.99.0.1"] });
+        let lab = host.post("/networks", lab).await;
+        let path = format!("/networks/{}", lab.body["id"].as_str().unwrap());
+        host.delete(&path, lab.tag()).await.expect(StatusCode::NO_CONTENT);
+        report(&house.app, &node, clock.now(), &[(made["id"].as_str().unwrap(), 1, 1)]).await;
+
+        assert_eq!(made["user_login"], "ada");
+        assert_eq!(names(&host, "/devices?", "user_login").await, ["ada"]);
+        assert_eq!(names(&host, "/networks?deleted=true&", "name").await, ["lab"]);
+        assert!(!names(&host, "/networks?", "name").await.contains(&"lab".to_owned()));
+        let path = format!("/users/{ada}");
+        let tag = host.get(&path).await.tag().to_owned();
+        host.patch(&path, &tag, json!({ "login": "countess" })).await.expect(StatusCode::OK);
+        let device = format!("/devices/{}", made["id"].as_str().unwrap());
+        assert_eq!(host.get(&device).await.expect(StatusCode::OK)["user_login"], "countess");
+        let busy = async || host.get(&format!("/nodes/{node}")).await.expect(StatusCode::OK)["online_devices"].clone();
+        assert_eq!(busy().await, 1);
+        assert_eq!(host.get("/nodes").await.expect(StatusCode::OK)["items"][0]["online_devices"], 1);
+        clock.advance(Duration::from_secs(181));
+        assert_eq!(busy().await, 0);
+    }
+
+    async fn the_audit_is_found_by_outcome(database) {
+        let house = House::new(database).await;
+        let wrong = json!({ "login": "owner", "password": "not the one at all" });
+        house.nobody().post("/sessions", wrong).await.problem(401);
+        let of = async |outcome: &str| {
+            let page = house.host().get(&format!("/audit?outcome={outcome}&limit=200")).await.expect(StatusCode::OK);
+            let items = page["items"].as_array().unwrap().clone();
+            assert!(!items.is_empty() && items.iter().all(|it| it["outcome"] == outcome), "{items:?}");
+            items.len()
+        };
+
+        let (done, refused) = (of("done").await, of("refused").await);
+
+        let all = house.host().get("/audit?limit=200").await.expect(StatusCode::OK)["items"].as_array().unwrap().len();
+        assert_eq!(all, done + refused);
+        assert_eq!(house.host().get("/audit?outcome=other").await.problem(422), "invalid");
+    }
+
     async fn users_are_found_by_state_and_tell_what_they_have(database) {
         let clock = Arc::new(TestClock::at(NOW));
         let house = House::at(database, clock.clone()).await;

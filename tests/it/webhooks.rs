@@ -195,6 +195,11 @@ on_both! {
         house.work().await;
         let first = log(&house).await;
         assert_eq!((&first[0]["delivered"], &first[0]["status"]), (&json!(false), &json!(500)));
+        let of = async |delivered: bool| {
+            let path = format!("/webhook-deliveries?delivered={delivered}");
+            house.host().get(&path).await.expect(StatusCode::OK)["items"].as_array().unwrap().len()
+        };
+        assert_eq!((of(false).await, of(true).await), (1, 0));
 
         // Down, on the same port, and back.
         let (directory, port) = (tempfile::tempdir().unwrap(), receiver.port);

@@ -112,6 +112,8 @@ list_query! {
         target_kind: Word,
         /// Only what was done to this thing.
         target_id: Word,
+        /// Only what was done, or only what was refused.
+        outcome: Outcome,
         /// Only from this time on.
         from: Timestamp,
         /// Only before this time.
@@ -129,6 +131,7 @@ async fn list(State(app): State<App>, ctx: Ctx, Query(query): Query<ListAudit>) 
         action: query.action.map(Word::into_string),
         target: query.target_id.map(Word::into_string),
         target_kind: query.target_kind.map(Word::into_string),
+        outcome: query.outcome,
         from: query.from,
         to: query.to,
     };
@@ -152,6 +155,9 @@ pub struct ExportAudit {
     /// Only what was done to this thing.
     #[param(inline, nullable = false)]
     target_id: Option<Word>,
+    /// Only what was done, or only what was refused.
+    #[param(inline, nullable = false)]
+    outcome: Option<Outcome>,
     /// Only from this time on.
     #[param(inline, nullable = false)]
     from: Option<Timestamp>,
@@ -173,6 +179,7 @@ async fn export(State(app): State<App>, ctx: Ctx, Query(query): Query<ExportAudi
         action: query.action.map(Word::into_string),
         target: query.target_id.map(Word::into_string),
         target_kind: query.target_kind.map(Word::into_string),
+        outcome: query.outcome,
         from: query.from,
         to: query.to,
     };

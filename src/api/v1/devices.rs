@@ -28,7 +28,7 @@ use crate::app::{App, Patch, Revision};
 use crate::domain::device::{DeviceReason, DeviceState};
 use crate::domain::id::{DeviceId, NetworkId, UserId};
 use crate::domain::key::PublicKey;
-use crate::domain::name::{DeviceName, Note};
+use crate::domain::name::{DeviceName, Login, Note};
 use crate::domain::time::Timestamp;
 
 /// The routes of devices.
@@ -48,6 +48,8 @@ pub struct DeviceView {
     id: DeviceId,
     /// Whose it is.
     user_id: UserId,
+    /// What its owner signs in with.
+    user_login: Login,
     /// The network it is a peer in.
     network_id: NetworkId,
     /// What it is called.
@@ -113,6 +115,7 @@ impl From<DeviceItem> for DeviceView {
         Self {
             id: device.id,
             user_id: device.user,
+            user_login: item.row.owner_login.clone(),
             network_id: device.network,
             name: device.name.clone(),
             public_key: device.public_key,

@@ -99,7 +99,7 @@ impl From<&ChangedThing> for ChangedView {
 /// changed, every two seconds at most. `device` holds a list of `DeviceMoveView`: those that moved something, came or went.
 /// `changed` holds a `ChangedView`: what an act has changed is to be read again. Each only as far as the caller may see it; a
 /// member hears of the own things and gets no `overview`. A comment comes every 15 s. The stream ends when the session does,
-/// when the role changes, when the reader does not keep up, and after an hour: connect again, and read again what is shown.
+/// when the role changes, when the address may not come in any more, when the reader does not keep up, and after an hour: connect again, and read again what is shown.
 #[utoipa::path(get, path = "/events", operation_id = "event_listen", tag = "system", params(EventQuery),
     responses((status = 200, description = "The stream.", content_type = "text/event-stream", body = String,
         example = "event: changed\ndata: {\"kind\":\"device\",\"id\":\"01983f6e-7b3a-7c00-8000-000000000000\"}\n\n")))]
@@ -122,16 +122,20 @@ const COME_BACK_AFTER: Duration = Duration::from_secs(3);
 
 fn written(listener: Listener) -> impl Stream<Item = Result<Event, Infallible>> {
     let first = stream::iter([Event::default().retry(COME_BACK_AFTER)]);
-    let told = stream::unfold(listener, async |mut listener| {
+    let told = stream::unfold((listener, Shown::default()), async |(mut listener, mut shown)| {
         let told = listener.next().await?;
-        Some((stream::iter(events(&told)), listener))
+        Some((stream::iter(events(&told, &mut shown)), (listener, shown)))
     });
     first.chain(told.flatten()).map(Ok)
 }
 
-fn events(told: &Told) -> Vec<Event> {
+/// The overview that was sent last, as it was sent: much of what it is made of changes all the time and is not in it.
+#[derive(Default)]
+struct Shown(String);
+
+fn events(told: &Told, shown: &mut Shown) -> Vec<Event> {
     match told {
-        Told::Overview(state) => event(Topic::Overview, &OverviewView::from(&**state)),
+        Told::Overview(state) => overview(&OverviewView::from(&**state), shown).into_iter().collect(),
         Told::Devices(moved) => {
             event(Topic::Device, &moved.iter().map(DeviceMoveView::from).collect::<Vec<_>>())
         }
@@ -139,6 +143,13 @@ fn events(told: &Told) -> Vec<Event> {
             things.iter().flat_map(|it| event(Topic::Changed, &ChangedView::from(it))).collect()
         }
     }
+}
+
+fn overview(view: &OverviewView, shown: &mut Shown) -> Option<Event> {
+    let text = serde_json::to_string(view).ok().filter(|text| *text != shown.0)?;
+    let event = Event::default().event(Topic::Overview.as_str()).data(&text);
+    shown.0 = text;
+    Some(event)
 }
 
 /// These types have a JSON form without line ends, which is all that an event's data wants.

@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
+use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -10,12 +11,14 @@ use utoipa_axum::routes;
 
 use crate::api::Api;
 use crate::api::body::Body;
-use crate::api::cookie::ByCookie;
+use crate::api::cookie::{ByCookie, Way};
 use crate::api::number::{NewPassword, Once, Shown};
 use crate::api::precondition::IfMatch;
+use crate::api::problem::Problem;
 use crate::api::reply::{self, Answer, Revised};
 use crate::api::schema::{given, patch};
 use crate::api::v1::device_traffic::UsageDay;
+use crate::api::v1::sessions::{BrowserSessionView, give};
 use crate::api::v1::users::UserView;
 use crate::app::ctx::Ctx;
 use crate::app::me::OwnUsage;
@@ -179,14 +182,24 @@ async fn update(
 
 /// Change one's own password.
 ///
-/// Every session ends, this one too: sign in again.
+/// Every other session ends. The one of the browser that asks goes on with another cookie, which the answer brings; one of
+/// tokens ends too: sign in again.
 #[utoipa::path(post, path = "/me/password", operation_id = "me_set_password", tag = "me",
-    request_body = ChangePassword, responses((status = 204, description = "The password is set.")))]
+    request_body = ChangePassword, responses(
+        (status = 200, description = "The password is set, and so is another cookie.", body = BrowserSessionView),
+        (status = 204, description = "The password is set, and there was no cookie.")))]
 async fn set_password(
     State(app): State<App>,
     ctx: Ctx,
+    ByCookie(csrf_token): ByCookie,
+    way: Result<Way, Problem>,
     Body(request): Body<ChangePassword>,
-) -> Answer<StatusCode> {
-    app.me().set_password(&ctx, request.current_password.reveal(), request.new_password.into()).await?;
-    reply::done()
+) -> Answer<Response> {
+    let way = if csrf_token.is_some() { Some(way?) } else { None };
+    let (current, new) = (request.current_password.reveal(), request.new_password.into());
+    app.me().set_password(&ctx, current, new, way.is_some()).await?;
+    match way {
+        Some(way) => give(StatusCode::OK, app.sessions().give_cookie(&ctx).await?, way),
+        None => Ok(StatusCode::NO_CONTENT.into_response()),
+    }
 }

@@ -151,7 +151,10 @@ impl Column for NetworkSort {
 
 list_query! {
     /// Which networks are listed.
-    ListNetworks by NetworksOrder of NetworkSort {}
+    ListNetworks by NetworksOrder of NetworkSort {
+        /// Deleted networks instead of the others.
+        deleted: bool,
+    }
 }
 
 /// A network to be made. It has an IPv4 pool, an IPv6 pool, or both.
@@ -248,7 +251,9 @@ async fn list(
     ctx: Ctx,
     Query(query): Query<ListNetworks>,
 ) -> Answer<Json<NetworkPage>> {
-    reply::page::<_, NetworkView, _>(app.networks().list(&ctx, query.page()?).await?)
+    reply::page::<_, NetworkView, _>(
+        app.networks().list(&ctx, query.deleted.unwrap_or(false), query.page()?).await?,
+    )
 }
 
 /// Make a network.

@@ -46,6 +46,9 @@ pub struct NodeView {
     capacity: Option<u32>,
     /// Whether it reports, and takes new devices.
     state: NodeState,
+    /// Devices whose last handshake was there, within three minutes.
+    #[schema(minimum = 0, example = 5)]
+    online_devices: u64,
     /// Whether an operator is moving devices away from it.
     draining: bool,
     /// Whether this is the node inside the appliance itself.
@@ -82,13 +85,14 @@ impl From<NodeHealth> for HealthView {
 
 impl From<NodeItem> for NodeView {
     fn from(item: NodeItem) -> Self {
-        let NodeItem { node, state } = item;
+        let NodeItem { node, state, online_devices } = item;
         Self {
             id: node.id,
             name: node.name,
             location: node.location,
             capacity: node.capacity,
             state,
+            online_devices,
             draining: node.draining,
             local: node.local,
             last_seen_at: node.last_seen_at,

@@ -13,9 +13,8 @@ use crate::app::App;
 use crate::app::certificates::CertificateItem;
 use crate::app::ctx::Ctx;
 use crate::app::networks::{NetworkItem, PoolState};
-use crate::app::overview::{
-    DeviceCounts, Ending, NodeSummary, OverviewState, Problem, ProblemKind, UserCounts,
-};
+use crate::app::nodes::NodeItem;
+use crate::app::overview::{DeviceCounts, Ending, OverviewState, Problem, ProblemKind, UserCounts};
 use crate::domain::certificate::{CertificateName, CertificateState};
 use crate::domain::id::{DeviceId, NetworkId, NodeId, UserId};
 use crate::domain::name::{NetworkName, NodeName};
@@ -248,8 +247,8 @@ impl From<Rate> for RateView {
     }
 }
 
-impl From<&NodeSummary> for NodeSummaryView {
-    fn from(it: &NodeSummary) -> Self {
+impl From<&NodeItem> for NodeSummaryView {
+    fn from(it: &NodeItem) -> Self {
         Self {
             id: it.node.id,
             name: it.node.name.clone(),

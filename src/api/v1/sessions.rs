@@ -20,7 +20,7 @@ use crate::api::reply::{self, Answer};
 use crate::api::v1::second_factor::{SecondFactorView, answer, user_agent};
 use crate::app::App;
 use crate::app::ctx::Ctx;
-use crate::app::sessions::Tokens;
+use crate::app::sessions::{BrowserSession, Tokens};
 use crate::domain::id::{SessionId, UserId};
 use crate::domain::session::Session;
 use crate::domain::time::Timestamp;
@@ -177,14 +177,18 @@ pub struct BrowserSessionView {
 #[utoipa::path(post, path = "/sessions/cookie", operation_id = "session_cookie", tag = "sessions",
     responses((status = 201, description = "The cookie is set.", body = BrowserSessionView)))]
 async fn give_cookie(State(app): State<App>, TokenHolder(ctx): TokenHolder, way: Way) -> Answer<Response> {
-    let given = app.sessions().give_cookie(&ctx).await?;
+    give(StatusCode::CREATED, app.sessions().give_cookie(&ctx).await?, way)
+}
+
+/// The answer that gives a browser its cookie.
+pub(super) fn give(status: StatusCode, given: BrowserSession, way: Way) -> Answer<Response> {
     let view = BrowserSessionView {
         session_id: given.session,
         csrf_token: Once(given.csrf_token),
         expires_at: given.expires_at,
     };
     let cookie = way.give(&given.cookie)?;
-    Ok((StatusCode::CREATED, [(header::SET_COOKIE, cookie)], Json(view)).into_response())
+    Ok((status, [(header::SET_COOKIE, cookie)], Json(view)).into_response())
 }
 
 /// End a session.

@@ -169,6 +169,8 @@ list_query! {
     ListDeliveries by DeliveriesOrder of WebhookSort {
         /// Only those of this webhook.
         webhook_id: WebhookId,
+        /// Only those that did, or did not, arrive.
+        delivered: bool,
     }
 }
 
@@ -287,7 +289,9 @@ async fn deliveries(
     Query(query): Query<ListDeliveries>,
 ) -> Answer<Json<DeliveryPage>> {
     let page = query.page()?;
-    reply::page::<_, DeliveryView, _>(app.webhooks().deliveries(&ctx, query.webhook_id, page).await?)
+    reply::page::<_, DeliveryView, _>(
+        app.webhooks().deliveries(&ctx, query.webhook_id, query.delivered, page).await?,
+    )
 }
 
 /// Deliver an event once more.

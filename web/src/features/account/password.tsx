@@ -1,22 +1,16 @@
-// A new password. It ends every session, also this one, so the page signs in again with it at once.
+// A new password. It ends every other session; this one goes on with another cookie, and with another proof for changes.
 
 import Button from '@mui/material/Button'
-import Dialog from '@mui/material/Dialog'
-import DialogContent from '@mui/material/DialogContent'
-import DialogTitle from '@mui/material/DialogTitle'
 import Stack from '@mui/material/Stack'
 import Typography from '@mui/material/Typography'
-import { useEffect, useRef, useState } from 'react'
 import { FormProvider } from 'react-hook-form'
 import { useTranslation } from 'react-i18next'
 import { z } from 'zod'
 
-import { changeSession } from '../../api/client'
+import { changeSession, setCsrfToken } from '../../api/client'
 import { TextInput } from '../../form/fields'
 import { newPassword, NewPasswordInput } from '../../form/password-input'
 import { useApiForm } from '../../form/use-api-form'
-import { type SecondFactor, signIn, type Step } from '../../session/session'
-import { SignInSteps } from '../../session/steps'
 import { useMe } from '../../session/use-me'
 import { Fault } from '../../ui/fault'
 import { Section } from '../../ui/parts'
@@ -32,17 +26,6 @@ export function PasswordPart() {
 function PasswordForm({ login }: { login: string }) {
   const { t } = useTranslation(['account', 'links', 'common'])
   const act = useAct()
-  const [question, setQuestion] = useState<SecondFactor>()
-  const arrived = useRef<(done: boolean) => void>(undefined)
-  // Who leaves before the second factor is asked by the doorkeeper, as everybody whose session has ended.
-  useEffect(() => {
-    if (question) return () => arrived.current?.(false)
-    return undefined
-  }, [question])
-  const finish = async () => {
-    arrived.current?.(true)
-    await act(async () => {}, t('password.done'))
-  }
   const api = useApiForm({
     schema: z.object({
       current_password: z.string().min(1, t('common:form.needed')),
@@ -52,18 +35,16 @@ function PasswordForm({ login }: { login: string }) {
     send: async (values) => {
       const { promise, resolve } = Promise.withResolvers<boolean>()
       changeSession(promise)
-      arrived.current = resolve
-      let step: Step
       try {
-        await setOwnPassword(values)
-        step = await signIn(login, values.new_password)
+        const browser = await setOwnPassword(values)
+        if (browser) setCsrfToken(browser.csrf_token)
+        resolve(true)
       } catch (error) {
         resolve(false)
         throw error
       }
       api.form.reset()
-      if (step.kind === 'second') setQuestion(step.question)
-      else await finish()
+      await act(async () => {}, t('password.done'))
     },
   })
   return (
@@ -87,21 +68,6 @@ function PasswordForm({ login }: { login: string }) {
           </Button>
         </Stack>
       </form>
-      {question && (
-        <Dialog open maxWidth="xs" aria-labelledby="again-title">
-          <DialogTitle id="again-title">{t('password.again')}</DialogTitle>
-          <DialogContent>
-            <SignInSteps
-              login={login}
-              question={question}
-              onDone={() => {
-                setQuestion(undefined)
-                void finish()
-              }}
-            />
-          </DialogContent>
-        </Dialog>
-      )}
     </FormProvider>
   )
 }

@@ -51,6 +51,7 @@ export function Component() {
           { name: 'action', label: t('field.action'), input: (field) => <WordFilter {...field} options={Object.keys(ACCESS)} nameOf={nameOf} /> },
           { name: 'target_kind', label: t('field.target'), options: TARGET_KINDS.map((word) => [word, kind(word)] as const) },
           { name: 'target_id', label: t('field.targetId'), input: (field) => <TextFilter {...field} ltr /> },
+          { name: 'outcome', label: t('field.outcome'), options: OUTCOMES.map((word) => [word, t(`common:state.${word}`)] as const) },
           { name: 'from', label: t('field.from'), input: (field) => <MomentFilter {...field} /> },
           { name: 'to', label: t('field.to'), input: (field) => <MomentFilter {...field} /> },
         ]}
@@ -74,6 +75,8 @@ export function Component() {
     </>
   )
 }
+
+const OUTCOMES = ['done', 'refused'] as const
 
 function Acts() {
   const { t } = useTranslation(['audit', 'common'])

@@ -13,7 +13,7 @@ import { type Column, NounList } from '../../list/noun-list'
 import { useCan, useMe } from '../../session/use-me'
 import { Code } from '../../ui/parts'
 import { networkChoicesQuery } from '../networks/queries'
-import { UserName, useUserName } from '../users/user-name'
+import { useUserName } from '../users/user-name'
 import { DeviceActs } from './device-acts'
 import { DeviceSecrets } from './device-secrets'
 import { DeviceState, EndingPill, OnlineDot, UsedOfLimit, useSeen } from './device-words'
@@ -63,6 +63,7 @@ function DeviceList() {
             { header: 'name', text: (device) => device.name },
             { header: 'state', text: (device) => device.state },
             { header: 'reason', text: (device) => device.reason },
+            { header: 'user', text: (device) => device.user_login },
             { header: 'user_id', text: (device) => device.user_id },
             { header: 'network', text: (device) => networks.find(({ id }) => id === device.network_id)?.name },
             { header: 'ipv4', text: (device) => device.ipv4 },
@@ -105,7 +106,7 @@ function useColumns(networks: ReadonlyMap<string, string>): Column<Device>[] {
       ),
     },
     { key: 'state', header: t('common:field.state'), width: 130, render: (device) => <DeviceState device={device} /> },
-    { key: 'user', header: t('field.user'), render: (device) => <UserName id={device.user_id} /> },
+    { key: 'user', header: t('field.user'), render: (device) => device.user_login },
     ...(networks.size > 1 ? [{ key: 'network', header: t('field.network'), render: (device: Device) => networks.get(device.network_id) ?? '–' }] : []),
     { key: 'addresses', header: t('field.addresses'), width: 118, render: (device) => <Code>{device.ipv4 ?? device.ipv6 ?? '–'}</Code> },
     { key: 'seen', header: t('field.seen'), sort: 'last_handshake_at', width: 120, render: (device) => seen(device.last_handshake_at) },
@@ -150,7 +151,7 @@ function DeviceRow({ device }: { device: Device }) {
           {device.name}
         </Typography>
         <Typography variant="body2" color="text.secondary" noWrap>
-          <UserName id={device.user_id} /> · {seen(device.last_handshake_at)} · {format.bytes(device.used_bytes)}
+          {device.user_login} · {seen(device.last_handshake_at)} · {format.bytes(device.used_bytes)}
         </Typography>
       </Stack>
       <DeviceState device={device} />

@@ -1,6 +1,8 @@
+import RestoreFromTrash from '@mui/icons-material/RestoreFromTrashOutlined'
 import Stack from '@mui/material/Stack'
 import Typography from '@mui/material/Typography'
 import { useTranslation } from 'react-i18next'
+import { useSearchParams } from 'react-router'
 
 import type { Network } from '../../api/types'
 import { paths } from '../../app/paths'
@@ -9,12 +11,13 @@ import { type Column, NounList } from '../../list/noun-list'
 import { useCan } from '../../session/use-me'
 import { Code } from '../../ui/parts'
 import { PoolBar } from './pool-bar'
-import { networks } from './queries'
+import { networks, restoreNetwork } from './queries'
 
 export function Component() {
   const { t } = useTranslation(['networks', 'common'])
   const can = useCan()
   const format = useFormats()
+  const deleted = useSearchParams()[0].get('deleted') === 'true'
   const columns: Column<Network>[] = [
     { key: 'name', header: t('field.name'), sort: 'name', flex: 2, render: (network) => network.name },
     { key: 'ipv4', header: t('field.ipv4'), flex: 1.5, render: ({ ipv4 }) => (ipv4 ? <Code>{ipv4.net}</Code> : '–') },
@@ -28,7 +31,9 @@ export function Component() {
       title={t('title')}
       source={networks}
       columns={columns}
-      rowPath={(network) => paths.networks.detail(network.id)}
+      filters={[{ name: 'deleted', label: t('common:list.shown'), options: [['true', t('common:list.deleted')]] }]}
+      bulk={deleted && can('network_restore') ? [{ key: 'restore', label: t('common:act.restore'), icon: <RestoreFromTrash />, run: restoreNetwork, name: ({ name }) => name }] : []}
+      {...(deleted ? {} : { rowPath: (network: Network) => paths.networks.detail(network.id) })}
       card={(network) => (
         <Stack sx={{ gap: 0.5 }}>
           <Typography sx={{ fontWeight: 600 }} noWrap>

@@ -21,6 +21,7 @@ export function Component() {
     { key: 'state', header: t('common:field.state'), flex: 2, render: (node) => <Standing node={node} /> },
     { key: 'location', header: t('field.location'), flex: 1.5, render: (node) => node.location || '–' },
     { key: 'backend', header: t('field.backend'), width: 150, render: (node) => (node.health.backend ? t(`backend.${node.health.backend}`, { defaultValue: node.health.backend }) : '–') },
+    { key: 'online_devices', header: t('common:state.online'), width: 100, align: 'right', render: (node) => format.number(node.online_devices) },
     { key: 'capacity', header: t('field.capacity'), width: 130, align: 'right', render: (node) => (node.capacity ? format.number(node.capacity) : t('common:noLimit')) },
     { key: 'last_seen_at', header: t('field.lastSeen'), width: 170, render: (node) => (node.last_seen_at ? format.ago(node.last_seen_at) : t('common:never')) },
   ]
@@ -50,6 +51,7 @@ export function Component() {
           { header: 'location', text: (node) => node.location },
           { header: 'backend', text: (node) => node.health.backend },
           { header: 'problems', text: (node) => node.health.problems.join('; ') },
+          { header: 'online_devices', text: (node) => node.online_devices },
           { header: 'capacity', text: (node) => node.capacity },
           { header: 'last_seen_at', text: (node) => node.last_seen_at },
           { header: 'created_at', text: (node) => node.created_at },

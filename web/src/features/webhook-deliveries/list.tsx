@@ -39,7 +39,10 @@ export function Component() {
       lead={t('lead')}
       source={deliveries}
       columns={columns}
-      filters={[{ name: 'webhook_id', label: t('field.receiver'), options: webhooks.items.map(({ id, url }) => [id, hostOf(url)] as const) }]}
+      filters={[
+        { name: 'webhook_id', label: t('field.receiver'), options: webhooks.items.map(({ id, url }) => [id, hostOf(url)] as const) },
+        { name: 'delivered', label: t('common:field.state'), options: [['true', t('common:state.delivered')], ['false', t('notDelivered')]] },
+      ]}
       bulk={whyNot === undefined ? [{ key: 'again', label: t('again'), icon: <Replay />, run: again, name: ({ kind }) => kind }] : []}
       rowActions={(delivery) => (
         <IconAction label={t('again')} icon={<Replay fontSize="small" />} disabledReason={whyNot} onRun={() => void act(() => again(delivery), t('done.again'))} />
