@@ -126,4 +126,3 @@ pub(super) fn malformed(listener: &'static str, fault: &'static str) -> Response
     debug!(listener.name = listener, "a request was refused: {fault}");
     (StatusCode::BAD_REQUEST, format!("{fault}\n")).into_response()
 }
-
