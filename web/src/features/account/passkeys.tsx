@@ -20,7 +20,7 @@ import { ActionMenu } from '../../ui/action-menu'
 import { useConfirm } from '../../ui/confirm'
 import { Fault } from '../../ui/fault'
 import { Section } from '../../ui/parts'
-import { useAct } from '../../ui/use-act'
+import { useAct, useDone } from '../../ui/use-act'
 import { beginPasskey, createPasskey, deletePasskey, type Mfa, type Passkey, passkeysQuery, renamePasskey } from './queries'
 
 type OnCodes = (codes: string[]) => void
@@ -84,7 +84,7 @@ function Row({ passkey, isLast, onRename }: { passkey: Passkey; isLast: boolean;
 
 function AddDialog({ onClose, onCodes }: { onClose: () => void; onCodes: OnCodes }) {
   const { t } = useTranslation(['account', 'common'])
-  const act = useAct()
+  const done = useDone()
   const { program, system } = clientOf(navigator.userAgent)
   const form = useApiForm({
     schema: z.object({ name: z.string().trim().min(1, t('common:form.needed')).max(64) }),
@@ -94,7 +94,7 @@ function AddDialog({ onClose, onCodes }: { onClose: () => void; onCodes: OnCodes
       const { passkey, recovery_codes } = await createPasskey({ challenge, name: name.trim(), credential: await byBrowser(options, t('passkeys.refused')) })
       if (recovery_codes) onCodes(recovery_codes)
       onClose()
-      await act(async () => {}, t('passkeys.added', { name: passkey.name }))
+      await done(t('passkeys.added', { name: passkey.name }))
     },
   })
   return (
@@ -116,14 +116,14 @@ async function byBrowser(options: unknown, refused: string): Promise<Record<stri
 
 function RenameDialog({ passkey, onClose }: { passkey: Passkey; onClose: () => void }) {
   const { t } = useTranslation(['account', 'common'])
-  const act = useAct()
+  const done = useDone()
   const form = useApiForm({
     schema: z.object({ name: z.string().trim().min(1, t('common:form.needed')).max(64) }),
     values: { name: passkey.name },
     send: async ({ name }) => {
       await renamePasskey(passkey, name.trim())
       onClose()
-      await act(async () => {}, t('common:done.saved'))
+      await done(t('common:done.saved'))
     },
   })
   return (

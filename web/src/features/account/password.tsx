@@ -7,20 +7,19 @@ import DialogTitle from '@mui/material/DialogTitle'
 import Stack from '@mui/material/Stack'
 import Typography from '@mui/material/Typography'
 import { useEffect, useRef, useState } from 'react'
-import { FormProvider } from 'react-hook-form'
 import { useTranslation } from 'react-i18next'
 import { z } from 'zod'
 
 import { changeSession } from '../../api/client'
 import { TextInput } from '../../form/fields'
+import { Form, FormFault } from '../../form/form'
 import { newPassword, NewPasswordInput } from '../../form/password-input'
 import { useApiForm } from '../../form/use-api-form'
 import { type SecondFactor, signIn, type Step } from '../../session/session'
 import { SignInSteps } from '../../session/steps'
 import { useMe } from '../../session/use-me'
-import { Fault } from '../../ui/fault'
 import { Section } from '../../ui/parts'
-import { useAct } from '../../ui/use-act'
+import { useDone } from '../../ui/use-act'
 import { setOwnPassword } from './queries'
 
 export function PasswordPart() {
@@ -31,7 +30,7 @@ export function PasswordPart() {
 
 function PasswordForm({ login }: { login: string }) {
   const { t } = useTranslation(['account', 'links', 'common'])
-  const act = useAct()
+  const done = useDone()
   const [question, setQuestion] = useState<SecondFactor>()
   const arrived = useRef<(done: boolean) => void>(undefined)
   // Who leaves before the second factor is asked by the doorkeeper, as everybody whose session has ended.
@@ -41,7 +40,7 @@ function PasswordForm({ login }: { login: string }) {
   }, [question])
   const finish = async () => {
     arrived.current?.(true)
-    await act(async () => {}, t('password.done'))
+    await done(t('password.done'))
   }
   const api = useApiForm({
     schema: z.object({
@@ -67,17 +66,11 @@ function PasswordForm({ login }: { login: string }) {
     },
   })
   return (
-    <FormProvider {...api.form}>
-      <form
-        noValidate
-        onSubmit={(event) => {
-          event.preventDefault()
-          api.submit()
-        }}
-      >
+    <>
+      <Form api={api}>
         <Stack sx={{ gap: 2, maxWidth: 520 }}>
           <Typography color="text.secondary">{t('password.lead')}</Typography>
-          {api.fault !== undefined && <Fault error={api.fault} />}
+          <FormFault api={api} />
           {/* Password stores want to know whose it is. */}
           <input type="text" autoComplete="username" value={login} readOnly hidden />
           <TextInput name="current_password" type="password" label={t('password.current')} autoComplete="current-password" />
@@ -86,7 +79,7 @@ function PasswordForm({ login }: { login: string }) {
             {t('password.act')}
           </Button>
         </Stack>
-      </form>
+      </Form>
       {question && (
         <Dialog open maxWidth="xs" aria-labelledby="again-title">
           <DialogTitle id="again-title">{t('password.again')}</DialogTitle>
@@ -102,6 +95,6 @@ function PasswordForm({ login }: { login: string }) {
           </DialogContent>
         </Dialog>
       )}
-    </FormProvider>
+    </>
   )
 }

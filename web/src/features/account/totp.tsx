@@ -17,7 +17,7 @@ import { useConfirm } from '../../ui/confirm'
 import { CopyText } from '../../ui/copy'
 import { Section } from '../../ui/parts'
 import { QrCode } from '../../ui/qr-code'
-import { useAct } from '../../ui/use-act'
+import { useAct, useDone } from '../../ui/use-act'
 import { confirmTotp, createTotp, deleteTotp, type Mfa } from './queries'
 
 type Totp = Schema<'TotpView'>
@@ -55,7 +55,7 @@ export function TotpPart({ mfa, onCodes }: { mfa: Mfa; onCodes: (codes: string[]
 
 function EnrolDialog({ totp, onClose, onCodes }: { totp: Totp; onClose: () => void; onCodes: (codes: string[]) => void }) {
   const { t } = useTranslation(['account', 'common'])
-  const act = useAct()
+  const done = useDone()
   const qr = useMemo(() => makeQr(totp.url), [totp.url])
   const form = useApiForm({
     schema: z.object({ code: z.string().trim().regex(/^\d{3}\s?\d{3}$/, t('totp.digits')) }),
@@ -64,7 +64,7 @@ function EnrolDialog({ totp, onClose, onCodes }: { totp: Totp; onClose: () => vo
       const { recovery_codes } = await confirmTotp(code.replaceAll(/\s/g, ''))
       if (recovery_codes) onCodes(recovery_codes)
       onClose()
-      await act(async () => {}, t('totp.done'))
+      await done(t('totp.done'))
     },
   })
   return (

@@ -9,7 +9,7 @@ import { SelectInput, TextInput } from '../../form/fields'
 import { FormDialog } from '../../form/form-dialog'
 import { useApiForm } from '../../form/use-api-form'
 import { changed, numberOf, optionalNumber, textOf } from '../../form/values'
-import { useAct } from '../../ui/use-act'
+import { useDone } from '../../ui/use-act'
 import { createPlace, type Place, updatePlace } from './queries'
 
 interface PlaceValues {
@@ -39,7 +39,7 @@ function bodyOf(values: PlaceValues): Schema<'UpdateNodeNetwork'> {
 
 export function PlaceDialog({ node, place, networks, nameOf, onClose }: { node: Node; place: Place | undefined; networks: Network[]; nameOf: (id: string) => string; onClose: () => void }) {
   const { t } = useTranslation(['nodes', 'common'])
-  const act = useAct()
+  const done = useDone()
   const values = valuesOf(place, networks.length === 1 ? networks[0] : undefined)
   const form = useApiForm({
     schema: z.object({
@@ -53,7 +53,7 @@ export function PlaceDialog({ node, place, networks, nameOf, onClose }: { node: 
       const body = bodyOf(typed)
       if (place) await updatePlace(place, changed(bodyOf(values), body))
       else await createPlace(node.id, { ...body, network_id: typed.network_id })
-      await act(async () => {}, t('common:done.saved'))
+      await done(t('common:done.saved'))
       onClose()
     },
   })
