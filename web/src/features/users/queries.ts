@@ -39,5 +39,3 @@ export const sessionsOfQuery = (userId: string) =>
     queryKey: ['sessions', 'of', userId],
     queryFn: () => take(api.GET('/sessions', { params: { query: { user_id: userId } } })),
   })
-
-export const endSession = (id: string) => take(api.DELETE('/sessions/{id}', at(id)))
