@@ -10,7 +10,7 @@ import type { Device } from '../../api/types'
 import { paths } from '../../app/paths'
 import { useFormats } from '../../i18n/use-formats'
 import { type Column, NounList } from '../../list/noun-list'
-import { useCan, useMe } from '../../session/use-me'
+import { useForbidden, useMe } from '../../session/use-me'
 import { Code } from '../../ui/parts'
 import { networkChoicesQuery } from '../networks/queries'
 import { UserName, useUserName } from '../users/user-name'
@@ -28,7 +28,7 @@ export function Component() {
 
 function DeviceList() {
   const { t } = useTranslation(['devices', 'common'])
-  const can = useCan()
+  const forbidden = useForbidden()
   const [search] = useSearchParams()
   const userId = search.get('user_id')
   const deleted = search.get('deleted') === 'true'
@@ -55,7 +55,7 @@ function DeviceList() {
         create={{
           label: t('create'),
           to: `${paths.devices.create()}${userId ? ofUser(userId) : ''}`,
-          disabledReason: can('device_create') ? undefined : t('common:notAllowed'),
+          disabledReason: forbidden('device_create'),
         }}
         csv={{
           fileName: 'devices.csv',

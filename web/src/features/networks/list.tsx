@@ -6,14 +6,14 @@ import type { Network } from '../../api/types'
 import { paths } from '../../app/paths'
 import { useFormats } from '../../i18n/use-formats'
 import { type Column, NounList } from '../../list/noun-list'
-import { useCan } from '../../session/use-me'
+import { useForbidden } from '../../session/use-me'
 import { Code } from '../../ui/parts'
 import { PoolBar } from './pool-bar'
 import { networks } from './queries'
 
 export function Component() {
   const { t } = useTranslation(['networks', 'common'])
-  const can = useCan()
+  const forbidden = useForbidden()
   const format = useFormats()
   const columns: Column<Network>[] = [
     { key: 'name', header: t('field.name'), sort: 'name', flex: 2, render: (network) => network.name },
@@ -39,7 +39,7 @@ export function Component() {
           <Fullest network={network} />
         </Stack>
       )}
-      create={{ label: t('create'), to: paths.networks.create(), disabledReason: can('network_create') ? undefined : t('common:notAllowed') }}
+      create={{ label: t('create'), to: paths.networks.create(), disabledReason: forbidden('network_create') }}
       csv={{
         fileName: 'networks.csv',
         columns: [

@@ -7,10 +7,10 @@ import { useTranslation } from 'react-i18next'
 import { Outlet, useNavigate, useParams } from 'react-router'
 
 import { manages, reach } from '../../api/access'
-import type { User } from '../../api/types'
+import type { Action as ActionId, User } from '../../api/types'
 import { paths } from '../../app/paths'
 import { useFormats } from '../../i18n/use-formats'
-import { useCan, useMe } from '../../session/use-me'
+import { useForbidden, useMe } from '../../session/use-me'
 import { Action } from '../../ui/action'
 import { Facts, PageHeader, Section, StateChip } from '../../ui/parts'
 import { useAct } from '../../ui/use-act'
@@ -86,12 +86,13 @@ function HeaderActs({ user }: { user: User }) {
 }
 
 /** Why this act does not work on this user; undefined where it does. */
-function useWhyNot(user: User): (action: Parameters<ReturnType<typeof useCan>>[0]) => string | undefined {
+function useWhyNot(user: User): (action: ActionId) => string | undefined {
   const { t } = useTranslation(['users', 'common'])
-  const can = useCan()
+  const forbidden = useForbidden()
   const me = useMe()
   return (action) => {
-    if (!can(action)) return t('common:notAllowed')
+    const no = forbidden(action)
+    if (no) return no
     if (user.id !== me.id && !manages(me.role, user.role)) return t('notYours', { role: t(`common:role.${user.role}`) })
     if (user.deleted_at && action !== 'user_restore') return t('isDeleted')
     return undefined

@@ -12,14 +12,14 @@ import { paths } from '../../app/paths'
 import { useFormats } from '../../i18n/use-formats'
 import type { BulkAct } from '../../list/bulk-bar'
 import { type Column, NounList } from '../../list/noun-list'
-import { useCan } from '../../session/use-me'
+import { useCan, useForbidden } from '../../session/use-me'
 import { StateChip } from '../../ui/parts'
 import { deleteUser, disableUser, enableUser, restoreUser, users } from './queries'
 import { ROLES } from './user-form'
 
 export function Component() {
   const { t } = useTranslation(['users', 'common'])
-  const can = useCan()
+  const forbidden = useForbidden()
   const format = useFormats()
   const columns: Column<User>[] = [
     { key: 'login', header: t('field.login'), sort: 'login', flex: 2, render: (user) => user.login },
@@ -54,7 +54,7 @@ export function Component() {
           <StateChip state={user.state} />
         </Stack>
       )}
-      create={{ label: t('create'), to: paths.users.create(), disabledReason: can('user_create') ? undefined : t('common:notAllowed') }}
+      create={{ label: t('create'), to: paths.users.create(), disabledReason: forbidden('user_create') }}
       csv={{
         fileName: 'users.csv',
         columns: [
