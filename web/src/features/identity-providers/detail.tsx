@@ -43,7 +43,7 @@ export function Component() {
           facts={[
             [t('field.allowSignUp'), provider.allow_sign_up ? t('common:yes') : t('common:no')],
             [t('field.defaultRole'), t(`common:role.${provider.default_role}`)],
-            [t('field.deviceLimit'), provider.device_limit ?? t('common:noLimit')],
+            [t('field.deviceLimit'), typeof provider.device_limit === 'number' ? format.number(provider.device_limit) : t('common:noLimit')],
             [t('groups.title'), provider.group_roles.length === 0 ? '–' : provider.group_roles.map(({ group, role }) => <div key={group}>{`${group} → ${t(`common:role.${role}`)}`}</div>)],
             [t('field.hasSecret'), provider.has_secret ? t('common:yes') : t('common:no')],
             [t('common:field.created'), format.dateTime(provider.created_at)],

@@ -25,7 +25,7 @@ export function Component() {
         <Facts
           facts={[
             [t('field.role'), t(`common:role.${invite.role}`)],
-            [t('field.deviceLimit'), invite.device_limit ?? t('common:noLimit')],
+            [t('field.deviceLimit'), typeof invite.device_limit === 'number' ? format.number(invite.device_limit) : t('common:noLimit')],
             [t('field.dataLimit'), invite.data_limit_bytes ? format.bytes(invite.data_limit_bytes) : t('common:noLimit')],
             [t('field.accountExpires'), when(invite.account_expires_at)],
             [t('field.createdBy'), <UserName key="by" id={invite.created_by} link />],

@@ -40,7 +40,7 @@ export function Component() {
             [t('field.email'), user.email ?? '–'],
             [t('field.mfa'), user.has_mfa ? t('common:yes') : t('common:no')],
             [t('field.expires'), when(user.expires_at)],
-            [t('field.deviceLimit'), user.device_limit ?? t('common:noLimit')],
+            [t('field.deviceLimit'), typeof user.device_limit === 'number' ? format.number(user.device_limit) : t('common:noLimit')],
             [t('field.dataLimit'), user.data_limit_bytes ? format.bytes(user.data_limit_bytes) : t('common:noLimit')],
             [t('common:field.created'), when(user.created_at)],
             [t('common:field.updated'), when(user.updated_at)],
