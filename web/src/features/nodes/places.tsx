@@ -20,7 +20,7 @@ import { Code, Section } from '../../ui/parts'
 import { SmallTable } from '../../ui/small-table'
 import { useConfirmed } from '../../ui/use-confirmed'
 import { networkChoicesQuery } from '../networks/queries'
-import { PlaceDialog } from './place-dialog'
+import { EditPlace, NewPlace } from './place-dialog'
 import { deletePlace, type Place, placesQuery } from './queries'
 
 export function Places({ node }: { node: Node }) {
@@ -71,7 +71,8 @@ export function Places({ node }: { node: Node }) {
           ]}
         />
       )}
-      {open && <PlaceDialog node={node} place={open === 'new' ? undefined : open} networks={free} nameOf={nameOf} onClose={() => setOpen(undefined)} />}
+      {open === 'new' && <NewPlace node={node} networks={free} onClose={() => setOpen(undefined)} />}
+      {open && open !== 'new' && <EditPlace place={open} name={nameOf(open.network_id)} onClose={() => setOpen(undefined)} />}
     </Section>
   )
 }
