@@ -28,7 +28,7 @@ function nounRoutes(noun: Noun): RouteObject[] {
 /** Pages for who is not signed in. */
 const DOORS: RouteObject[] = [
   page(paths.signIn(), () => import('../session/sign-in-page')),
-  page(paths.signedIn(), () => import('../session/signed-in-page')),
+  page(paths.signedIn(), async () => ({ Component: (await import('../session/sign-in-page')).SignedIn })),
   page(paths.setup(), () => import('../features/setup/page')),
   page(paths.invite(), () => import('../features/invites/accept')),
   page(paths.reset(), () => import('../features/password/reset')),

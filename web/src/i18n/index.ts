@@ -3,7 +3,6 @@
 import i18next, { type FormatterModule } from 'i18next'
 import { initReactI18next } from 'react-i18next'
 
-import { formats } from '../lib/format'
 import { english } from './locales/en'
 
 /** Each by the name it gives itself. */
@@ -40,7 +39,7 @@ const numbers: FormatterModule = {
   init: () => {},
   add: () => {},
   addCached: () => {},
-  format: (value, _, language) => (typeof value === 'number' && language ? formats(language).number(value) : value),
+  format: (value, _, language) => (typeof value === 'number' ? value.toLocaleString(language) : value),
 }
 
 export async function startI18n(language: PageLanguage = preferred()): Promise<void> {

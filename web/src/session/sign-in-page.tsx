@@ -150,3 +150,6 @@ function NotSetUp() {
     </Door>
   )
 }
+
+// A page of its own, but no file of its own to fetch: it is shown after this one only.
+export { SignedIn } from './signed-in'

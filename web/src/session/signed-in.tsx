@@ -1,19 +1,19 @@
 // Where a window ends that was opened to sign in again: the page that it was opened for goes on.
 
-import Link from '@mui/material/Link'
+import Button from '@mui/material/Button'
 import Stack from '@mui/material/Stack'
 import Typography from '@mui/material/Typography'
 import { useQuery } from '@tanstack/react-query'
 import { useEffect } from 'react'
 import { useTranslation } from 'react-i18next'
-import { Navigate, Link as RouterLink } from 'react-router'
+import { Link, Navigate } from 'react-router'
 
 import { paths } from '../app/paths'
 import { Waiting } from '../ui/parts'
 import { Door } from './door'
 import { meQuery } from './session'
 
-export function Component() {
+export function SignedIn() {
   const { t } = useTranslation('session')
   const me = useQuery(meQuery)
   useEffect(() => {
@@ -26,9 +26,9 @@ export function Component() {
     <Door title={t('elsewhere.title')} focus>
       <Stack sx={{ gap: 2 }}>
         <Typography>{t('elsewhere.text')}</Typography>
-        <Link component={RouterLink} to={paths.home()}>
+        <Button component={Link} to={paths.home()} variant="contained" size="large">
           {t('elsewhere.home')}
-        </Link>
+        </Button>
       </Stack>
     </Door>
   )
