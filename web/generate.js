@@ -1,7 +1,7 @@
 // Writes what the pages know of the API from what the server's own tests hold true: the types of every operation, and
 // who may do which. Nothing of it is kept in the repository, so it cannot be out of step.
 
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import openapiTS, { astToString } from 'openapi-typescript'
 
 const SNAPSHOTS = {
@@ -46,6 +46,9 @@ async function write() {
   writeFileSync(new URL(`${TO}/words.ts`, import.meta.url), words)
   const table = JSON.stringify(access(), undefined, 1)
   writeFileSync(new URL(`${TO}/access.ts`, import.meta.url), `export const ACCESS = ${table} as const\n`)
+  // Written by notices.js, which a build runs; whatever else reads the pages needs no more than that it is there.
+  const notices = new URL(`${TO}/notices.json`, import.meta.url)
+  if (!existsSync(notices)) writeFileSync(notices, '[]')
 }
 
 if (process.argv[1] === new URL(import.meta.url).pathname) await write()

@@ -12,6 +12,8 @@ import sys
 
 # What is in the binary and came with no crate.
 FILES = {"Django's list of common passwords (BSD-3-Clause)": "src/secrets/password/common.LICENSE"}
+# What `web/notices.js` found in the pages when they were built.
+PAGES = "web/src/api/generated/notices.json"
 TEXT = re.compile(r"(licen[cs]e|copying|notice|unlicense)", re.IGNORECASE)
 
 
@@ -53,8 +55,14 @@ def main(target):
     root = pathlib.Path(metadata["workspace_root"])
     for name, path in FILES.items():
         owners[(root / path).read_text().strip()].append(name)
+    pages = json.loads((root / PAGES).read_text())
+    if not pages:
+        sys.exit(f"{PAGES} is empty: remove web/dist and build the web pages anew")
+    for notice in pages:
+        owners[notice["text"]] += [f"{package}, in the web pages" for package in notice["packages"]]
     print("caspervpn is linked with the following works, and with musl's C library (MIT) and Rust's standard library")
-    print("(MIT or Apache-2.0). SQLite is in the public domain. Sources: https://crates.io/crates/NAME\n")
+    print("(MIT or Apache-2.0). SQLite is in the public domain. Sources: https://crates.io/crates/NAME, those of the web pages:")
+    print("https://www.npmjs.com/package/NAME\n")
     for text, names in sorted(owners.items(), key=lambda it: it[1]):
         print("=" * 100, *names, "-" * 100, text, "", sep="\n")
     print("=" * 100, "Published without a licence text; their licences are the named ones:", *bare, sep="\n")

@@ -11,6 +11,8 @@ export const paths = {
   home: () => '/',
   /** `to` is the page that was asked for, to come back to. */
   signIn: (to = '/') => (to === '/' ? '/sign-in' : `/sign-in?to=${encodeURIComponent(to)}`),
+  /** Where a window ends that was opened to sign in again. */
+  signedIn: () => '/signed-in',
   forgot: () => '/forgot',
   setup: () => '/setup',
   reset: () => '/reset',

@@ -45,7 +45,7 @@ export function RouteFault() {
 }
 
 /** Instead of a form over a page: the page beneath stays. */
-export function FormFault() {
+export function FormRouteFault() {
   const { t } = useTranslation()
   const error = useFault()
   const navigate = useNavigate()

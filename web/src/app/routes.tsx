@@ -5,7 +5,7 @@ import type { RouteObject } from 'react-router'
 import { Waiting } from '../ui/parts'
 import { type Load, type Noun, NOUNS, pageOf } from './nouns'
 import { paths } from './paths'
-import { FormFault, RouteFault } from './route-fault'
+import { FormRouteFault, RouteFault } from './route-fault'
 import { Shell } from './shell'
 
 function page(path: string, lazy: Load, children?: RouteObject[]): RouteObject {
@@ -13,7 +13,7 @@ function page(path: string, lazy: Load, children?: RouteObject[]): RouteObject {
 }
 
 function form(path: string, lazy: Load): RouteObject {
-  return { path, lazy, errorElement: <FormFault /> }
+  return { path, lazy, errorElement: <FormRouteFault /> }
 }
 
 /** Forms are dialogs over the page that they belong to, which stays when they fail. */
@@ -28,6 +28,7 @@ function nounRoutes(noun: Noun): RouteObject[] {
 /** Pages for who is not signed in. */
 const DOORS: RouteObject[] = [
   page(paths.signIn(), () => import('../session/sign-in-page')),
+  page(paths.signedIn(), async () => ({ Component: (await import('../session/sign-in-page')).SignedIn })),
   page(paths.setup(), () => import('../features/setup/page')),
   page(paths.invite(), () => import('../features/invites/accept')),
   page(paths.reset(), () => import('../features/password/reset')),

@@ -9,12 +9,10 @@ import Stack from '@mui/material/Stack'
 import useMediaQuery from '@mui/material/useMediaQuery'
 import { type ReactNode, useId } from 'react'
 import type { FieldValues } from 'react-hook-form'
-import { FormProvider } from 'react-hook-form'
 import { useTranslation } from 'react-i18next'
 
 import { useConfirm } from '../ui/confirm'
-import { Fault } from '../ui/fault'
-import { isStale, Stale } from './stale'
+import { Form, FormFault } from './form'
 import type { ApiForm } from './use-api-form'
 
 interface FormDialogProps<Values extends FieldValues> {
@@ -39,32 +37,23 @@ export function FormDialog<Values extends FieldValues>({ api, title, act, destru
 
   return (
     <Dialog open onClose={() => void close()} fullScreen={small} aria-labelledby={heading}>
-      <FormProvider {...api.form}>
-        <form
-          noValidate
-          style={{ display: 'contents' }}
-          onSubmit={(event) => {
-            event.preventDefault()
-            api.submit()
-          }}
-        >
-          <DialogTitle id={heading}>{title}</DialogTitle>
-          <DialogContent>
-            <Stack sx={{ gap: 2, pt: 1 }}>
-              {api.loadAnew && isStale(api.fault) ? <Stale onLoad={api.loadAnew} /> : api.fault !== undefined && <Fault error={api.fault} />}
-              {children}
-            </Stack>
-          </DialogContent>
-          <DialogActions>
-            <Button color="inherit" onClick={() => void close()}>
-              {t('act.cancel')}
-            </Button>
-            <Button type="submit" variant="contained" color={destructive ? 'error' : 'primary'} loading={api.busy}>
-              {act}
-            </Button>
-          </DialogActions>
-        </form>
-      </FormProvider>
+      <Form api={api} contents>
+        <DialogTitle id={heading}>{title}</DialogTitle>
+        <DialogContent>
+          <Stack sx={{ gap: 2, pt: 1 }}>
+            <FormFault api={api} />
+            {children}
+          </Stack>
+        </DialogContent>
+        <DialogActions>
+          <Button color="inherit" onClick={() => void close()}>
+            {t('act.cancel')}
+          </Button>
+          <Button type="submit" variant="contained" color={destructive ? 'error' : 'primary'} loading={api.busy}>
+            {act}
+          </Button>
+        </DialogActions>
+      </Form>
     </Dialog>
   )
 }

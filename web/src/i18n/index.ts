@@ -1,6 +1,6 @@
 // The languages of the pages. English is always there to fall back on; another is fetched when it is chosen.
 
-import i18next from 'i18next'
+import i18next, { type FormatterModule } from 'i18next'
 import { initReactI18next } from 'react-i18next'
 
 import { english } from './locales/en'
@@ -33,14 +33,23 @@ export function preferred(): PageLanguage {
   return navigator.languages.map((tag) => tag.split('-')[0]).find(isLanguage) ?? 'en'
 }
 
+/** A number in a text is written as the reader's language writes numbers: Persian has digits of its own. */
+const numbers: FormatterModule = {
+  type: 'formatter',
+  init: () => {},
+  add: () => {},
+  addCached: () => {},
+  format: (value, _, language) => (typeof value === 'number' ? value.toLocaleString(language) : value),
+}
+
 export async function startI18n(language: PageLanguage = preferred()): Promise<void> {
-  await i18next.use(initReactI18next).init({
+  await i18next.use(initReactI18next).use(numbers).init({
     lng: 'en',
     fallbackLng: 'en',
     resources: { en: english },
     ns: Object.keys(english),
     defaultNS: 'common',
-    interpolation: { escapeValue: false },
+    interpolation: { escapeValue: false, alwaysFormat: true },
     returnNull: false,
   })
   await show(language)

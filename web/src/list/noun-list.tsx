@@ -2,7 +2,6 @@
 // On a narrow screen rows are cards.
 
 import Add from '@mui/icons-material/Add'
-import FileDownload from '@mui/icons-material/FileDownload'
 import Box from '@mui/material/Box'
 import Button from '@mui/material/Button'
 import Card from '@mui/material/Card'
@@ -16,12 +15,10 @@ import { Link, Outlet, useNavigate } from 'react-router'
 
 import type { Asked, ListSource } from '../api/types'
 import { Action } from '../ui/action'
-import { Fault, faultText } from '../ui/fault'
+import { Fault } from '../ui/fault'
 import { Empty, PageHeader } from '../ui/parts'
-import { saveFile } from '../ui/save'
-import { useToast } from '../ui/toast'
 import { type BulkAct, BulkBar } from './bulk-bar'
-import { type CsvColumn, everyRow, toCsv } from './csv'
+import { CsvButton, type CsvFile } from './csv-button'
 import { gridWords } from './grid-words'
 import { ROWS, useListParams } from './list-params'
 import { type Filter, ListToolbar } from './list-toolbar'
@@ -53,14 +50,13 @@ export interface NounListProps<Row extends { id: string }> {
   /** Acts on one row, at its end. */
   rowActions?: (row: Row) => ReactNode
   create?: { label: string; to: string; disabledReason?: string | undefined }
-  csv?: { fileName: string; columns: CsvColumn<Row>[] }
+  csv?: CsvFile<Row>
   actions?: ReactNode
   empty: { title: string; text: string }
   searchable?: boolean
 }
 
 export function NounList<Row extends { id: string }>(props: NounListProps<Row>) {
-  const { t } = useTranslation()
   const params = useListParams()
   const { key, page: fetchPage } = props.source
   const page = useQuery({
@@ -73,7 +69,6 @@ export function NounList<Row extends { id: string }>(props: NounListProps<Row>) 
 
   const rows = page.data?.items ?? []
   const chosenRows = rows.filter((row) => chosen.has(row.id))
-  const asked = Object.keys(params.query).some((name) => name !== 'sort')
   const nothing = page.data !== undefined && rows.length === 0
   const shown = { rows, chosen, onChoose: setChosen, loading: page.isFetching, params, ...props }
   return (
@@ -83,15 +78,9 @@ export function NounList<Row extends { id: string }>(props: NounListProps<Row>) 
         <ListToolbar filters={props.filters ?? []} params={params} searchable={props.searchable ?? true} />
         {props.bulk && <BulkBar rows={chosenRows} acts={props.bulk} onDone={() => setChosen(new Set())} />}
         {page.isError && <Box sx={{ p: 2 }}><Fault error={page.error} onRetry={() => void page.refetch()} /></Box>}
-        {nothing && (
-          <Empty
-            title={asked ? t('list.noMatch') : props.empty.title}
-            text={asked ? t('list.noMatchText') : props.empty.text}
-            action={asked ? undefined : <CreateButton {...props} />}
-          />
-        )}
+        {nothing && <Nothing {...shown} />}
         {(page.data || !page.isError) && !nothing && (narrow ? <Cards {...shown} /> : <Grid {...shown} />)}
-        <Places next={page.data?.next} params={params} />
+        {!nothing && <Places next={page.data?.next} params={params} />}
       </Card>
       <Outlet />
     </>
@@ -102,7 +91,7 @@ function HeaderActions<Row extends { id: string }>(props: NounListProps<Row>) {
   return (
     <>
       {props.actions}
-      {props.csv && <CsvButton {...props} csv={props.csv} />}
+      {props.csv && <CsvButton {...props.csv} source={props.source} />}
       <CreateButton {...props} />
     </>
   )
@@ -114,36 +103,33 @@ function CreateButton<Row extends { id: string }>({ create }: NounListProps<Row>
   return <Action variant="contained" icon={<Add />} label={create.label} disabledReason={create.disabledReason} onRun={() => void navigate(create.to)} />
 }
 
-function CsvButton<Row extends { id: string }>({ csv, source }: NounListProps<Row> & { csv: { fileName: string; columns: CsvColumn<Row>[] } }) {
-  const { t } = useTranslation()
-  const toast = useToast()
-  const { after: _, ...asked } = useListParams().query
-  const [fetched, setFetched] = useState<number>()
-
-  async function save(): Promise<void> {
-    setFetched(0)
-    try {
-      const rows = await everyRow(asked as Asked, source.page, setFetched)
-      saveFile(csv.fileName, 'text/csv;charset=utf-8', toCsv(rows, csv.columns))
-    } catch (error) {
-      toast({ tone: 'error', text: faultText(error, t('fault.noAnswer')) })
-    } finally {
-      setFetched(undefined)
-    }
-  }
-  return (
-    <Button startIcon={<FileDownload />} variant="outlined" color="inherit" disabled={fetched !== undefined} onClick={() => void save()}>
-      {fetched ? t('list.fetched', { count: fetched }) : t('list.csv')}
-    </Button>
-  )
-}
-
 interface Shown<Row extends { id: string }> extends NounListProps<Row> {
   rows: Row[]
   chosen: ReadonlySet<string>
   onChoose: (ids: ReadonlySet<string>) => void
   loading: boolean
   params: ReturnType<typeof useListParams>
+}
+
+/** Why there are no rows: the page had some that are gone, nothing is as it was asked for, or there is nothing at all. */
+function Nothing<Row extends { id: string }>(props: Shown<Row>) {
+  const { t } = useTranslation()
+  const { query, goTo } = props.params
+  if (query.after) {
+    return (
+      <Empty
+        title={t('list.past')}
+        text={t('list.pastText')}
+        action={
+          <Button variant="outlined" onClick={() => goTo(undefined)}>
+            {t('list.first')}
+          </Button>
+        }
+      />
+    )
+  }
+  if (Object.keys(query).some((name) => name !== 'sort')) return <Empty title={t('list.noMatch')} text={t('list.noMatchText')} />
+  return <Empty title={props.empty.title} text={props.empty.text} action={<CreateButton {...props} />} />
 }
 
 function Grid<Row extends { id: string }>({ rows, columns, chosen, onChoose, loading, params, bulk, rowPath, onRow, rowActions }: Shown<Row>) {

@@ -20,6 +20,7 @@ import { ApiProblem } from '../api/problem'
 import type { Me } from '../api/types'
 import { paths } from '../app/paths'
 import { Fault } from '../ui/fault'
+import { onSignedIn, signInElsewhere, tellSignedIn } from './elsewhere'
 import { askPasskey, knowsPasskeys, meQuery } from './session'
 import { SignInSteps } from './steps'
 import { useMe } from './use-me'
@@ -54,25 +55,29 @@ export function Doorkeeper() {
     if (me.id !== owner) location.assign(paths.home())
   }, [me.id, owner])
 
-  function end(done: boolean): void {
+  const end = useCallback((done: boolean) => {
     waiting.current?.end(done)
     waiting.current = undefined
     setAsking(undefined)
-  }
-  async function signedIn(): Promise<void> {
+  }, [])
+  const signedIn = useCallback(async () => {
     setFault(undefined)
     try {
+      // Where it was this question that was refused, it waits for the answer to it.
+      await client.cancelQueries({ queryKey: meQuery.queryKey, exact: true })
       const again = await client.fetchQuery({ ...meQuery, staleTime: 0 })
       // Somebody else's page is loaded anew, see above.
       if (again.id === owner) end(true)
     } catch (error) {
       setFault(error)
     }
-  }
+  }, [client, end, owner])
+  // Of a sign-in here or in another window; it is a fresh proof as well.
+  useEffect(() => (asking ? onSignedIn(() => void signedIn()) : undefined), [asking, signedIn])
   const provable = me.has_password || me.has_mfa
   return (
     <>
-      {asking === 'sign-in' && <SessionEnded me={me} fault={fault} onDone={() => void signedIn()} />}
+      {asking === 'sign-in' && <SessionEnded me={me} fault={fault} onDone={tellSignedIn} onRetry={() => void signedIn()} />}
       {asking === 'proof' && !provable && <NoProof onClose={() => end(false)} />}
       {asking === 'proof' && provable && <Proof me={me} onDone={() => end(true)} onClose={() => end(false)} onEnded={() => setAsking('sign-in')} />}
     </>
@@ -87,13 +92,8 @@ function useEnrol(): () => void {
   }, [navigate])
 }
 
-/** To the sign-in page with all its ways, and back to this page. */
-function signInElsewhere(): void {
-  location.assign(paths.signIn(location.pathname + location.search))
-}
-
 /** `fault` is of what comes after the sign-in: reading who it is. */
-function SessionEnded({ me, fault, onDone }: { me: Me; fault: unknown; onDone: () => void }) {
+function SessionEnded({ me, fault, onDone, onRetry }: { me: Me; fault: unknown; onDone: () => void; onRetry: () => void }) {
   const { t } = useTranslation('session')
   return (
     <Dialog open maxWidth="xs" aria-labelledby="ended-title">
@@ -102,7 +102,7 @@ function SessionEnded({ me, fault, onDone }: { me: Me; fault: unknown; onDone: (
         <Typography sx={{ mb: 2 }}>{t('ended.text')}</Typography>
         {fault !== undefined && (
           <Box sx={{ mb: 2 }}>
-            <Fault error={fault} onRetry={onDone} />
+            <Fault error={fault} onRetry={onRetry} />
           </Box>
         )}
         <SignInSteps login={me.login} onDone={onDone} />

@@ -18,6 +18,7 @@ import { Fault } from '../ui/fault'
 import { Code, Waiting } from '../ui/parts'
 import { useToast } from '../ui/toast'
 import { Door } from './door'
+import { tellSignedIn } from './elsewhere'
 import { finishAtProvider, meQuery, providersQuery, type SecondFactor, setupQuery } from './session'
 import { SignInSteps } from './steps'
 
@@ -72,6 +73,7 @@ function useGoOn(): (enrolmentRequired: boolean) => void {
   const client = useQueryClient()
   const [search] = useSearchParams()
   return (enrolmentRequired) => {
+    tellSignedIn()
     const wanted = search.get('to') ?? sessionStorage.getItem(WANTED) ?? paths.home()
     sessionStorage.removeItem(WANTED)
     const to = ownAddress(wanted, location.origin) ?? paths.home()
@@ -148,3 +150,6 @@ function NotSetUp() {
     </Door>
   )
 }
+
+// A page of its own, but no file of its own to fetch: it is shown after this one only.
+export { SignedIn } from './signed-in'

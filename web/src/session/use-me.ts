@@ -1,4 +1,5 @@
 import { useSuspenseQuery } from '@tanstack/react-query'
+import { useTranslation } from 'react-i18next'
 
 import { reach } from '../api/access'
 import type { Action, Me } from '../api/types'
@@ -13,4 +14,11 @@ export function useMe(): Me {
 export function useCan(): (action: Action) => boolean {
   const { role } = useMe()
   return (action) => reach(role, action) !== 'none'
+}
+
+/** Why the role of who is signed in does not do this; undefined where it does. */
+export function useForbidden(): (action: Action) => string | undefined {
+  const { t } = useTranslation()
+  const can = useCan()
+  return (action) => (can(action) ? undefined : t('notAllowed'))
 }

@@ -12,7 +12,7 @@ import { useTranslation } from 'react-i18next'
 
 import { forQr, lacksPrivateKey } from '../lib/conf'
 import { makeQr, type Qr, toPng } from '../lib/qr'
-import { CopyLabelled } from './copy-labelled'
+import { CopyLabelled } from './copy'
 import { PlatformHelp } from './platform-help'
 import { QrCode } from './qr-code'
 import { saveFile } from './save'

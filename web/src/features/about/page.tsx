@@ -1,15 +1,18 @@
 // What runs here: version, database, node, and where more is to be read.
 
 import Alert from '@mui/material/Alert'
+import Button from '@mui/material/Button'
 import Link from '@mui/material/Link'
 import { useSuspenseQuery } from '@tanstack/react-query'
+import { Suspense, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Link as RouterLink } from 'react-router'
 
 import { paths } from '../../app/paths'
 import { useFormats } from '../../i18n/use-formats'
 import { CopyText } from '../../ui/copy'
-import { Facts, PageHeader, Section } from '../../ui/parts'
+import { Facts, PageHeader, Section, Waiting } from '../../ui/parts'
+import { Notices } from './notices'
 import { systemQuery } from './queries'
 
 export function Component() {
@@ -46,6 +49,25 @@ export function Component() {
           ]}
         />
       </Section>
+      <PanelLicences />
     </>
+  )
+}
+
+function PanelLicences() {
+  const { t } = useTranslation('about')
+  const [shown, setShown] = useState(false)
+  return (
+    <Section title={t('panelLicences')}>
+      {shown ? (
+        <Suspense fallback={<Waiting />}>
+          <Notices />
+        </Suspense>
+      ) : (
+        <Button variant="outlined" onClick={() => setShown(true)}>
+          {t('showLicences')}
+        </Button>
+      )}
+    </Section>
   )
 }

@@ -12,10 +12,10 @@ import { useTranslation } from 'react-i18next'
 import { useFormats } from '../../i18n/use-formats'
 import { providersQuery } from '../../session/session'
 import { Action } from '../../ui/action'
-import { useConfirm } from '../../ui/confirm'
 import { Fault } from '../../ui/fault'
 import { Section } from '../../ui/parts'
 import { useAct } from '../../ui/use-act'
+import { useConfirmed } from '../../ui/use-confirmed'
 import { identitiesQuery, type Identity, linkIdentity, unlinkIdentity } from './queries'
 
 export function IdentitiesPart() {
@@ -50,12 +50,11 @@ export function IdentitiesPart() {
 function Row({ identity, provider }: { identity: Identity; provider: string }) {
   const { t } = useTranslation(['account', 'common'])
   const format = useFormats()
-  const act = useAct()
-  const confirm = useConfirm()
+  const confirmed = useConfirmed()
 
   async function remove(): Promise<void> {
-    const sure = await confirm({ title: t('identities.removeTitle', { provider }), text: t('identities.removeText'), act: t('identities.remove'), name: provider, destructive: true })
-    if (sure) await act(() => unlinkIdentity(identity), t('identities.removed', { provider }))
+    const question = { title: t('identities.removeTitle', { provider }), text: t('identities.removeText'), act: t('identities.remove'), name: provider, destructive: true }
+    await confirmed(question, () => unlinkIdentity(identity), t('identities.removed', { provider }))
   }
   const used = identity.last_used_at ? format.ago(identity.last_used_at) : t('common:never')
   return (

@@ -17,10 +17,10 @@ import { clientOf } from '../../lib/user-agent'
 import { knowsPasskeys, makePasskey } from '../../session/session'
 import { Action } from '../../ui/action'
 import { ActionMenu } from '../../ui/action-menu'
-import { useConfirm } from '../../ui/confirm'
 import { Fault } from '../../ui/fault'
 import { Section } from '../../ui/parts'
-import { useAct } from '../../ui/use-act'
+import { useDone } from '../../ui/use-act'
+import { useConfirmed } from '../../ui/use-confirmed'
 import { beginPasskey, createPasskey, deletePasskey, type Mfa, type Passkey, passkeysQuery, renamePasskey } from './queries'
 
 type OnCodes = (codes: string[]) => void
@@ -53,13 +53,12 @@ export function PasskeysPart({ mfa, onCodes }: { mfa: Mfa; onCodes: OnCodes }) {
 function Row({ passkey, isLast, onRename }: { passkey: Passkey; isLast: boolean; onRename: () => void }) {
   const { t } = useTranslation(['account', 'common'])
   const format = useFormats()
-  const act = useAct()
-  const confirm = useConfirm()
+  const confirmed = useConfirmed()
   const { name } = passkey
 
   async function remove(): Promise<void> {
-    const sure = await confirm({ title: t('passkeys.deleteTitle', { name }), text: t('passkeys.deleteText'), act: t('common:act.delete'), name, destructive: true })
-    if (sure) await act(() => deletePasskey(passkey), t('passkeys.deleted', { name }))
+    const question = { title: t('passkeys.deleteTitle', { name }), text: t('passkeys.deleteText'), act: t('common:act.delete'), name, destructive: true }
+    await confirmed(question, () => deletePasskey(passkey), t('passkeys.deleted', { name }))
   }
   const used = passkey.last_used_at ? format.ago(passkey.last_used_at) : t('common:never')
   return (
@@ -84,7 +83,7 @@ function Row({ passkey, isLast, onRename }: { passkey: Passkey; isLast: boolean;
 
 function AddDialog({ onClose, onCodes }: { onClose: () => void; onCodes: OnCodes }) {
   const { t } = useTranslation(['account', 'common'])
-  const act = useAct()
+  const done = useDone()
   const { program, system } = clientOf(navigator.userAgent)
   const form = useApiForm({
     schema: z.object({ name: z.string().trim().min(1, t('common:form.needed')).max(64) }),
@@ -94,7 +93,7 @@ function AddDialog({ onClose, onCodes }: { onClose: () => void; onCodes: OnCodes
       const { passkey, recovery_codes } = await createPasskey({ challenge, name: name.trim(), credential: await byBrowser(options, t('passkeys.refused')) })
       if (recovery_codes) onCodes(recovery_codes)
       onClose()
-      await act(async () => {}, t('passkeys.added', { name: passkey.name }))
+      await done(t('passkeys.added', { name: passkey.name }))
     },
   })
   return (
@@ -116,14 +115,14 @@ async function byBrowser(options: unknown, refused: string): Promise<Record<stri
 
 function RenameDialog({ passkey, onClose }: { passkey: Passkey; onClose: () => void }) {
   const { t } = useTranslation(['account', 'common'])
-  const act = useAct()
+  const done = useDone()
   const form = useApiForm({
     schema: z.object({ name: z.string().trim().min(1, t('common:form.needed')).max(64) }),
     values: { name: passkey.name },
     send: async ({ name }) => {
       await renamePasskey(passkey, name.trim())
       onClose()
-      await act(async () => {}, t('common:done.saved'))
+      await done(t('common:done.saved'))
     },
   })
   return (

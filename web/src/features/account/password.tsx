@@ -3,18 +3,17 @@
 import Button from '@mui/material/Button'
 import Stack from '@mui/material/Stack'
 import Typography from '@mui/material/Typography'
-import { FormProvider } from 'react-hook-form'
 import { useTranslation } from 'react-i18next'
 import { z } from 'zod'
 
 import { changeSession, setCsrfToken } from '../../api/client'
 import { TextInput } from '../../form/fields'
+import { Form, FormFault } from '../../form/form'
 import { newPassword, NewPasswordInput } from '../../form/password-input'
 import { useApiForm } from '../../form/use-api-form'
 import { useMe } from '../../session/use-me'
-import { Fault } from '../../ui/fault'
 import { Section } from '../../ui/parts'
-import { useAct } from '../../ui/use-act'
+import { useDone } from '../../ui/use-act'
 import { setOwnPassword } from './queries'
 
 export function PasswordPart() {
@@ -25,7 +24,7 @@ export function PasswordPart() {
 
 function PasswordForm({ login }: { login: string }) {
   const { t } = useTranslation(['account', 'links', 'common'])
-  const act = useAct()
+  const done = useDone()
   const api = useApiForm({
     schema: z.object({
       current_password: z.string().min(1, t('common:form.needed')),
@@ -44,30 +43,22 @@ function PasswordForm({ login }: { login: string }) {
         throw error
       }
       api.form.reset()
-      await act(async () => {}, t('password.done'))
+      await done(t('password.done'))
     },
   })
   return (
-    <FormProvider {...api.form}>
-      <form
-        noValidate
-        onSubmit={(event) => {
-          event.preventDefault()
-          api.submit()
-        }}
-      >
-        <Stack sx={{ gap: 2, maxWidth: 520 }}>
-          <Typography color="text.secondary">{t('password.lead')}</Typography>
-          {api.fault !== undefined && <Fault error={api.fault} />}
-          {/* Password stores want to know whose it is. */}
-          <input type="text" autoComplete="username" value={login} readOnly hidden />
-          <TextInput name="current_password" type="password" label={t('password.current')} autoComplete="current-password" />
-          <NewPasswordInput name="new_password" label={t('links:password.new')} />
-          <Button type="submit" variant="contained" loading={api.busy} sx={{ alignSelf: 'flex-start' }}>
-            {t('password.act')}
-          </Button>
-        </Stack>
-      </form>
-    </FormProvider>
+    <Form api={api}>
+      <Stack sx={{ gap: 2, maxWidth: 520 }}>
+        <Typography color="text.secondary">{t('password.lead')}</Typography>
+        <FormFault api={api} />
+        {/* Password stores want to know whose it is. */}
+        <input type="text" autoComplete="username" value={login} readOnly hidden />
+        <TextInput name="current_password" type="password" label={t('password.current')} autoComplete="current-password" />
+        <NewPasswordInput name="new_password" label={t('links:password.new')} />
+        <Button type="submit" variant="contained" loading={api.busy} sx={{ alignSelf: 'flex-start' }}>
+          {t('password.act')}
+        </Button>
+      </Stack>
+    </Form>
   )
 }

@@ -5,24 +5,23 @@ import Button from '@mui/material/Button'
 import Stack from '@mui/material/Stack'
 import { useQueryClient } from '@tanstack/react-query'
 import { useEffect, useRef } from 'react'
-import { FormProvider } from 'react-hook-form'
 import { useTranslation } from 'react-i18next'
 import { z } from 'zod'
 
 import type { Me, Schema } from '../../api/types'
 import { SelectInput, TextInput } from '../../form/fields'
+import { Form, FormFault } from '../../form/form'
 import { useApiForm } from '../../form/use-api-form'
 import { changed, textOf } from '../../form/values'
 import { LETTER_LANGUAGES } from '../../i18n/letter-languages'
 import { meQuery } from '../../session/session'
-import { Fault } from '../../ui/fault'
-import { useAct } from '../../ui/use-act'
+import { useDone } from '../../ui/use-act'
 import { updateMe } from './queries'
 
 export function ProfileForm({ me }: { me: Me }) {
   const { t } = useTranslation(['account', 'common'])
   const client = useQueryClient()
-  const act = useAct()
+  const done = useDone()
   const before = valuesOf(me)
   const api = useApiForm({
     schema: z.object({ display_name: z.string().max(100), email: z.string(), language: z.string(), current_password: z.string() }),
@@ -32,7 +31,7 @@ export function ProfileForm({ me }: { me: Me }) {
       const user = await updateMe(me, { ...changes, ...('email' in changes ? { current_password } : {}) })
       api.form.reset({ ...valuesOf(user), current_password: '' })
       client.setQueryData(meQuery.queryKey, (old) => old && { ...old, ...user })
-      await act(async () => {}, t('common:done.saved'))
+      await done(t('common:done.saved'))
     },
   })
   const { getValues, setValue } = api.form
@@ -47,34 +46,26 @@ export function ProfileForm({ me }: { me: Me }) {
   }, [me, shown, getValues, setValue])
   const moved = api.form.watch('email').trim() !== before.email
   return (
-    <FormProvider {...api.form}>
-      <form
-        noValidate
-        onSubmit={(event) => {
-          event.preventDefault()
-          api.submit()
-        }}
-      >
-        <Stack sx={{ gap: 2, maxWidth: 520 }}>
-          {api.fault !== undefined && <Fault error={api.fault} />}
-          <TextInput name="display_name" label={t('field.displayName')} hint={t('hint.displayName')} autoComplete="name" />
-          <TextInput
-            name="email"
-            inputMode="email"
-            label={t('field.email')}
-            hint={me.has_password ? t('hint.email') : t('hint.emailNoPassword')}
-            disabled={!me.has_password}
-            autoComplete="email"
-            ltr
-          />
-          {moved && <TextInput name="current_password" type="password" label={t('field.currentPassword')} hint={t('hint.currentPassword')} autoComplete="current-password" />}
-          <SelectInput name="language" label={t('field.language')} none={t('languageOfService')} options={LETTER_LANGUAGES} />
-          <Button type="submit" variant="contained" loading={api.busy} sx={{ alignSelf: 'flex-start' }}>
-            {t('common:act.save')}
-          </Button>
-        </Stack>
-      </form>
-    </FormProvider>
+    <Form api={api}>
+      <Stack sx={{ gap: 2, maxWidth: 520 }}>
+        <FormFault api={api} />
+        <TextInput name="display_name" label={t('field.displayName')} hint={t('hint.displayName')} autoComplete="name" />
+        <TextInput
+          name="email"
+          inputMode="email"
+          label={t('field.email')}
+          hint={me.has_password ? t('hint.email') : t('hint.emailNoPassword')}
+          disabled={!me.has_password}
+          autoComplete="email"
+          ltr
+        />
+        {moved && <TextInput name="current_password" type="password" label={t('field.currentPassword')} hint={t('hint.currentPassword')} autoComplete="current-password" />}
+        <SelectInput name="language" label={t('field.language')} none={t('languageOfService')} options={LETTER_LANGUAGES} />
+        <Button type="submit" variant="contained" loading={api.busy} sx={{ alignSelf: 'flex-start' }}>
+          {t('common:act.save')}
+        </Button>
+      </Stack>
+    </Form>
   )
 }
 

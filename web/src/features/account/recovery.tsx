@@ -12,12 +12,11 @@ import Typography from '@mui/material/Typography'
 import { useTranslation } from 'react-i18next'
 
 import { Action } from '../../ui/action'
-import { useConfirm } from '../../ui/confirm'
 import { useCopy } from '../../ui/copy'
 import { Code, Section } from '../../ui/parts'
 import { saveFile } from '../../ui/save'
 import { useToast } from '../../ui/toast'
-import { useAct } from '../../ui/use-act'
+import { useConfirmed } from '../../ui/use-confirmed'
 import { createRecoveryCodes } from './queries'
 
 /** So few that others should be made. */
@@ -25,12 +24,11 @@ const FEW = 3
 
 export function RecoveryPart({ left, onCodes }: { left: number; onCodes: (codes: string[]) => void }) {
   const { t } = useTranslation('account')
-  const act = useAct()
-  const confirm = useConfirm()
+  const confirmed = useConfirmed()
 
   async function make(): Promise<void> {
-    const sure = await confirm({ title: t('recovery.renew'), text: t('recovery.renewText'), act: t('recovery.renew'), destructive: true })
-    if (sure) await act(async () => onCodes((await createRecoveryCodes()).recovery_codes), t('recovery.renewed'))
+    const question = { title: t('recovery.renew'), text: t('recovery.renewText'), act: t('recovery.renew'), destructive: true }
+    await confirmed(question, async () => onCodes((await createRecoveryCodes()).recovery_codes), t('recovery.renewed'))
   }
   return (
     <Section title={t('recovery.title')} actions={<Action variant="outlined" label={t('recovery.renew')} onRun={() => void make()} />}>

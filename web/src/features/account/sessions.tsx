@@ -16,24 +16,23 @@ import { clientOf } from '../../lib/user-agent'
 import { useMe } from '../../session/use-me'
 import { useSignOut } from '../../session/use-sign-out'
 import { Action } from '../../ui/action'
-import { useConfirm } from '../../ui/confirm'
 import { Fault } from '../../ui/fault'
 import { Section, Waiting } from '../../ui/parts'
 import { useAct } from '../../ui/use-act'
+import { useConfirmed } from '../../ui/use-confirmed'
 import { AccountFrame } from './frame'
 import { endOtherSessions, endSession, type Session, sessionsQuery } from './queries'
 
 export function Component() {
   const { t } = useTranslation(['account', 'common'])
   const me = useMe()
-  const act = useAct()
-  const confirm = useConfirm()
+  const confirmed = useConfirmed()
   const { data, error, refetch } = useQuery(sessionsQuery)
   const others = data?.items.filter(({ id }) => id !== me.session_id).length ?? 0
 
   async function endOthers(): Promise<void> {
-    const sure = await confirm({ title: t('sessions.endOthers'), text: t('sessions.endOthersText', { count: others }), act: t('sessions.endOthers'), destructive: true })
-    if (sure) await act(endOtherSessions, t('sessions.othersEnded'))
+    const question = { title: t('sessions.endOthers'), text: t('sessions.endOthersText', { count: others }), act: t('sessions.endOthers'), destructive: true }
+    await confirmed(question, endOtherSessions, t('sessions.othersEnded'))
   }
   return (
     <AccountFrame title={t('common:account.sessions')}>

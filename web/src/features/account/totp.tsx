@@ -13,11 +13,11 @@ import { useApiForm } from '../../form/use-api-form'
 import { useFormats } from '../../i18n/use-formats'
 import { makeQr } from '../../lib/qr'
 import { Action } from '../../ui/action'
-import { useConfirm } from '../../ui/confirm'
 import { CopyText } from '../../ui/copy'
 import { Section } from '../../ui/parts'
 import { QrCode } from '../../ui/qr-code'
-import { useAct } from '../../ui/use-act'
+import { useAct, useDone } from '../../ui/use-act'
+import { useConfirmed } from '../../ui/use-confirmed'
 import { confirmTotp, createTotp, deleteTotp, type Mfa } from './queries'
 
 type Totp = Schema<'TotpView'>
@@ -26,14 +26,14 @@ export function TotpPart({ mfa, onCodes }: { mfa: Mfa; onCodes: (codes: string[]
   const { t } = useTranslation('account')
   const format = useFormats()
   const act = useAct()
-  const confirm = useConfirm()
+  const confirmed = useConfirmed()
   const [secret, setSecret] = useState<Totp>()
   const { totp_since: since } = mfa
   const isLast = mfa.required && mfa.passkeys === 0
 
   async function remove(): Promise<void> {
-    const sure = await confirm({ title: t('totp.removeTitle'), text: t('totp.removeText'), act: t('totp.remove'), destructive: true })
-    if (sure) await act(deleteTotp, t('totp.removed'))
+    const question = { title: t('totp.removeTitle'), text: t('totp.removeText'), act: t('totp.remove'), destructive: true }
+    await confirmed(question, deleteTotp, t('totp.removed'))
   }
   const setUp = () => void act(async () => setSecret(await createTotp()), t('totp.begun'))
   return (
@@ -55,7 +55,7 @@ export function TotpPart({ mfa, onCodes }: { mfa: Mfa; onCodes: (codes: string[]
 
 function EnrolDialog({ totp, onClose, onCodes }: { totp: Totp; onClose: () => void; onCodes: (codes: string[]) => void }) {
   const { t } = useTranslation(['account', 'common'])
-  const act = useAct()
+  const done = useDone()
   const qr = useMemo(() => makeQr(totp.url), [totp.url])
   const form = useApiForm({
     schema: z.object({ code: z.string().trim().regex(/^\d{3}\s?\d{3}$/, t('totp.digits')) }),
@@ -64,7 +64,7 @@ function EnrolDialog({ totp, onClose, onCodes }: { totp: Totp; onClose: () => vo
       const { recovery_codes } = await confirmTotp(code.replaceAll(/\s/g, ''))
       if (recovery_codes) onCodes(recovery_codes)
       onClose()
-      await act(async () => {}, t('totp.done'))
+      await done(t('totp.done'))
     },
   })
   return (

@@ -11,7 +11,7 @@ import { MomentInput, SelectInput, TextInput } from '../../form/fields'
 import { FormDialog } from '../../form/form-dialog'
 import { useApiForm } from '../../form/use-api-form'
 import { listOf } from '../../form/values'
-import { useAct } from '../../ui/use-act'
+import { useDone } from '../../ui/use-act'
 import { endOf, LIFETIMES_D } from './lifetime'
 import { createApiToken } from './queries'
 import { ScopesInput } from './scopes-input'
@@ -19,7 +19,7 @@ import { ScopesInput } from './scopes-input'
 export function Component() {
   const { t } = useTranslation(['apiTokens', 'common'])
   const navigate = useNavigate()
-  const act = useAct()
+  const done = useDone()
   const [secret, setSecret] = useState<string>()
   const close = () => void navigate(paths.apiTokens.list())
   const form = useApiForm({
@@ -39,7 +39,7 @@ export function Component() {
         allowed_from: ranges.length === 0 ? null : ranges,
         expires_at: endOf(values.lifetime, values.expires_at, Date.now()),
       })
-      await act(async () => {}, t('done.created', { name: made.name }))
+      await done(t('done.created', { name: made.name }))
       if (made.token) setSecret(made.token)
       else close()
     },

@@ -7,13 +7,14 @@ import { reach } from '../../api/access'
 import { paths } from '../../app/paths'
 import { useFormats } from '../../i18n/use-formats'
 import { type Column, NounList } from '../../list/noun-list'
-import { useCan, useMe } from '../../session/use-me'
+import { useCan, useForbidden, useMe } from '../../session/use-me'
 import { UserName } from '../users/user-name'
 import { type ApiToken, apiTokens, deleteApiToken } from './queries'
 
 export function Component() {
   const { t } = useTranslation(['apiTokens', 'common'])
   const can = useCan()
+  const forbidden = useForbidden()
   const me = useMe()
   const format = useFormats()
   const may = ({ scopes }: ApiToken) => (scopes.includes('all') ? t('scopes.all') : t('scopes.count', { count: scopes.length }))
@@ -44,7 +45,7 @@ export function Component() {
           </Typography>
         </Stack>
       )}
-      create={{ label: t('create'), to: paths.apiTokens.create(), disabledReason: can('api_token_create') ? undefined : t('common:notAllowed') }}
+      create={{ label: t('create'), to: paths.apiTokens.create(), disabledReason: forbidden('api_token_create') }}
       empty={{ title: t('empty'), text: t('emptyText') }}
     />
   )

@@ -13,7 +13,7 @@ import { useFormats } from '../../i18n/use-formats'
 import { MomentFilter, TextFilter, WordFilter } from '../../list/filter-inputs'
 import { useListParams } from '../../list/list-params'
 import { type Column, NounList } from '../../list/noun-list'
-import { useCan } from '../../session/use-me'
+import { useForbidden } from '../../session/use-me'
 import { Action, IconAction } from '../../ui/action'
 import { StateChip } from '../../ui/parts'
 import { saveFile } from '../../ui/save'
@@ -80,12 +80,11 @@ const OUTCOMES = ['done', 'refused'] as const
 
 function Acts() {
   const { t } = useTranslation(['audit', 'common'])
-  const can = useCan()
+  const forbidden = useForbidden()
   const act = useAct()
   const { query } = useListParams()
   const [busy, setBusy] = useState(false)
   const [verifying, setVerifying] = useState(false)
-  const unless = (allowed: boolean) => (allowed ? undefined : t('common:notAllowed'))
 
   async function save(): Promise<void> {
     setBusy(true)
@@ -94,8 +93,8 @@ function Acts() {
   }
   return (
     <>
-      <Action variant="outlined" icon={<FactCheck />} label={t('verify.act')} disabledReason={unless(can('audit_verify'))} onRun={() => setVerifying(true)} />
-      <Action variant="outlined" icon={<FileDownload />} label={t('export')} disabledReason={busy ? t('exporting') : unless(can('audit_export'))} onRun={() => void save()} />
+      <Action variant="outlined" icon={<FactCheck />} label={t('verify.act')} disabledReason={forbidden('audit_verify')} onRun={() => setVerifying(true)} />
+      <Action variant="outlined" icon={<FileDownload />} label={t('export')} disabledReason={busy ? t('exporting') : forbidden('audit_export')} onRun={() => void save()} />
       {verifying && <VerifyDialog onClose={() => setVerifying(false)} />}
     </>
   )

@@ -6,7 +6,7 @@ import { useTranslation } from 'react-i18next'
 import { useParams } from 'react-router'
 
 import { useFormats } from '../../i18n/use-formats'
-import { useCan } from '../../session/use-me'
+import { useForbidden } from '../../session/use-me'
 import { Action } from '../../ui/action'
 import { CopyText } from '../../ui/copy'
 import { Facts, PageHeader, Section, StateChip } from '../../ui/parts'
@@ -54,9 +54,9 @@ export function Component() {
 
 function Renew({ certificate: { name, source } }: { certificate: Certificate }) {
   const { t } = useTranslation(['certificates', 'common'])
-  const can = useCan()
+  const forbidden = useForbidden()
   const confirmed = useConfirmed()
-  const whyNot = can('certificate_renew') ? (source === 'acme' ? undefined : t('notOurs')) : t('common:notAllowed')
+  const whyNot = forbidden('certificate_renew') ?? (source === 'acme' ? undefined : t('notOurs'))
   const renew = () => confirmed({ title: t('renewTitle', { name }), text: t('renewText'), act: t('renew') }, () => renewCertificate(name), t('done.renewing', { name }))
   return <Action variant="outlined" icon={<Autorenew />} label={t('renew')} disabledReason={whyNot} onRun={() => void renew()} />
 }

@@ -11,7 +11,7 @@ import { FormDialog } from '../../form/form-dialog'
 import { useApiForm } from '../../form/use-api-form'
 import { type KeyPair, makeKeyPair } from '../../lib/keys'
 import { useMe } from '../../session/use-me'
-import { useAct } from '../../ui/use-act'
+import { useDone } from '../../ui/use-act'
 import { networkChoicesQuery } from '../networks/queries'
 import { deviceSchema, NewDeviceFields, newBodyOf, valuesOf } from './device-form'
 import { Handover } from './handover'
@@ -40,7 +40,7 @@ export function Component() {
 function DeviceDialog({ onMade, onClose }: { onMade: (device: Device, privateKey: string | undefined) => void; onClose: () => void }) {
   const { t } = useTranslation(['devices', 'common'])
   const me = useMe()
-  const act = useAct()
+  const done = useDone()
   const [search] = useSearchParams()
   const { data: networks } = useSuspenseQuery(networkChoicesQuery)
   // An answer that was lost is asked for again with the same key pair, which the server knows by then.
@@ -52,7 +52,7 @@ function DeviceDialog({ onMade, onClose }: { onMade: (device: Device, privateKey
       const keys = values.key === 'browser' ? (once.current.keys ??= await makeKeyPair()) : undefined
       const device = await createDevice(newBodyOf(values, keys?.publicKey), once.current.repeat)
       onMade(device, keys?.privateKey)
-      await act(async () => {}, t('done.created', { name: device.name }))
+      await done(t('done.created', { name: device.name }))
     },
   })
   return (

@@ -1,6 +1,7 @@
 import Block from '@mui/icons-material/Block'
 import CheckCircle from '@mui/icons-material/CheckCircleOutlined'
 import Edit from '@mui/icons-material/EditOutlined'
+import MoreTime from '@mui/icons-material/MoreTime'
 import Refresh from '@mui/icons-material/Refresh'
 import Alert from '@mui/material/Alert'
 import Stack from '@mui/material/Stack'
@@ -17,8 +18,8 @@ import { CopyText } from '../../ui/copy'
 import { Facts, PageHeader, Section } from '../../ui/parts'
 import { networkChoicesQuery } from '../networks/queries'
 import { UserName } from '../users/user-name'
-import { DeviceActs, useToggle } from './device-acts'
-import { DeviceSecrets } from './device-secrets'
+import { DeviceActs, useExtension, useToggle } from './device-acts'
+import { DeviceDialogs } from './device-dialogs'
 import { DeviceState, OnlineDot, UsedOfLimit, useEnding, useSeen } from './device-words'
 import { Diagnosis } from './diagnosis'
 import { useDeviceLive } from './live'
@@ -31,7 +32,7 @@ export function Component() {
   const { id = '' } = useParams()
   const { data: device } = useSuspenseQuery(deviceQuery(id))
   return (
-    <DeviceSecrets>
+    <DeviceDialogs>
       <PageHeader title={device.name} lead={device.note || undefined} chip={<DeviceState device={device} />} actions={<HeaderActs device={device} />} />
       {device.outdated && (
         <Alert severity="warning" sx={{ mb: 2 }}>
@@ -43,7 +44,7 @@ export function Component() {
       <About device={device} />
       <UsageSection query={(from, to) => deviceUsageQuery(id, from, to)} />
       <Outlet />
-    </DeviceSecrets>
+    </DeviceDialogs>
   )
 }
 
@@ -52,8 +53,10 @@ function HeaderActs({ device }: { device: Device }) {
   const navigate = useNavigate()
   const whyNot = useWhyNot(device)
   const toggle = useToggle(device)
+  const extension = useExtension(device)
   return (
-    <Stack direction="row" sx={{ gap: 1 }}>
+    <Stack direction="row" sx={{ gap: 1, flexWrap: 'wrap' }}>
+      {extension && device.reason === 'device_expired' && <Action variant="contained" icon={<MoreTime />} {...extension} />}
       <Action variant="outlined" icon={<Edit />} label={t('act.edit')} disabledReason={whyNot('device_update')} onRun={() => void navigate(paths.devices.edit(device.id))} />
       <Action variant="outlined" icon={device.disabled ? <CheckCircle /> : <Block />} {...toggle} />
       <DeviceActs device={device} short />

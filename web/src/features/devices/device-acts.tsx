@@ -1,7 +1,5 @@
 // What is done to a device, behind three dots: the same on its own page, in the list and on a member's card.
 
-import Box from '@mui/material/Box'
-import type { ReactNode, SyntheticEvent } from 'react'
 import { useTranslation } from 'react-i18next'
 import { useLocation, useNavigate } from 'react-router'
 
@@ -12,56 +10,50 @@ import type { ActionProps } from '../../ui/action'
 import { ActionMenu } from '../../ui/action-menu'
 import { useConfirm } from '../../ui/confirm'
 import { useAct } from '../../ui/use-act'
-import { useDeviceSecrets } from './device-secrets'
-import { useExtend } from './extend-dialog'
+import { useDeviceDialogs } from './device-dialogs'
 import { createDeviceLink, deleteDevice, disableDevice, enableDevice, restoreDevice, setTimes } from './queries'
 import { setsLimits, useWhyNot } from './use-why-not'
 
-/** The acts, and the dialogs that they open. `short` leaves out what the page has buttons for. */
+/** Their dialogs are those of `DeviceDialogs`. `short` leaves out what the page has buttons for. */
 export function DeviceActs({ device, short = false }: { device: Device; short?: boolean }) {
   const { t } = useTranslation(['devices', 'common'])
   const act = useAct()
   const whyNot = useWhyNot(device)
-  const limits = setsLimits(useMe().role)
   const toggle = useToggle(device)
   const remove = useDelete(device)
   const navigate = useNavigate()
-  const extend = useExtend()
-  const secrets = useDeviceSecrets()
-
-  async function more(): Promise<void> {
-    const times = (await extend.ask())?.(device)
-    if (times) await act(() => setTimes(device, times), t('done.extended', { name: device.name }))
-  }
-  const ended = device.expires_at || device.duration_s ? undefined : t('noEnd')
+  const extension = useExtension(device)
+  const dialogs = useDeviceDialogs()
   const usual: ActionProps[] = [
     ...(short ? [] : [{ label: t('common:act.edit'), disabledReason: whyNot('device_update'), onRun: () => void navigate(paths.devices.edit(device.id)) }, toggle]),
-    { label: t('config'), disabledReason: whyNot('device_reveal'), onRun: () => secrets.show(device) },
+    { label: t('config'), disabledReason: whyNot('device_reveal'), onRun: () => dialogs.show(device) },
     {
       label: t('link'),
       disabledReason: whyNot('device_link_create') ?? (device.has_private_key ? undefined : t('noServerKey')),
-      onRun: () => void act(async () => secrets.give(await createDeviceLink(device.id)), t('done.linkMade')),
+      onRun: () => void act(async () => dialogs.give(await createDeviceLink(device.id)), t('done.linkMade')),
     },
-    ...(limits ? [{ label: t('extend.menu'), disabledReason: whyNot('device_update') ?? ended, onRun: () => void more() }] : []),
+    ...(extension ? [extension] : []),
     { label: t('common:act.delete'), disabledReason: whyNot('device_delete'), onRun: remove },
   ]
   const back = { label: t('common:act.restore'), disabledReason: whyNot('device_restore'), onRun: () => void act(() => restoreDevice(device), t('done.restored', { name: device.name })) }
-  return (
-    <>
-      <ActionMenu label={device.name} actions={device.deleted_at ? [back] : usual} />
-      <Apart>{extend.dialog}</Apart>
-    </>
-  )
+  return <ActionMenu label={device.name} actions={device.deleted_at ? [back] : usual} />
 }
 
-/** Dialogs lie over the page, but their events rise to the row that opened them, which would open the device. */
-function Apart({ children }: { children: ReactNode }) {
-  const stop = (event: SyntheticEvent) => event.stopPropagation()
-  return (
-    <Box role="presentation" onClick={stop} onKeyDown={stop} onMouseDown={stop} sx={{ display: 'contents' }}>
-      {children}
-    </Box>
-  )
+/** Gives more time; for those alone who set the ends of devices. */
+export function useExtension(device: Device): ActionProps | undefined {
+  const { t } = useTranslation('devices')
+  const act = useAct()
+  const whyNot = useWhyNot(device)
+  const { extend } = useDeviceDialogs()
+  const limits = setsLimits(useMe().role)
+
+  async function run(): Promise<void> {
+    const times = (await extend())?.(device)
+    if (times) await act(() => setTimes(device, times), t('done.extended', { name: device.name }))
+  }
+  if (!limits) return undefined
+  const endless = device.expires_at || device.duration_s ? undefined : t('noEnd')
+  return { label: t('extend.menu'), disabledReason: whyNot('device_update') ?? endless, onRun: () => void run() }
 }
 
 /** Enables or disables. Who may only disable is told that there is no way back of their own. */

@@ -8,7 +8,7 @@ import { FormDialog } from '../../form/form-dialog'
 import { useEditForm } from '../../form/use-edit-form'
 import { changed } from '../../form/values'
 import { useMe } from '../../session/use-me'
-import { useAct } from '../../ui/use-act'
+import { useDone } from '../../ui/use-act'
 import { bodyOf, deviceSchema, LimitFields, valuesOf } from './device-form'
 import { deviceQuery, updateDevice } from './queries'
 import { setsLimits } from './use-why-not'
@@ -19,7 +19,7 @@ export function Component() {
   const read = useSuspenseQuery(deviceQuery(id))
   const navigate = useNavigate()
   const me = useMe()
-  const act = useAct()
+  const done = useDone()
   const close = () => void navigate(paths.devices.detail(id))
   const form = useEditForm({
     read,
@@ -29,7 +29,7 @@ export function Component() {
     send: async (opened, before, typed) => {
       await updateDevice(opened, changed(bodyOf(before), bodyOf(typed)))
       close()
-      await act(async () => {}, t('common:done.saved'))
+      await done(t('common:done.saved'))
     },
   })
   return (

@@ -1,38 +1,41 @@
-// Gives devices more time, sets a day for all of them, or lets them go on without an end.
+// Gives more time to devices or to a user, sets a day for all of them, or lets them go on without an end.
 
 import FormControlLabel from '@mui/material/FormControlLabel'
 import Radio from '@mui/material/Radio'
 import RadioGroup from '@mui/material/RadioGroup'
-import { type ReactNode, useState } from 'react'
+import { type ReactNode, useCallback, useState } from 'react'
 import { useController, useWatch } from 'react-hook-form'
 import { useTranslation } from 'react-i18next'
 import { z } from 'zod'
 
-import type { Device } from '../../api/types'
 import { MomentInput, TextInput } from '../../form/fields'
 import { FormDialog } from '../../form/form-dialog'
 import { useApiForm } from '../../form/use-api-form'
-import { extended, type NewTimes } from './time-left'
+import { extended, type NewTimes, type Times } from './time-left'
 
-/** What becomes of one device's times; undefined where nothing does. */
-export type Extend = (device: Device) => NewTimes | undefined
+/** What becomes of the times of one; undefined where nothing does. */
+export type Extend = (of: Times) => NewTimes | undefined
+
+/** `many` are spoken of as such: those without an end stay as they are. Undefined is that nothing is to be done. */
+export type AskExtend = (many?: boolean) => Promise<Extend | undefined>
 
 const WAYS = ['days', 'date', 'never'] as const
 
 /** Asks for it; the dialog is to be put into the page. */
-export function useExtend(): { dialog: ReactNode; ask: () => Promise<Extend | undefined> } {
-  const [answer, setAnswer] = useState<{ give: (extend: Extend | undefined) => void }>()
+export function useExtend(): { dialog: ReactNode; ask: AskExtend } {
+  const [answer, setAnswer] = useState<{ many: boolean; give: (extend: Extend | undefined) => void }>()
+  const ask = useCallback<AskExtend>((many = false) => new Promise((give) => setAnswer({ many, give })), [])
   function end(extend: Extend | undefined): void {
     answer?.give(extend)
     setAnswer(undefined)
   }
   return {
-    dialog: answer && <ExtendDialog onEnd={end} />,
-    ask: () => new Promise((give) => setAnswer({ give })),
+    dialog: answer && <ExtendDialog many={answer.many} onEnd={end} />,
+    ask,
   }
 }
 
-function ExtendDialog({ onEnd }: { onEnd: (extend: Extend | undefined) => void }) {
+function ExtendDialog({ many, onEnd }: { many: boolean; onEnd: (extend: Extend | undefined) => void }) {
   const { t } = useTranslation(['devices', 'common'])
   const schema = z
     .object({ way: z.enum(WAYS), days: z.string(), date: z.string() })
@@ -45,18 +48,18 @@ function ExtendDialog({ onEnd }: { onEnd: (extend: Extend | undefined) => void }
     values: { way: 'days', days: '30', date: '' },
     send: async ({ way, days, date }) => {
       const now = Date.now()
-      if (way === 'days') onEnd((device) => extended(device, Number(days), now))
+      if (way === 'days') onEnd((of) => extended(of, Number(days), now))
       else onEnd(() => ({ expires_at: way === 'date' ? date : null, duration_s: null }))
     },
   })
   return (
     <FormDialog api={form} title={t('extend.title')} act={t('extend.act')} onClose={() => onEnd(undefined)}>
-      <WayField />
+      <WayField many={many} />
     </FormDialog>
   )
 }
 
-function WayField() {
+function WayField({ many }: { many: boolean }) {
   const { t } = useTranslation('devices')
   const { field } = useController({ name: 'way' })
   const way: unknown = useWatch({ name: 'way' })
@@ -67,7 +70,7 @@ function WayField() {
           <FormControlLabel key={each} value={each} control={<Radio />} label={t(`extend.${each}`)} />
         ))}
       </RadioGroup>
-      {way === 'days' && <TextInput name="days" inputMode="decimal" end={t('days')} label={t('extend.howMany')} hint={t('extend.daysHint')} />}
+      {way === 'days' && <TextInput name="days" inputMode="decimal" end={t('days')} label={t('extend.howMany')} hint={t(many ? 'extend.daysHintMany' : 'extend.daysHint')} />}
       {way === 'date' && <MomentInput name="date" label={t('field.expires')} />}
     </>
   )

@@ -10,12 +10,12 @@ import type { Device } from '../../api/types'
 import { paths } from '../../app/paths'
 import { useFormats } from '../../i18n/use-formats'
 import { type Column, NounList } from '../../list/noun-list'
-import { useCan, useMe } from '../../session/use-me'
+import { useForbidden, useMe } from '../../session/use-me'
 import { Code } from '../../ui/parts'
 import { networkChoicesQuery } from '../networks/queries'
 import { useUserName } from '../users/user-name'
 import { DeviceActs } from './device-acts'
-import { DeviceSecrets } from './device-secrets'
+import { DeviceDialogs } from './device-dialogs'
 import { DeviceState, EndingPill, OnlineDot, UsedOfLimit, useSeen } from './device-words'
 import { MemberHome } from './member-home'
 import { devices, ofUser } from './queries'
@@ -23,65 +23,61 @@ import { useBulk } from './use-bulk'
 
 /** Members have a page of cards for their few. */
 export function Component() {
-  return <DeviceSecrets>{useMe().role === 'member' ? <MemberHome /> : <DeviceList />}</DeviceSecrets>
+  return <DeviceDialogs>{useMe().role === 'member' ? <MemberHome /> : <DeviceList />}</DeviceDialogs>
 }
 
 function DeviceList() {
   const { t } = useTranslation(['devices', 'common'])
-  const can = useCan()
+  const forbidden = useForbidden()
   const [search] = useSearchParams()
   const userId = search.get('user_id')
   const deleted = search.get('deleted') === 'true'
   const networks = useQuery(networkChoicesQuery).data ?? []
   const columns = useColumns(new Map(networks.map(({ id, name }) => [id, name])))
-  const { bulk, dialog } = useBulk()
   return (
-    <>
-      <NounList
-        title={t('title')}
-        lead={userId ? <OwnerChip id={userId} /> : undefined}
-        source={devices}
-        columns={columns}
-        filters={[
-          ...(networks.length > 1 ? [{ name: 'network_id', label: t('field.network'), options: networks.map(({ id, name }) => [id, name] as const) }] : []),
-          { name: 'state', label: t('common:field.state'), options: STATES.map((state) => [state, t(`common:state.${state}`)] as const) },
-          { name: 'online', label: t('field.presence'), options: [['true', t('online')], ['false', t('offline')]] },
-          { name: 'deleted', label: t('common:list.shown'), options: [['true', t('common:list.deleted')]] },
-        ]}
-        bulk={bulk}
-        {...(deleted ? {} : { rowPath: (device: Device) => paths.devices.detail(device.id) })}
-        rowActions={(device) => <DeviceActs device={device} />}
-        card={(device) => <DeviceRow device={device} />}
-        create={{
-          label: t('create'),
-          to: `${paths.devices.create()}${userId ? ofUser(userId) : ''}`,
-          disabledReason: can('device_create') ? undefined : t('common:notAllowed'),
-        }}
-        csv={{
-          fileName: 'devices.csv',
-          columns: [
-            { header: 'name', text: (device) => device.name },
-            { header: 'state', text: (device) => device.state },
-            { header: 'reason', text: (device) => device.reason },
-            { header: 'user', text: (device) => device.user_login },
-            { header: 'user_id', text: (device) => device.user_id },
-            { header: 'network', text: (device) => networks.find(({ id }) => id === device.network_id)?.name },
-            { header: 'ipv4', text: (device) => device.ipv4 },
-            { header: 'ipv6', text: (device) => device.ipv6 },
-            { header: 'public_key', text: (device) => device.public_key },
-            { header: 'last_handshake_at', text: (device) => device.last_handshake_at },
-            { header: 'used_bytes', text: (device) => device.used_bytes },
-            { header: 'data_limit_bytes', text: (device) => device.data_limit_bytes },
-            { header: 'expires_at', text: (device) => device.expires_at },
-            { header: 'duration_s', text: (device) => device.duration_s },
-            { header: 'created_at', text: (device) => device.created_at },
-            { header: 'note', text: (device) => device.note },
-          ],
-        }}
-        empty={{ title: t('empty'), text: t('emptyText') }}
-      />
-      {dialog}
-    </>
+    <NounList
+      title={t('title')}
+      lead={userId ? <OwnerChip id={userId} /> : undefined}
+      source={devices}
+      columns={columns}
+      filters={[
+        ...(networks.length > 1 ? [{ name: 'network_id', label: t('field.network'), options: networks.map(({ id, name }) => [id, name] as const) }] : []),
+        { name: 'state', label: t('common:field.state'), options: STATES.map((state) => [state, t(`common:state.${state}`)] as const) },
+        { name: 'online', label: t('field.presence'), options: [['true', t('online')], ['false', t('offline')]] },
+        { name: 'deleted', label: t('common:list.shown'), options: [['true', t('common:list.deleted')]] },
+      ]}
+      bulk={useBulk()}
+      {...(deleted ? {} : { rowPath: (device: Device) => paths.devices.detail(device.id) })}
+      rowActions={(device) => <DeviceActs device={device} />}
+      card={(device) => <DeviceRow device={device} />}
+      create={{
+        label: t('create'),
+        to: `${paths.devices.create()}${userId ? ofUser(userId) : ''}`,
+        disabledReason: forbidden('device_create'),
+      }}
+      csv={{
+        fileName: 'devices.csv',
+        columns: [
+          { header: 'name', text: (device) => device.name },
+          { header: 'state', text: (device) => device.state },
+          { header: 'reason', text: (device) => device.reason },
+          { header: 'user', text: (device) => device.user_login },
+          { header: 'user_id', text: (device) => device.user_id },
+          { header: 'network', text: (device) => networks.find(({ id }) => id === device.network_id)?.name },
+          { header: 'ipv4', text: (device) => device.ipv4 },
+          { header: 'ipv6', text: (device) => device.ipv6 },
+          { header: 'public_key', text: (device) => device.public_key },
+          { header: 'last_handshake_at', text: (device) => device.last_handshake_at },
+          { header: 'used_bytes', text: (device) => device.used_bytes },
+          { header: 'data_limit_bytes', text: (device) => device.data_limit_bytes },
+          { header: 'expires_at', text: (device) => device.expires_at },
+          { header: 'duration_s', text: (device) => device.duration_s },
+          { header: 'created_at', text: (device) => device.created_at },
+          { header: 'note', text: (device) => device.note },
+        ],
+      }}
+      empty={{ title: t('empty'), text: t('emptyText') }}
+    />
   )
 }
 

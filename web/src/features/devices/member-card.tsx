@@ -19,7 +19,7 @@ import { paths } from '../../app/paths'
 import { Sparkline } from '../../ui/sparkline'
 import { useNow } from '../../ui/use-now'
 import { DeviceActs, useToggle } from './device-acts'
-import { useDeviceSecrets } from './device-secrets'
+import { useDeviceDialogs } from './device-dialogs'
 import { DeviceState, EndingPill, OnlineDot, UsedOfLimit, useSeen } from './device-words'
 import { deviceUsageQuery } from './queries'
 import { filled, lastDays } from './usage-days'
@@ -27,7 +27,7 @@ import { filled, lastDays } from './usage-days'
 export function MemberCard({ device, line }: { device: Device; line: boolean }) {
   const { t } = useTranslation('devices')
   const seen = useSeen()(device.last_handshake_at)
-  const secrets = useDeviceSecrets()
+  const dialogs = useDeviceDialogs()
   const gone = Boolean(device.deleted_at)
   return (
     <Card sx={{ height: '100%' }}>
@@ -58,7 +58,7 @@ export function MemberCard({ device, line }: { device: Device; line: boolean }) 
           </Stack>
         )}
         {!gone && (
-          <Button variant="outlined" startIcon={<QrCode2 />} sx={{ mt: 'auto' }} onClick={() => secrets.show(device)}>
+          <Button variant="outlined" startIcon={<QrCode2 />} sx={{ mt: 'auto' }} onClick={() => dialogs.show(device)}>
             {device.has_private_key ? t('my.connect') : t('config')}
           </Button>
         )}

@@ -13,7 +13,8 @@ export type Ending =
   | { kind: 'fromUse'; seconds: number }
   | { kind: 'ends' | 'soon' | 'over'; at: string }
 
-type Times = Pick<Device, 'expires_at' | 'duration_s' | 'first_handshake_at'>
+/** Of a device, or of a user, who has the first alone. */
+export type Times = Pick<Device, 'expires_at' | 'duration_s' | 'first_handshake_at'>
 
 /** The first moment at which it stops. */
 export function ending(device: Times, now: number): Ending {
@@ -29,16 +30,16 @@ export function ending(device: Times, now: number): Ending {
 
 export type NewTimes = Pick<Schema<'UpdateDevice'>, 'expires_at' | 'duration_s'>
 
-/** So many days more: from now where its time is over. A device without an end stays without one. */
-export function extended(device: Times, days: number, now: number): NewTimes | undefined {
+/** So many days more: from now where its time is over. What has no end stays without one. */
+export function extended({ expires_at, duration_s, first_handshake_at }: Times, days: number, now: number): NewTimes | undefined {
   const more = days * DAY_S
   const times: NewTimes = {}
-  if (device.expires_at) times.expires_at = new Date(Math.max(now, Date.parse(device.expires_at)) + more * 1000).toISOString()
-  if (device.duration_s) {
-    const usedFor = device.first_handshake_at ? Math.max(0, (now - Date.parse(device.first_handshake_at)) / 1000) : 0
-    times.duration_s = Math.min(LONGEST_USE_S, Math.round(Math.max(usedFor, device.duration_s) + more))
+  if (expires_at) times.expires_at = new Date(Math.max(now, Date.parse(expires_at)) + more * 1000).toISOString()
+  if (duration_s) {
+    const usedFor = first_handshake_at ? Math.max(0, (now - Date.parse(first_handshake_at)) / 1000) : 0
+    times.duration_s = Math.min(LONGEST_USE_S, Math.round(Math.max(usedFor, duration_s) + more))
   }
-  return device.expires_at || device.duration_s ? times : undefined
+  return expires_at || duration_s ? times : undefined
 }
 
 /** The longest time of use that the API takes: ten years. */

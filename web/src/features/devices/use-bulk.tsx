@@ -5,23 +5,22 @@ import CheckCircle from '@mui/icons-material/CheckCircleOutlined'
 import Delete from '@mui/icons-material/DeleteOutlined'
 import MoreTime from '@mui/icons-material/MoreTime'
 import RestoreFromTrash from '@mui/icons-material/RestoreFromTrashOutlined'
-import type { ReactNode } from 'react'
 import { useTranslation } from 'react-i18next'
 import { useSearchParams } from 'react-router'
 
 import type { Device } from '../../api/types'
 import type { BulkAct } from '../../list/bulk-bar'
 import { useCan, useMe } from '../../session/use-me'
-import { useExtend } from './extend-dialog'
+import { useDeviceDialogs } from './device-dialogs'
 import { deleteDevice, disableDevice, enableDevice, restoreDevice, setTimes } from './queries'
 import { setsLimits } from './use-why-not'
 
-export function useBulk(): { bulk: BulkAct<Device>[]; dialog: ReactNode } {
+export function useBulk(): BulkAct<Device>[] {
   const { t } = useTranslation(['devices', 'common'])
   const can = useCan()
   const limits = setsLimits(useMe().role)
   const deleted = useSearchParams()[0].get('deleted') === 'true'
-  const extend = useExtend()
+  const { extend } = useDeviceDialogs()
   const name = (device: Device) => device.name
 
   const restore: BulkAct<Device> = { key: 'restore', label: t('common:act.restore'), icon: <RestoreFromTrash />, run: restoreDevice, name }
@@ -34,7 +33,7 @@ export function useBulk(): { bulk: BulkAct<Device>[]; dialog: ReactNode } {
       icon: <MoreTime />,
       run: async () => {},
       prepare: async () => {
-        const times = await extend.ask()
+        const times = await extend(true)
         if (!times) return undefined
         return {
           needed: (device) => times(device) !== undefined,
@@ -50,5 +49,5 @@ export function useBulk(): { bulk: BulkAct<Device>[]; dialog: ReactNode } {
     can('device_delete') && { key: 'delete', label: t('common:act.delete'), icon: <Delete />, run: deleteDevice, undo: restoreDevice, warning: t('deleteManyText'), name },
   ]
   const bulk = deleted ? [can('device_restore') && restore] : acts
-  return { bulk: bulk.filter((each) => each !== false), dialog: extend.dialog }
+  return bulk.filter((each) => each !== false)
 }

@@ -5,7 +5,7 @@ import { useTranslation } from 'react-i18next'
 
 import { manages } from '../../api/access'
 import type { Action, Device, Role } from '../../api/types'
-import { useCan, useMe } from '../../session/use-me'
+import { useForbidden, useMe } from '../../session/use-me'
 import { userQuery } from '../users/queries'
 
 /** `Actor::may_touch_device_of` of the server. */
@@ -21,12 +21,13 @@ export function setsLimits(role: Role): boolean {
 /** Why an act does not work on this device; undefined where it does. */
 export function useWhyNot(device: Device): (action: Action) => string | undefined {
   const { t } = useTranslation(['devices', 'common'])
-  const can = useCan()
+  const forbidden = useForbidden()
   const me = useMe()
   const mine = device.user_id === me.id
   const { data: owner } = useQuery({ ...userQuery(device.user_id), enabled: !mine })
   return (action) => {
-    if (!can(action)) return t('common:notAllowed')
+    const no = forbidden(action)
+    if (no) return no
     if (!mine && owner && !touchesDevicesOf(me.role, owner.role)) return t('notYours', { role: t(`common:role.${owner.role}`) })
     return undefined
   }

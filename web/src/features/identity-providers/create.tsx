@@ -4,7 +4,7 @@ import { useNavigate } from 'react-router'
 import { paths } from '../../app/paths'
 import { FormDialog } from '../../form/form-dialog'
 import { useApiForm } from '../../form/use-api-form'
-import { useAct } from '../../ui/use-act'
+import { useDone } from '../../ui/use-act'
 import { ProviderFields } from './provider-form'
 import { bodyOf, providerSchema, valuesOf } from './provider-values'
 import { createIdentityProvider } from './queries'
@@ -12,13 +12,13 @@ import { createIdentityProvider } from './queries'
 export function Component() {
   const { t } = useTranslation(['identityProviders', 'common'])
   const navigate = useNavigate()
-  const act = useAct()
+  const done = useDone()
   const form = useApiForm({
     schema: providerSchema((key) => t(`common:${key}`)),
     values: valuesOf(undefined),
     send: async (values) => {
       const made = await createIdentityProvider(bodyOf(values))
-      await act(async () => {}, t('done.created', { name: made.name }))
+      await done(t('done.created', { name: made.name }))
       await navigate(paths.identityProviders.detail(made.id), { replace: true })
     },
   })

@@ -8,7 +8,7 @@ import { Outlet, useNavigate, useParams } from 'react-router'
 
 import { paths } from '../../app/paths'
 import { useFormats } from '../../i18n/use-formats'
-import { useCan } from '../../session/use-me'
+import { useForbidden } from '../../session/use-me'
 import { Action } from '../../ui/action'
 import { CopyText } from '../../ui/copy'
 import { Fault } from '../../ui/fault'
@@ -43,7 +43,7 @@ export function Component() {
           facts={[
             [t('field.allowSignUp'), provider.allow_sign_up ? t('common:yes') : t('common:no')],
             [t('field.defaultRole'), t(`common:role.${provider.default_role}`)],
-            [t('field.deviceLimit'), provider.device_limit ?? t('common:noLimit')],
+            [t('field.deviceLimit'), typeof provider.device_limit === 'number' ? format.number(provider.device_limit) : t('common:noLimit')],
             [t('groups.title'), provider.group_roles.length === 0 ? '–' : provider.group_roles.map(({ group, role }) => <div key={group}>{`${group} → ${t(`common:role.${role}`)}`}</div>)],
             [t('field.hasSecret'), provider.has_secret ? t('common:yes') : t('common:no')],
             [t('common:field.created'), format.dateTime(provider.created_at)],
@@ -93,11 +93,10 @@ function Ldap({ ldap }: { ldap: NonNullable<IdentityProvider['ldap']> }) {
 
 function HeaderActs({ provider, busy, onTest }: { provider: IdentityProvider; busy: boolean; onTest: () => void }) {
   const { t } = useTranslation(['identityProviders', 'common'])
-  const can = useCan()
+  const forbidden = useForbidden()
   const confirmed = useConfirmed()
   const navigate = useNavigate()
   const { name } = provider
-  const unless = (allowed: boolean) => (allowed ? undefined : t('common:notAllowed'))
 
   async function remove(): Promise<void> {
     const question = { title: t('deleteTitle', { name }), text: t('deleteText'), act: t('common:act.delete'), name, destructive: true }
@@ -105,9 +104,9 @@ function HeaderActs({ provider, busy, onTest }: { provider: IdentityProvider; bu
   }
   return (
     <>
-      <Action variant="outlined" icon={<NetworkCheck />} label={t('test')} disabledReason={busy ? t('testBusy') : unless(can('identity_provider_test'))} onRun={onTest} />
-      <Action variant="outlined" icon={<Edit />} label={t('common:act.edit')} disabledReason={unless(can('identity_provider_update'))} onRun={() => void navigate(paths.identityProviders.edit(provider.id))} />
-      <Action variant="outlined" color="error" icon={<Delete />} label={t('common:act.delete')} disabledReason={unless(can('identity_provider_delete'))} onRun={() => void remove()} />
+      <Action variant="outlined" icon={<NetworkCheck />} label={t('test')} disabledReason={busy ? t('testBusy') : forbidden('identity_provider_test')} onRun={onTest} />
+      <Action variant="outlined" icon={<Edit />} label={t('common:act.edit')} disabledReason={forbidden('identity_provider_update')} onRun={() => void navigate(paths.identityProviders.edit(provider.id))} />
+      <Action variant="outlined" color="error" icon={<Delete />} label={t('common:act.delete')} disabledReason={forbidden('identity_provider_delete')} onRun={() => void remove()} />
     </>
   )
 }

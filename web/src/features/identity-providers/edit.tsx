@@ -6,7 +6,7 @@ import { paths } from '../../app/paths'
 import { FormDialog } from '../../form/form-dialog'
 import { useEditForm } from '../../form/use-edit-form'
 import { changed } from '../../form/values'
-import { useAct } from '../../ui/use-act'
+import { useDone } from '../../ui/use-act'
 import { ProviderFields } from './provider-form'
 import { bodyOf, providerSchema, valuesOf } from './provider-values'
 import { identityProviderQuery, updateIdentityProvider } from './queries'
@@ -17,7 +17,7 @@ export function Component() {
   const read = useSuspenseQuery(identityProviderQuery(id))
   const provider = read.data
   const navigate = useNavigate()
-  const act = useAct()
+  const done = useDone()
   const close = () => void navigate(paths.identityProviders.detail(id))
   const form = useEditForm({
     read,
@@ -25,7 +25,7 @@ export function Component() {
     values: valuesOf,
     send: async (opened, before, typed) => {
       await updateIdentityProvider(opened, changed(bodyOf(before), bodyOf(typed)))
-      await act(async () => {}, t('common:done.saved'))
+      await done(t('common:done.saved'))
       close()
     },
   })

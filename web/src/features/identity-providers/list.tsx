@@ -5,13 +5,13 @@ import { useTranslation } from 'react-i18next'
 import { paths } from '../../app/paths'
 import { useFormats } from '../../i18n/use-formats'
 import { type Column, NounList } from '../../list/noun-list'
-import { useCan } from '../../session/use-me'
+import { useForbidden } from '../../session/use-me'
 import { Code, StateChip } from '../../ui/parts'
 import { type IdentityProvider, identityProviders } from './queries'
 
 export function Component() {
   const { t } = useTranslation(['identityProviders', 'common'])
-  const can = useCan()
+  const forbidden = useForbidden()
   const format = useFormats()
   const kind = ({ ldap }: IdentityProvider) => t(ldap ? 'kind.ldap' : 'kind.oidc')
   const state = ({ enabled }: IdentityProvider) => <StateChip state={enabled ? 'active' : 'disabled'} />
@@ -42,7 +42,7 @@ export function Component() {
           {state(provider)}
         </Stack>
       )}
-      create={{ label: t('create'), to: paths.identityProviders.create(), disabledReason: can('identity_provider_create') ? undefined : t('common:notAllowed') }}
+      create={{ label: t('create'), to: paths.identityProviders.create(), disabledReason: forbidden('identity_provider_create') }}
       empty={{ title: t('empty'), text: t('emptyText') }}
     />
   )

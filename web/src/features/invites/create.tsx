@@ -13,7 +13,7 @@ import { useApiForm } from '../../form/use-api-form'
 import { bytesOf, numberOf, optionalNumber, textOf } from '../../form/values'
 import { LETTER_LANGUAGES } from '../../i18n/letter-languages'
 import { useMe } from '../../session/use-me'
-import { useAct } from '../../ui/use-act'
+import { useDone } from '../../ui/use-act'
 import { ROLES } from '../users/user-form'
 import { createInvite } from './queries'
 
@@ -38,7 +38,7 @@ function inviteSchema(number: string) {
 export function Component() {
   const { t } = useTranslation(['invites', 'users', 'common'])
   const navigate = useNavigate()
-  const act = useAct()
+  const done = useDone()
   const me = useMe()
   const [made, setMade] = useState<Made>()
   const close = () => void navigate(paths.invites.list())
@@ -56,7 +56,7 @@ export function Component() {
         expires_at: textOf(values.expires_at),
       }
       const { token, expires_at, mailed } = await createInvite(body)
-      await act(async () => {}, t(mailed ? 'done.mailed' : 'done.created'))
+      await done(t(mailed ? 'done.mailed' : 'done.created'))
       if (token) setMade({ token, expires_at })
       else close()
     },

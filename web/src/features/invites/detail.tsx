@@ -5,7 +5,7 @@ import { useNavigate, useParams } from 'react-router'
 
 import { paths } from '../../app/paths'
 import { useFormats } from '../../i18n/use-formats'
-import { useCan } from '../../session/use-me'
+import { useForbidden } from '../../session/use-me'
 import { Action } from '../../ui/action'
 import { Facts, PageHeader, Section, StateChip } from '../../ui/parts'
 import { useConfirmed } from '../../ui/use-confirmed'
@@ -25,7 +25,7 @@ export function Component() {
         <Facts
           facts={[
             [t('field.role'), t(`common:role.${invite.role}`)],
-            [t('field.deviceLimit'), invite.device_limit ?? t('common:noLimit')],
+            [t('field.deviceLimit'), typeof invite.device_limit === 'number' ? format.number(invite.device_limit) : t('common:noLimit')],
             [t('field.dataLimit'), invite.data_limit_bytes ? format.bytes(invite.data_limit_bytes) : t('common:noLimit')],
             [t('field.accountExpires'), when(invite.account_expires_at)],
             [t('field.createdBy'), <UserName key="by" id={invite.created_by} link />],
@@ -42,7 +42,7 @@ export function Component() {
 
 function TakeBack({ invite }: { invite: Invite }) {
   const { t } = useTranslation(['invites', 'common'])
-  const can = useCan()
+  const forbidden = useForbidden()
   const confirmed = useConfirmed()
   const navigate = useNavigate()
   const label = t(invite.state === 'open' ? 'takeBack' : 'common:act.delete')
@@ -51,5 +51,5 @@ function TakeBack({ invite }: { invite: Invite }) {
     const text = t(invite.state === 'open' ? 'takeBackText' : 'deleteText')
     if (await confirmed({ title: `${label}?`, text, act: label, destructive: true }, () => deleteInvite(invite), t('done.deleted'))) await navigate(paths.invites.list())
   }
-  return <Action variant="outlined" color="error" icon={<Delete />} label={label} disabledReason={can('invite_delete') ? undefined : t('common:notAllowed')} onRun={() => void remove()} />
+  return <Action variant="outlined" color="error" icon={<Delete />} label={label} disabledReason={forbidden('invite_delete')} onRun={() => void remove()} />
 }

@@ -6,7 +6,7 @@ import { useTranslation } from 'react-i18next'
 import { paths } from '../../app/paths'
 import { useFormats } from '../../i18n/use-formats'
 import { type Column, NounList } from '../../list/noun-list'
-import { useCan } from '../../session/use-me'
+import { useCan, useForbidden } from '../../session/use-me'
 import { StateChip } from '../../ui/parts'
 import { UserName } from '../users/user-name'
 import { deleteInvite, type Invite, invites } from './queries'
@@ -14,6 +14,7 @@ import { deleteInvite, type Invite, invites } from './queries'
 export function Component() {
   const { t } = useTranslation(['invites', 'common'])
   const can = useCan()
+  const forbidden = useForbidden()
   const format = useFormats()
   const name = (invite: Invite) => invite.email ?? t('unnamed')
   const columns: Column<Invite>[] = [
@@ -44,7 +45,7 @@ export function Component() {
           <StateChip state={invite.state} />
         </Stack>
       )}
-      create={{ label: t('create'), to: paths.invites.create(), disabledReason: can('invite_create') ? undefined : t('common:notAllowed') }}
+      create={{ label: t('create'), to: paths.invites.create(), disabledReason: forbidden('invite_create') }}
       empty={{ title: t('empty'), text: t('emptyText') }}
     />
   )

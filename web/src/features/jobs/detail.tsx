@@ -4,7 +4,7 @@ import { useTranslation } from 'react-i18next'
 import { useParams } from 'react-router'
 
 import { useFormats } from '../../i18n/use-formats'
-import { useCan } from '../../session/use-me'
+import { useForbidden } from '../../session/use-me'
 import { Action } from '../../ui/action'
 import { Code, Facts, PageHeader, Section, StateChip } from '../../ui/parts'
 import { useAct } from '../../ui/use-act'
@@ -14,10 +14,10 @@ export function Component() {
   const { t } = useTranslation(['jobs', 'common'])
   const { id = '' } = useParams()
   const { data: job } = useSuspenseQuery(jobQuery(id))
-  const can = useCan()
+  const forbidden = useForbidden()
   const act = useAct()
   const format = useFormats()
-  const why = can('job_retry') ? (job.state === 'failed' ? undefined : t('notFailed')) : t('common:notAllowed')
+  const why = forbidden('job_retry') ?? (job.state === 'failed' ? undefined : t('notFailed'))
   return (
     <>
       <PageHeader

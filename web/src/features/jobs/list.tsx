@@ -6,7 +6,7 @@ import { useTranslation } from 'react-i18next'
 import { paths } from '../../app/paths'
 import { useFormats } from '../../i18n/use-formats'
 import { type Column, NounList } from '../../list/noun-list'
-import { useCan } from '../../session/use-me'
+import { useCan, useForbidden } from '../../session/use-me'
 import { IconAction } from '../../ui/action'
 import { StateChip } from '../../ui/parts'
 import { useAct } from '../../ui/use-act'
@@ -17,6 +17,7 @@ const STATES = ['pending', 'running', 'done', 'failed'] as const
 export function Component() {
   const { t } = useTranslation(['jobs', 'common'])
   const can = useCan()
+  const forbidden = useForbidden()
   const act = useAct()
   const format = useFormats()
   const kind = (job: Job) => t(`kind.${job.kind}`, { defaultValue: job.kind })
@@ -41,7 +42,7 @@ export function Component() {
         <IconAction
           label={t('retry')}
           icon={<Replay fontSize="small" />}
-          disabledReason={can('job_retry') ? (job.state === 'failed' ? undefined : t('notFailed')) : t('common:notAllowed')}
+          disabledReason={forbidden('job_retry') ?? (job.state === 'failed' ? undefined : t('notFailed'))}
           onRun={() => void act(() => retryJob(job), t('done.retried'))}
         />
       )}

@@ -4,12 +4,12 @@ import Button from '@mui/material/Button'
 import Stack from '@mui/material/Stack'
 import Typography from '@mui/material/Typography'
 import type { ReactNode } from 'react'
-import { type FieldValues, FormProvider } from 'react-hook-form'
+import type { FieldValues } from 'react-hook-form'
 import { useTranslation } from 'react-i18next'
 
 import { ApiProblem } from '../../api/problem'
+import { Form, FormFault } from '../../form/form'
 import type { ApiForm } from '../../form/use-api-form'
-import { Fault } from '../../ui/fault'
 
 interface DoorFormProps<Values extends FieldValues> {
   api: ApiForm<Values>
@@ -22,24 +22,16 @@ export function DoorForm<Values extends FieldValues>({ api, lead, act, children 
   const { t } = useTranslation('links')
   const lost = api.fault !== undefined && !(api.fault instanceof ApiProblem)
   return (
-    <FormProvider {...api.form}>
-      <form
-        noValidate
-        onSubmit={(event) => {
-          event.preventDefault()
-          api.submit()
-        }}
-      >
-        <Stack sx={{ gap: 2 }}>
-          <Typography>{lead}</Typography>
-          {api.fault !== undefined && <Fault error={api.fault} />}
-          {lost && <Typography>{t('lost')}</Typography>}
-          {children}
-          <Button type="submit" variant="contained" size="large" loading={api.busy}>
-            {act}
-          </Button>
-        </Stack>
-      </form>
-    </FormProvider>
+    <Form api={api}>
+      <Stack sx={{ gap: 2 }}>
+        <Typography>{lead}</Typography>
+        <FormFault api={api} />
+        {lost && <Typography>{t('lost')}</Typography>}
+        {children}
+        <Button type="submit" variant="contained" size="large" loading={api.busy}>
+          {act}
+        </Button>
+      </Stack>
+    </Form>
   )
 }

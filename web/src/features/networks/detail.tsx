@@ -9,7 +9,7 @@ import { Link as RouterLink, Outlet, useNavigate, useParams } from 'react-router
 import type { Network, Schema } from '../../api/types'
 import { paths } from '../../app/paths'
 import { useFormats } from '../../i18n/use-formats'
-import { useCan } from '../../session/use-me'
+import { useForbidden } from '../../session/use-me'
 import { Action } from '../../ui/action'
 import { Code, Facts, PageHeader, Section } from '../../ui/parts'
 import { useAct } from '../../ui/use-act'
@@ -81,7 +81,7 @@ function Codes({ list }: { list: readonly string[] }) {
 
 function HeaderActs({ network }: { network: Network }) {
   const { t } = useTranslation(['networks', 'common'])
-  const can = useCan()
+  const forbidden = useForbidden()
   const act = useAct()
   const confirmed = useConfirmed()
   const navigate = useNavigate()
@@ -98,8 +98,8 @@ function HeaderActs({ network }: { network: Network }) {
   }
   return (
     <Stack direction="row" sx={{ gap: 1 }}>
-      <Action variant="outlined" icon={<Edit />} label={t('common:act.edit')} disabledReason={can('network_update') ? undefined : t('common:notAllowed')} onRun={() => void navigate(paths.networks.edit(network.id))} />
-      <Action variant="outlined" color="error" icon={<Delete />} label={t('common:act.delete')} disabledReason={can('network_delete') ? undefined : t('common:notAllowed')} onRun={() => void remove()} />
+      <Action variant="outlined" icon={<Edit />} label={t('common:act.edit')} disabledReason={forbidden('network_update')} onRun={() => void navigate(paths.networks.edit(network.id))} />
+      <Action variant="outlined" color="error" icon={<Delete />} label={t('common:act.delete')} disabledReason={forbidden('network_delete')} onRun={() => void remove()} />
     </Stack>
   )
 }

@@ -7,7 +7,7 @@ import { paths } from '../../app/paths'
 import { FormDialog } from '../../form/form-dialog'
 import { useEditForm } from '../../form/use-edit-form'
 import { changed } from '../../form/values'
-import { useAct } from '../../ui/use-act'
+import { useDone } from '../../ui/use-act'
 import { bodyOf, NetworkFields, networkSchema, valuesOf } from './network-form'
 import { networkQuery, updateNetwork } from './queries'
 
@@ -17,7 +17,7 @@ export function Component() {
   const read = useSuspenseQuery(networkQuery(id))
   const network = read.data
   const navigate = useNavigate()
-  const act = useAct()
+  const done = useDone()
   const close = () => void navigate(paths.networks.detail(id))
   const form = useEditForm({
     read,
@@ -25,7 +25,7 @@ export function Component() {
     values: valuesOf,
     send: async (opened, before, typed) => {
       await updateNetwork(opened, changed(bodyOf(before), bodyOf(typed)))
-      await act(async () => {}, t('common:done.saved'))
+      await done(t('common:done.saved'))
       close()
     },
   })

@@ -8,14 +8,14 @@ import type { Network } from '../../api/types'
 import { paths } from '../../app/paths'
 import { useFormats } from '../../i18n/use-formats'
 import { type Column, NounList } from '../../list/noun-list'
-import { useCan } from '../../session/use-me'
+import { useForbidden } from '../../session/use-me'
 import { Code } from '../../ui/parts'
 import { PoolBar } from './pool-bar'
 import { networks, restoreNetwork } from './queries'
 
 export function Component() {
   const { t } = useTranslation(['networks', 'common'])
-  const can = useCan()
+  const forbidden = useForbidden()
   const format = useFormats()
   const deleted = useSearchParams()[0].get('deleted') === 'true'
   const columns: Column<Network>[] = [
@@ -44,7 +44,7 @@ export function Component() {
           <Fullest network={network} />
         </Stack>
       )}
-      create={{ label: t('create'), to: paths.networks.create(), disabledReason: can('network_create') ? undefined : t('common:notAllowed') }}
+      create={{ label: t('create'), to: paths.networks.create(), disabledReason: forbidden('network_create') }}
       csv={{
         fileName: 'networks.csv',
         columns: [

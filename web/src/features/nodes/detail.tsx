@@ -13,7 +13,7 @@ import { Outlet, useNavigate, useParams } from 'react-router'
 import type { Node } from '../../api/types'
 import { paths } from '../../app/paths'
 import { useFormats } from '../../i18n/use-formats'
-import { useCan } from '../../session/use-me'
+import { useCan, useForbidden } from '../../session/use-me'
 import { Action } from '../../ui/action'
 import { Facts, PageHeader, Section, StateChip } from '../../ui/parts'
 import { useAct } from '../../ui/use-act'
@@ -88,11 +88,11 @@ function Draining({ node }: { node: Node }) {
 
 function HeaderActs({ node }: { node: Node }) {
   const { t } = useTranslation(['nodes', 'common'])
-  const can = useCan()
+  const forbidden = useForbidden()
   const confirmed = useConfirmed()
   const navigate = useNavigate()
   const { name } = node
-  const whyNotDelete = can('node_delete') ? (node.local ? t('isLocal') : undefined) : t('common:notAllowed')
+  const whyNotDelete = forbidden('node_delete') ?? (node.local ? t('isLocal') : undefined)
 
   async function remove(): Promise<void> {
     const done = await confirmed(
@@ -104,7 +104,7 @@ function HeaderActs({ node }: { node: Node }) {
   }
   return (
     <Stack direction="row" sx={{ gap: 1 }}>
-      <Action variant="outlined" icon={<Edit />} label={t('common:act.edit')} disabledReason={can('node_update') ? undefined : t('common:notAllowed')} onRun={() => void navigate(paths.nodes.edit(node.id))} />
+      <Action variant="outlined" icon={<Edit />} label={t('common:act.edit')} disabledReason={forbidden('node_update')} onRun={() => void navigate(paths.nodes.edit(node.id))} />
       <Action variant="outlined" color="error" icon={<Delete />} label={t('common:act.delete')} disabledReason={whyNotDelete} onRun={() => void remove()} />
     </Stack>
   )

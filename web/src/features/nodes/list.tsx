@@ -8,13 +8,13 @@ import type { Node } from '../../api/types'
 import { paths } from '../../app/paths'
 import { useFormats } from '../../i18n/use-formats'
 import { type Column, NounList } from '../../list/noun-list'
-import { useCan } from '../../session/use-me'
+import { useForbidden } from '../../session/use-me'
 import { StateChip } from '../../ui/parts'
 import { nodes } from './queries'
 
 export function Component() {
   const { t } = useTranslation(['nodes', 'common'])
-  const can = useCan()
+  const forbidden = useForbidden()
   const format = useFormats()
   const columns: Column<Node>[] = [
     { key: 'name', header: t('field.name'), sort: 'name', flex: 2, render: (node) => node.name },
@@ -42,7 +42,7 @@ export function Component() {
           <Standing node={node} />
         </Stack>
       )}
-      create={{ label: t('create'), to: paths.nodes.create(), disabledReason: can('node_create') ? undefined : t('common:notAllowed') }}
+      create={{ label: t('create'), to: paths.nodes.create(), disabledReason: forbidden('node_create') }}
       csv={{
         fileName: 'nodes.csv',
         columns: [

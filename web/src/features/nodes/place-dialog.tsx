@@ -1,6 +1,7 @@
 // Puts a node into a network, or changes its port there and what clients are told.
 
 import Alert from '@mui/material/Alert'
+import { useSuspenseQuery } from '@tanstack/react-query'
 import { useTranslation } from 'react-i18next'
 import { z } from 'zod'
 
@@ -8,15 +9,20 @@ import type { Network, Node, Schema } from '../../api/types'
 import { SelectInput, TextInput } from '../../form/fields'
 import { FormDialog } from '../../form/form-dialog'
 import { useApiForm } from '../../form/use-api-form'
+import { useEditForm } from '../../form/use-edit-form'
 import { changed, numberOf, optionalNumber, textOf } from '../../form/values'
-import { useAct } from '../../ui/use-act'
-import { createPlace, type Place, updatePlace } from './queries'
+import { useDone } from '../../ui/use-act'
+import { createPlace, type Place, placesQuery, updatePlace } from './queries'
 
-interface PlaceValues {
-  network_id: string
-  listen_port: string
-  endpoint_host: string
-  endpoint_port: string
+type PlaceValues = z.infer<ReturnType<typeof placeSchema>>
+
+function placeSchema(listenPort: z.ZodString, t: (key: string) => string) {
+  return z.object({
+    network_id: z.string().min(1, t('common:form.needed')),
+    listen_port: listenPort,
+    endpoint_host: z.string(),
+    endpoint_port: optionalNumber(t('common:form.number')),
+  })
 }
 
 function valuesOf(place: Place | undefined, only: Network | undefined): PlaceValues {
@@ -37,34 +43,57 @@ function bodyOf(values: PlaceValues): Schema<'UpdateNodeNetwork'> {
   }
 }
 
-export function PlaceDialog({ node, place, networks, nameOf, onClose }: { node: Node; place: Place | undefined; networks: Network[]; nameOf: (id: string) => string; onClose: () => void }) {
+/** Puts the node into one of these networks. */
+export function NewPlace({ node, networks, onClose }: { node: Node; networks: Network[]; onClose: () => void }) {
   const { t } = useTranslation(['nodes', 'common'])
-  const act = useAct()
-  const values = valuesOf(place, networks.length === 1 ? networks[0] : undefined)
+  const done = useDone()
   const form = useApiForm({
-    schema: z.object({
-      network_id: z.string().min(1, t('common:form.needed')),
-      listen_port: place ? z.string().regex(/^\s*\d+\s*$/, t('place.portNeeded')) : optionalNumber(t('common:form.number')),
-      endpoint_host: z.string(),
-      endpoint_port: optionalNumber(t('common:form.number')),
-    }),
-    values,
+    schema: placeSchema(optionalNumber(t('common:form.number')), (key) => t(key)),
+    values: valuesOf(undefined, networks.length === 1 ? networks[0] : undefined),
     send: async (typed) => {
-      const body = bodyOf(typed)
-      if (place) await updatePlace(place, changed(bodyOf(values), body))
-      else await createPlace(node.id, { ...body, network_id: typed.network_id })
-      await act(async () => {}, t('common:done.saved'))
+      await createPlace(node.id, { ...bodyOf(typed), network_id: typed.network_id })
+      await done(t('common:done.saved'))
       onClose()
     },
   })
-  const name = place ? nameOf(place.network_id) : ''
   return (
-    <FormDialog api={form} title={place ? t('place.edit', { name }) : t('place.add')} act={t(place ? 'common:act.save' : 'common:act.create')} onClose={onClose}>
-      {place && <Alert severity="info">{t('place.outdates')}</Alert>}
-      {!place && <SelectInput name="network_id" label={t('place.network')} options={networks.map((network) => [network.id, network.name] as const)} />}
-      <TextInput name="listen_port" inputMode="numeric" label={t('place.port')} hint={t(place ? 'place.portHint' : 'place.portHintNew')} />
+    <FormDialog api={form} title={t('place.add')} act={t('common:act.create')} onClose={onClose}>
+      <SelectInput name="network_id" label={t('place.network')} options={networks.map((network) => [network.id, network.name] as const)} />
+      <PlaceFields portHint={t('place.portHintNew')} />
+    </FormDialog>
+  )
+}
+
+export function EditPlace({ place, name, onClose }: { place: Place; name: string; onClose: () => void }) {
+  const { t } = useTranslation(['nodes', 'common'])
+  const done = useDone()
+  // One that was taken away meanwhile stands as it was; the server says so when it is saved.
+  const read = useSuspenseQuery({ ...placesQuery(place.node_id), select: ({ items }) => items.find(({ id }) => id === place.id) ?? place })
+  const form = useEditForm({
+    read,
+    schema: placeSchema(z.string().regex(/^\s*\d+\s*$/, t('place.portNeeded')), (key) => t(key)),
+    values: (row) => valuesOf(row, undefined),
+    send: async (opened, before, typed) => {
+      await updatePlace(opened, changed(bodyOf(before), bodyOf(typed)))
+      await done(t('common:done.saved'))
+      onClose()
+    },
+  })
+  return (
+    <FormDialog api={form} title={t('place.edit', { name })} act={t('common:act.save')} onClose={onClose}>
+      <Alert severity="info">{t('place.outdates')}</Alert>
+      <PlaceFields portHint={t('place.portHint')} />
+    </FormDialog>
+  )
+}
+
+function PlaceFields({ portHint }: { portHint: string }) {
+  const { t } = useTranslation('nodes')
+  return (
+    <>
+      <TextInput name="listen_port" inputMode="numeric" label={t('place.port')} hint={portHint} />
       <TextInput name="endpoint_host" ltr label={t('place.host')} hint={t('place.hostHint')} />
       <TextInput name="endpoint_port" inputMode="numeric" label={t('place.toldPort')} hint={t('place.toldPortHint')} />
-    </FormDialog>
+    </>
   )
 }

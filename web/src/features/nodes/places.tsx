@@ -13,19 +13,19 @@ import { Link as RouterLink } from 'react-router'
 
 import type { Node } from '../../api/types'
 import { paths } from '../../app/paths'
-import { useCan } from '../../session/use-me'
+import { useForbidden } from '../../session/use-me'
 import { Action, IconAction } from '../../ui/action'
 import { CopyText } from '../../ui/copy'
 import { Code, Section } from '../../ui/parts'
 import { SmallTable } from '../../ui/small-table'
 import { useConfirmed } from '../../ui/use-confirmed'
 import { networkChoicesQuery } from '../networks/queries'
-import { PlaceDialog } from './place-dialog'
+import { EditPlace, NewPlace } from './place-dialog'
 import { deletePlace, type Place, placesQuery } from './queries'
 
 export function Places({ node }: { node: Node }) {
   const { t } = useTranslation(['nodes', 'common'])
-  const can = useCan()
+  const forbidden = useForbidden()
   const confirmed = useConfirmed()
   const { data: places } = useSuspenseQuery(placesQuery(node.id))
   const { data: networks } = useSuspenseQuery(networkChoicesQuery)
@@ -33,9 +33,9 @@ export function Places({ node }: { node: Node }) {
 
   const nameOf = (id: string) => networks.find((network) => network.id === id)?.name ?? id
   const free = networks.filter(({ id }) => !places.items.some((place) => place.network_id === id))
-  const whyNotAdd = can('node_network_create') ? (free.length === 0 ? t('place.allThere') : undefined) : t('common:notAllowed')
-  const whyNotEdit = can('node_network_update') ? undefined : t('common:notAllowed')
-  const whyNotRemove = can('node_network_delete') ? undefined : t('common:notAllowed')
+  const whyNotAdd = forbidden('node_network_create') ?? (free.length === 0 ? t('place.allThere') : undefined)
+  const whyNotEdit = forbidden('node_network_update')
+  const whyNotRemove = forbidden('node_network_delete')
 
   async function remove(place: Place): Promise<void> {
     const name = nameOf(place.network_id)
@@ -71,7 +71,8 @@ export function Places({ node }: { node: Node }) {
           ]}
         />
       )}
-      {open && <PlaceDialog node={node} place={open === 'new' ? undefined : open} networks={free} nameOf={nameOf} onClose={() => setOpen(undefined)} />}
+      {open === 'new' && <NewPlace node={node} networks={free} onClose={() => setOpen(undefined)} />}
+      {open && open !== 'new' && <EditPlace place={open} name={nameOf(open.network_id)} onClose={() => setOpen(undefined)} />}
     </Section>
   )
 }

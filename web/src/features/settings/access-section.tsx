@@ -12,7 +12,7 @@ import { useSection } from './use-section'
 export function AccessSection({ settings }: { settings: Settings }) {
   const { t } = useTranslation(['settings', 'common'])
   const confirm = useConfirm()
-  const section = useSection(settings, {
+  const api = useSection(settings, {
     schema: z.object({ api_allowed_from: z.string(), api_only_from_vpn: z.boolean(), login_unlimited_from: z.string(), outgoing_allowed: z.string() }),
     values: (now) => ({
       api_allowed_from: linesOf(now.api_allowed_from),
@@ -33,7 +33,7 @@ export function AccessSection({ settings }: { settings: Settings }) {
     },
   })
   return (
-    <SettingsSection title={t('access.title')} section={section}>
+    <SettingsSection title={t('access.title')} api={api}>
       <SwitchInput name="api_only_from_vpn" label={t('access.onlyVpn')} hint={t('access.onlyVpnHint')} />
       <TextInput name="api_allowed_from" ltr multiline minRows={2} label={t('access.from')} hint={t('access.fromHint')} placeholder="192.0.2.0/24" />
       <TextInput name="login_unlimited_from" ltr multiline minRows={2} label={t('access.unlimited')} hint={t('access.unlimitedHint')} />

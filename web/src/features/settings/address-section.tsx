@@ -12,7 +12,7 @@ import { useSection } from './use-section'
 export function AddressSection({ settings }: { settings: Settings }) {
   const { t } = useTranslation(['settings', 'common'])
   const confirm = useConfirm()
-  const section = useSection(settings, {
+  const api = useSection(settings, {
     schema: z.object({ endpoint_host: z.string(), panel_url: z.string() }),
     values: ({ endpoint_host, panel_url }) => ({ endpoint_host: endpoint_host ?? '', panel_url: panel_url ?? '' }),
     body: (values) => ({ endpoint_host: textOf(values.endpoint_host), panel_url: textOf(values.panel_url) }),
@@ -23,7 +23,7 @@ export function AddressSection({ settings }: { settings: Settings }) {
     },
   })
   return (
-    <SettingsSection title={t('address.title')} section={section}>
+    <SettingsSection title={t('address.title')} api={api}>
       <TextInput name="endpoint_host" ltr label={t('address.endpoint')} hint={t('address.endpointHint')} placeholder="vpn.example.org" />
       <TextInput name="panel_url" ltr inputMode="url" label={t('address.panel')} hint={t('address.panelHint')} placeholder="https://vpn.example.org" />
     </SettingsSection>

@@ -70,12 +70,12 @@ export function certificateBody({ tls_names, on, acme }: CertificateValues): Set
 /** Which names get certificates, and from which authority. */
 export function CertificateSection({ settings }: { settings: Settings }) {
   const { t } = useTranslation(['settings', 'common'])
-  const section = useSection(settings, { schema, values: certificateValues, body: certificateBody })
+  const api = useSection(settings, { schema, values: certificateValues, body: certificateBody })
   return (
     <SettingsSection
       title={t('acme.title')}
       lead={t('acme.lead')}
-      section={section}
+      api={api}
       after={
         <Link component={RouterLink} to={paths.certificates.list()} sx={{ display: 'inline-block', mt: 2 }}>
           {t('acme.toCertificates')}

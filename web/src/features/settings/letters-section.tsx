@@ -10,13 +10,13 @@ import { useSection } from './use-section'
 /** Each by the name it gives itself: they are languages of letters, more than those of the pages. */
 export function LettersSection({ settings }: { settings: Settings }) {
   const { t } = useTranslation('settings')
-  const section = useSection(settings, {
+  const api = useSection(settings, {
     schema: z.object({ language: z.enum(['en', 'de', 'ru', 'zh']) }),
     values: ({ language }) => ({ language }),
     body: (values) => values,
   })
   return (
-    <SettingsSection title={t('letters.title')} section={section}>
+    <SettingsSection title={t('letters.title')} api={api}>
       <SelectInput name="language" label={t('letters.language')} hint={t('letters.hint')} options={LETTER_LANGUAGES} />
     </SettingsSection>
   )

@@ -57,9 +57,9 @@ export function mailBody({ on, smtp }: MailValues): SettingsChange {
 /** The server that takes the service's letters. */
 export function MailSection({ settings }: { settings: Settings }) {
   const { t } = useTranslation(['settings', 'common'])
-  const section = useSection(settings, { schema, values: mailValues, body: mailBody })
+  const api = useSection(settings, { schema, values: mailValues, body: mailBody })
   return (
-    <SettingsSection title={t('mail.title')} lead={t('mail.lead')} section={section} after={<TestLetter isSetUp={Boolean(settings.smtp)} />}>
+    <SettingsSection title={t('mail.title')} lead={t('mail.lead')} api={api} after={<TestLetter isSetUp={Boolean(settings.smtp)} />}>
       <SwitchInput name="on" label={t('mail.on')} />
       <Server keepsPassword={Boolean(settings.smtp?.username)} />
     </SettingsSection>

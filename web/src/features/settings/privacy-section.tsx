@@ -14,7 +14,7 @@ export function PrivacySection({ settings }: { settings: Settings }) {
   const { t } = useTranslation(['settings', 'common'])
   const confirm = useConfirm()
   const days = z.string().regex(/^\s*\d+\s*$/, t('privacy.daysNeeded'))
-  const section = useSection(settings, {
+  const api = useSection(settings, {
     schema: z.object({ show_endpoints: z.boolean(), usage_retention_days: days, audit_retention_days: days, audit_source_days: days }),
     values: (now) => ({
       show_endpoints: now.show_endpoints,
@@ -35,7 +35,7 @@ export function PrivacySection({ settings }: { settings: Settings }) {
     },
   })
   return (
-    <SettingsSection title={t('privacy.title')} section={section}>
+    <SettingsSection title={t('privacy.title')} api={api}>
       <SwitchInput name="show_endpoints" label={t('privacy.endpoints')} hint={t('privacy.endpointsHint')} />
       {DAYS.map((name) => (
         <TextInput key={name} name={name} inputMode="numeric" end={t('privacy.days')} label={t(`privacy.${name}`)} hint={t(`privacy.hint.${name}`)} />

@@ -9,17 +9,17 @@ import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 
 import { textOf } from '../../form/values'
-import { useCan } from '../../session/use-me'
+import { useForbidden } from '../../session/use-me'
 import { Action } from '../../ui/action'
 import { Fault } from '../../ui/fault'
 import { sendTestLetter } from './queries'
 
 export function TestLetter({ isSetUp }: { isSetUp: boolean }) {
   const { t } = useTranslation(['settings', 'common'])
-  const can = useCan()
+  const forbidden = useForbidden()
   const [to, setTo] = useState('')
   const test = useMutation({ mutationFn: () => sendTestLetter({ to: textOf(to) }) })
-  const whyNot = can('settings_mail_test') ? (isSetUp ? (test.isPending ? t('mail.testBusy') : undefined) : t('mail.testOff')) : t('common:notAllowed')
+  const whyNot = forbidden('settings_mail_test') ?? (isSetUp ? (test.isPending ? t('mail.testBusy') : undefined) : t('mail.testOff'))
   return (
     <Stack sx={{ mt: 3, gap: 1.5, maxWidth: '40rem' }}>
       <Typography variant="h3">{t('mail.test')}</Typography>

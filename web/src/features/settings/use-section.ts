@@ -7,7 +7,6 @@ import { useTranslation } from 'react-i18next'
 import type { ZodType } from 'zod'
 
 import { ApiProblem } from '../../api/problem'
-import { isStale } from '../../form/stale'
 import { type ApiForm, useApiForm } from '../../form/use-api-form'
 import { changed } from '../../form/values'
 import { useToast } from '../../ui/toast'
@@ -24,14 +23,7 @@ export interface SectionSpec<Values extends FieldValues> {
   insist?: (problem: ApiProblem, change: SettingsChange) => Promise<SettingsChange | undefined>
 }
 
-export interface SectionForm<Values extends FieldValues> {
-  api: ApiForm<Values>
-  /** Somebody else changed the settings: what was typed is still there, and is saved after a look at the new values. */
-  stale: boolean
-  loadAnew: () => Promise<void>
-}
-
-export function useSection<Values extends FieldValues>(settings: Settings, spec: SectionSpec<Values>): SectionForm<Values> {
+export function useSection<Values extends FieldValues>(settings: Settings, spec: SectionSpec<Values>): ApiForm<Values> {
   const { t } = useTranslation(['settings', 'common'])
   const client = useQueryClient()
   const toast = useToast()
@@ -76,5 +68,5 @@ export function useSection<Values extends FieldValues>(settings: Settings, spec:
     setBase(fresh)
     api.forget()
   }
-  return { api, stale: isStale(api.fault), loadAnew }
+  return { ...api, loadAnew: () => void loadAnew() }
 }

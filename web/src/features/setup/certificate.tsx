@@ -10,12 +10,13 @@ import Stack from '@mui/material/Stack'
 import Typography from '@mui/material/Typography'
 import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
-import { FormProvider, useController } from 'react-hook-form'
+import { useController } from 'react-hook-form'
 import { useTranslation } from 'react-i18next'
 import { z } from 'zod'
 
 import { ApiProblem } from '../../api/problem'
 import { TextInput } from '../../form/fields'
+import { Form, FormFault } from '../../form/form'
 import { useApiForm } from '../../form/use-api-form'
 import { textOf } from '../../form/values'
 import { useFormats } from '../../i18n/use-formats'
@@ -70,26 +71,18 @@ function OrderForm({ made, onOrdered }: { made: Made; onOrdered: (name: string) 
   })
   const needsHttps = api.fault instanceof ApiProblem && api.fault.code === 'https_needed'
   return (
-    <FormProvider {...api.form}>
-      <form
-        noValidate
-        onSubmit={(event) => {
-          event.preventDefault()
-          api.submit()
-        }}
-      >
-        <Stack sx={{ gap: 2 }}>
-          <Typography color="text.secondary">{t('tls.lead')}</Typography>
-          {api.fault !== undefined && (needsHttps ? <Alert severity="warning">{t('tls.later')}</Alert> : <Fault error={api.fault} />)}
-          <TextInput name="tls_names" label={t('tls.name')} hint={t('tls.nameHint')} ltr />
-          <TextInput name="acme.contact" label={t('tls.contact')} hint={t('tls.contactHint')} inputMode="email" ltr />
-          <Terms />
-          <Button type="submit" variant="outlined" loading={api.busy} sx={{ alignSelf: 'flex-start' }}>
-            {t('tls.order')}
-          </Button>
-        </Stack>
-      </form>
-    </FormProvider>
+    <Form api={api}>
+      <Stack sx={{ gap: 2 }}>
+        <Typography color="text.secondary">{t('tls.lead')}</Typography>
+        {needsHttps ? <Alert severity="warning">{t('tls.later')}</Alert> : <FormFault api={api} />}
+        <TextInput name="tls_names" label={t('tls.name')} hint={t('tls.nameHint')} ltr />
+        <TextInput name="acme.contact" label={t('tls.contact')} hint={t('tls.contactHint')} inputMode="email" ltr />
+        <Terms />
+        <Button type="submit" variant="outlined" loading={api.busy} sx={{ alignSelf: 'flex-start' }}>
+          {t('tls.order')}
+        </Button>
+      </Stack>
+    </Form>
   )
 }
 

@@ -8,17 +8,16 @@ import Stepper from '@mui/material/Stepper'
 import Typography from '@mui/material/Typography'
 import useMediaQuery from '@mui/material/useMediaQuery'
 import { useQueryClient } from '@tanstack/react-query'
-import { type FormEvent, useEffect, useRef, useState } from 'react'
-import { FormProvider } from 'react-hook-form'
+import { useEffect, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 
 import { ApiProblem } from '../../api/problem'
+import { Form, FormFault } from '../../form/form'
 import { useApiForm } from '../../form/use-api-form'
 import { withPrivateKey } from '../../lib/conf'
 import { forgetFragment } from '../../lib/fragment'
 import { type KeyPair, makeKeyPair } from '../../lib/keys'
 import { setupQuery } from '../../session/session'
-import { Fault } from '../../ui/fault'
 import type { Made } from './made'
 import { PARTS, partAtFault, requestOf, setupSchema, suggestions, type SetupValues } from './plan'
 import { runSetup } from './queries'
@@ -28,7 +27,8 @@ const FIELDS = { owner: OwnerFields, endpoint: EndpointFields, network: NetworkF
 
 export function Wizard({ token, onMade }: { token: string; onMade: (made: Made) => void }) {
   const { t } = useTranslation(['setup', 'links'])
-  const { api, form } = useSetup(token, onMade)
+  const api = useSetup(token, onMade)
+  const { form } = api
   const [step, setStep] = useState(0)
   const heading = useRef<HTMLHeadingElement>(null)
   const part = PARTS[step] ?? 'owner'
@@ -40,8 +40,7 @@ export function Wizard({ token, onMade }: { token: string; onMade: (made: Made) 
     setStep(to)
     heading.current?.focus()
   }
-  async function advance(event: FormEvent): Promise<void> {
-    event.preventDefault()
+  async function advance(): Promise<void> {
     if (last) api.submit()
     else if (await form.trigger(part, { shouldFocus: true })) go(step + 1)
   }
@@ -53,32 +52,26 @@ export function Wizard({ token, onMade }: { token: string; onMade: (made: Made) 
   }, [submitCount, isSubmitting])
 
   return (
-    <FormProvider {...form}>
-      <form noValidate onSubmit={(event) => void advance(event)}>
-        <Stack sx={{ gap: 2.5 }}>
-          <Typography color="text.secondary">{t('lead')}</Typography>
-          <Progress step={step} onGo={go} errors={errors} />
-          <Typography variant="h2" ref={heading} tabIndex={-1} sx={{ outline: 'none' }}>
-            {t(`part.${part}`)}
-          </Typography>
-          {api.fault !== undefined && (
-            <Stack sx={{ gap: 1 }}>
-              <Fault error={api.fault} />
-              {!(api.fault instanceof ApiProblem) && <Typography>{t('noAnswer')}</Typography>}
-            </Stack>
-          )}
-          <Fields />
-          <Stack direction="row" sx={{ gap: 1, justifyContent: 'space-between' }}>
-            <Button color="inherit" disabled={step === 0} onClick={() => go(step - 1)}>
-              {t('back')}
-            </Button>
-            <Button type="submit" variant="contained" loading={api.busy}>
-              {last ? t('create') : t('next')}
-            </Button>
-          </Stack>
+    <Form api={api} onSubmit={() => void advance()}>
+      <Stack sx={{ gap: 2.5 }}>
+        <Typography color="text.secondary">{t('lead')}</Typography>
+        <Progress step={step} onGo={go} errors={errors} />
+        <Typography variant="h2" ref={heading} tabIndex={-1} sx={{ outline: 'none' }}>
+          {t(`part.${part}`)}
+        </Typography>
+        <FormFault api={api} />
+        {api.fault !== undefined && !(api.fault instanceof ApiProblem) && <Typography>{t('noAnswer')}</Typography>}
+        <Fields />
+        <Stack direction="row" sx={{ gap: 1, justifyContent: 'space-between' }}>
+          <Button color="inherit" disabled={step === 0} onClick={() => go(step - 1)}>
+            {t('back')}
+          </Button>
+          <Button type="submit" variant="contained" loading={api.busy}>
+            {last ? t('create') : t('next')}
+          </Button>
         </Stack>
-      </form>
-    </FormProvider>
+      </Stack>
+    </Form>
   )
 }
 
@@ -87,7 +80,7 @@ function useSetup(token: string, onMade: (made: Made) => void) {
   const client = useQueryClient()
   // One pair for the page: if an answer is lost, the key that the server knows is still here.
   const keys = useRef<KeyPair>(undefined)
-  const api = useApiForm<SetupValues>({
+  return useApiForm<SetupValues>({
     schema: setupSchema((key, values) => t(key, values ?? {})),
     values: suggestions(location.hostname, navigator.userAgent, t('homeName')),
     send: async (values) => {
@@ -105,7 +98,6 @@ function useSetup(token: string, onMade: (made: Made) => void) {
       })
     },
   })
-  return { api, form: api.form }
 }
 
 function Progress({ step, onGo, errors }: { step: number; onGo: (to: number) => void; errors: object }) {

@@ -9,7 +9,7 @@ import type { ReactNode } from 'react'
 import { useTranslation } from 'react-i18next'
 
 import { useFormats } from '../../i18n/use-formats'
-import { useCan } from '../../session/use-me'
+import { useForbidden } from '../../session/use-me'
 import { Action } from '../../ui/action'
 import { Code, PageHeader, Section } from '../../ui/parts'
 import { SmallTable } from '../../ui/small-table'
@@ -59,10 +59,10 @@ function accountRow(unknown: string): (account: LimitedAccount, place: number) =
 
 function Limited({ title, none, rows }: { title: string; none: string; rows: Row[] }) {
   const { t } = useTranslation(['limits', 'common'])
-  const can = useCan()
+  const forbidden = useForbidden()
   const act = useAct()
   const format = useFormats()
-  const whyNot = ({ lift }: Row) => (can('ratelimit_unban') ? (lift ? undefined : t('cannotLift')) : t('common:notAllowed'))
+  const whyNot = ({ lift }: Row) => (forbidden('ratelimit_unban') ?? (lift ? undefined : t('cannotLift')))
   return (
     <Section title={title}>
       {rows.length === 0 ? (

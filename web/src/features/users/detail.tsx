@@ -1,24 +1,27 @@
 import Block from '@mui/icons-material/Block'
 import CheckCircle from '@mui/icons-material/CheckCircleOutlined'
 import Edit from '@mui/icons-material/EditOutlined'
+import MoreTime from '@mui/icons-material/MoreTime'
 import Stack from '@mui/material/Stack'
 import { useSuspenseQuery } from '@tanstack/react-query'
 import { useTranslation } from 'react-i18next'
 import { Outlet, useNavigate, useParams } from 'react-router'
 
 import { manages, reach } from '../../api/access'
-import type { User } from '../../api/types'
+import type { Action as ActionId, User } from '../../api/types'
 import { paths } from '../../app/paths'
 import { useFormats } from '../../i18n/use-formats'
-import { useCan, useMe } from '../../session/use-me'
+import { useForbidden, useMe } from '../../session/use-me'
 import { Action } from '../../ui/action'
 import { Facts, PageHeader, Section, StateChip } from '../../ui/parts'
 import { useAct } from '../../ui/use-act'
+import { useExtend } from '../devices/extend-dialog'
 import { UsageSection } from '../devices/usage-section'
-import { disableUser, enableUser, userQuery, userUsageQuery } from './queries'
+import { disableUser, enableUser, setExpiry, userQuery, userUsageQuery } from './queries'
 import { UserActs } from './user-acts'
 import { UserDevices } from './user-devices'
 import { UserSessions } from './user-sessions'
+import { stateOf } from './user-state'
 
 export function Component() {
   const { t } = useTranslation(['users', 'common'])
@@ -28,7 +31,7 @@ export function Component() {
   const when = (moment: string | null | undefined) => (moment ? format.dateTime(moment) : t('common:never'))
   return (
     <>
-      <PageHeader title={user.display_name || user.login} chip={<StateChip state={user.deleted_at ? 'deleted' : user.state} />} actions={<HeaderActs user={user} />} />
+      <PageHeader title={user.display_name || user.login} chip={<StateChip state={stateOf(user)} />} actions={<HeaderActs user={user} />} />
       <Section title={t('about')}>
         <Facts
           facts={[
@@ -37,7 +40,7 @@ export function Component() {
             [t('field.email'), user.email ?? '–'],
             [t('field.mfa'), user.has_mfa ? t('common:yes') : t('common:no')],
             [t('field.expires'), when(user.expires_at)],
-            [t('field.deviceLimit'), user.device_limit ?? t('common:noLimit')],
+            [t('field.deviceLimit'), typeof user.device_limit === 'number' ? format.number(user.device_limit) : t('common:noLimit')],
             [t('field.dataLimit'), user.data_limit_bytes ? format.bytes(user.data_limit_bytes) : t('common:noLimit')],
             [t('common:field.created'), when(user.created_at)],
             [t('common:field.updated'), when(user.updated_at)],
@@ -65,13 +68,20 @@ function Belongings({ user }: { user: User }) {
 }
 
 function HeaderActs({ user }: { user: User }) {
-  const { t } = useTranslation(['users', 'common'])
+  const { t } = useTranslation(['users', 'devices', 'common'])
   const navigate = useNavigate()
   const act = useAct()
   const why = useWhyNot(user)
-  const off = user.state === 'disabled'
+  const { dialog, ask } = useExtend()
+  const off = user.disabled
+
+  async function extend(): Promise<void> {
+    const times = (await ask())?.({ expires_at: user.expires_at ?? null, duration_s: null, first_handshake_at: null })
+    if (times) await act(() => setExpiry(user, times.expires_at ?? null), t('devices:done.extended', { name: user.login }))
+  }
   return (
-    <Stack direction="row" sx={{ gap: 1 }}>
+    <Stack direction="row" sx={{ gap: 1, flexWrap: 'wrap' }}>
+      {stateOf(user) === 'expired' && <Action variant="contained" icon={<MoreTime />} label={t('devices:extend.menu')} disabledReason={why('user_update')} onRun={() => void extend()} />}
       <Action variant="outlined" icon={<Edit />} label={t('common:act.edit')} disabledReason={why('user_update')} onRun={() => void navigate(paths.users.edit(user.id))} />
       <Action
         variant="outlined"
@@ -81,17 +91,19 @@ function HeaderActs({ user }: { user: User }) {
         onRun={() => void act(() => (off ? enableUser(user) : disableUser(user)), t(off ? 'done.enabled' : 'done.disabled', { name: user.login }))}
       />
       <UserActs user={user} whyNot={why} />
+      {dialog}
     </Stack>
   )
 }
 
 /** Why this act does not work on this user; undefined where it does. */
-function useWhyNot(user: User): (action: Parameters<ReturnType<typeof useCan>>[0]) => string | undefined {
+function useWhyNot(user: User): (action: ActionId) => string | undefined {
   const { t } = useTranslation(['users', 'common'])
-  const can = useCan()
+  const forbidden = useForbidden()
   const me = useMe()
   return (action) => {
-    if (!can(action)) return t('common:notAllowed')
+    const no = forbidden(action)
+    if (no) return no
     if (user.id !== me.id && !manages(me.role, user.role)) return t('notYours', { role: t(`common:role.${user.role}`) })
     if (user.deleted_at && action !== 'user_restore') return t('isDeleted')
     return undefined

@@ -6,7 +6,7 @@ import { paths } from '../../app/paths'
 import { FormDialog } from '../../form/form-dialog'
 import { useEditForm } from '../../form/use-edit-form'
 import { changed } from '../../form/values'
-import { useAct } from '../../ui/use-act'
+import { useDone } from '../../ui/use-act'
 import { updateUser, userQuery } from './queries'
 import { bodyOf, UserFields, userSchema, valuesOf } from './user-form'
 
@@ -16,7 +16,7 @@ export function Component() {
   const read = useSuspenseQuery(userQuery(id))
   const user = read.data
   const navigate = useNavigate()
-  const act = useAct()
+  const done = useDone()
   const close = () => void navigate(paths.users.detail(id))
   const form = useEditForm({
     read,
@@ -24,7 +24,7 @@ export function Component() {
     values: valuesOf,
     send: async (opened, before, typed) => {
       await updateUser(opened, changed(bodyOf(before), bodyOf(typed)))
-      await act(async () => {}, t('common:done.saved'))
+      await done(t('common:done.saved'))
       close()
     },
   })

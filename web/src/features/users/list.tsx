@@ -12,20 +12,21 @@ import { paths } from '../../app/paths'
 import { useFormats } from '../../i18n/use-formats'
 import type { BulkAct } from '../../list/bulk-bar'
 import { type Column, NounList } from '../../list/noun-list'
-import { useCan } from '../../session/use-me'
+import { useCan, useForbidden } from '../../session/use-me'
 import { StateChip } from '../../ui/parts'
 import { deleteUser, disableUser, enableUser, restoreUser, users } from './queries'
 import { ROLES } from './user-form'
+import { stateOf } from './user-state'
 
 export function Component() {
   const { t } = useTranslation(['users', 'common'])
-  const can = useCan()
+  const forbidden = useForbidden()
   const format = useFormats()
   const columns: Column<User>[] = [
     { key: 'login', header: t('field.login'), sort: 'login', flex: 2, render: (user) => user.login },
     { key: 'display_name', header: t('field.displayName'), sort: 'display_name', flex: 2, render: (user) => user.display_name },
     { key: 'role', header: t('field.role'), render: (user) => t(`common:role.${user.role}`) },
-    { key: 'state', header: t('common:field.state'), width: 120, render: (user) => <StateChip state={user.state} /> },
+    { key: 'state', header: t('common:field.state'), width: 120, render: (user) => <StateChip state={stateOf(user)} /> },
     { key: 'expires_at', header: t('field.expires'), width: 150, render: (user) => (user.expires_at ? format.date(user.expires_at) : '–') },
     { key: 'created_at', header: t('common:field.created'), sort: 'created_at', width: 150, render: (user) => format.date(user.created_at) },
   ]
@@ -51,10 +52,10 @@ export function Component() {
               {user.login} · {t(`common:role.${user.role}`)}
             </Typography>
           </Stack>
-          <StateChip state={user.state} />
+          <StateChip state={stateOf(user)} />
         </Stack>
       )}
-      create={{ label: t('create'), to: paths.users.create(), disabledReason: can('user_create') ? undefined : t('common:notAllowed') }}
+      create={{ label: t('create'), to: paths.users.create(), disabledReason: forbidden('user_create') }}
       csv={{
         fileName: 'users.csv',
         columns: [

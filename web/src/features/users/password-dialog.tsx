@@ -5,18 +5,18 @@ import type { User } from '../../api/types'
 import { TextInput } from '../../form/fields'
 import { FormDialog } from '../../form/form-dialog'
 import { useApiForm } from '../../form/use-api-form'
-import { useAct } from '../../ui/use-act'
+import { useDone } from '../../ui/use-act'
 import { setPassword } from './queries'
 
 export function PasswordDialog({ user, onClose }: { user: User; onClose: () => void }) {
   const { t } = useTranslation(['users', 'common'])
-  const act = useAct()
+  const done = useDone()
   const form = useApiForm({
     schema: z.object({ password: z.string().min(12, t('common:form.passwordShort')) }),
     values: { password: '' },
     send: async (values) => {
       await setPassword(user.id, values)
-      await act(async () => {}, t('done.passwordSet', { name: user.login }))
+      await done(t('done.passwordSet', { name: user.login }))
       onClose()
     },
   })

@@ -18,6 +18,11 @@ export const createUser = (body: Schema<'CreateUser'>) => take(api.POST('/users'
 export const updateUser = (user: User, body: Schema<'UpdateUser'>) =>
   take(api.PATCH('/users/{id}', { ...atRevision(user), body }))
 
+/** Sets the end of an account that may have changed since it was read. */
+export async function setExpiry({ id }: User, expires_at: string | null): Promise<void> {
+  await updateUser(await take(api.GET('/users/{id}', at(id))), { expires_at })
+}
+
 export const deleteUser = (user: User) => take(api.DELETE('/users/{id}', atRevision(user)))
 export const restoreUser = ({ id }: { id: string }) => take(api.POST('/users/{id}/restore', at(id)))
 export const enableUser = ({ id }: { id: string }) => take(api.POST('/users/{id}/enable', at(id)))
@@ -39,5 +44,3 @@ export const sessionsOfQuery = (userId: string) =>
     queryKey: ['sessions', 'of', userId],
     queryFn: () => take(api.GET('/sessions', { params: { query: { user_id: userId } } })),
   })
-
-export const endSession = (id: string) => take(api.DELETE('/sessions/{id}', at(id)))

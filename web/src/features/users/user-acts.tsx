@@ -8,29 +8,28 @@ import type { Action, User } from '../../api/types'
 import { OneTimeLink } from '../../app/one-time'
 import { paths } from '../../app/paths'
 import { ActionMenu } from '../../ui/action-menu'
-import { useConfirm } from '../../ui/confirm'
 import { useAct } from '../../ui/use-act'
+import { useConfirmed } from '../../ui/use-confirmed'
 import { PasswordDialog } from './password-dialog'
 import { createResetLink, deleteUser, disableMfa, restoreUser } from './queries'
 
 export function UserActs({ user, whyNot }: { user: User; whyNot: (action: Action) => string | undefined }) {
   const { t } = useTranslation(['users', 'common'])
   const act = useAct()
-  const confirm = useConfirm()
+  const confirmed = useConfirmed()
   const navigate = useNavigate()
   const [link, setLink] = useState<{ token: string; expires_at: string }>()
   const [setting, setSetting] = useState(false)
   const restore = () => void act(() => restoreUser(user), t('done.restored', { name: user.login }))
 
   async function remove(): Promise<void> {
-    const sure = await confirm({ title: t('deleteTitle', { name: user.login }), text: t('deleteText'), act: t('common:act.delete'), name: user.login, destructive: true })
-    if (!sure) return
-    const done = await act(() => deleteUser(user), { text: t('done.deleted', { name: user.login }), action: { label: t('common:act.undo'), run: restore } })
+    const question = { title: t('deleteTitle', { name: user.login }), text: t('deleteText'), act: t('common:act.delete'), name: user.login, destructive: true }
+    const done = await confirmed(question, () => deleteUser(user), { text: t('done.deleted', { name: user.login }), action: { label: t('common:act.undo'), run: restore } })
     if (done) await navigate(paths.users.list())
   }
   async function takeMfa(): Promise<void> {
-    const sure = await confirm({ title: t('disableMfa'), text: t('disableMfaText'), act: t('disableMfa'), name: user.login, destructive: true })
-    if (sure) await act(() => disableMfa(user.id), t('done.mfaDisabled', { name: user.login }))
+    const question = { title: t('disableMfa'), text: t('disableMfaText'), act: t('disableMfa'), name: user.login, destructive: true }
+    await confirmed(question, () => disableMfa(user.id), t('done.mfaDisabled', { name: user.login }))
   }
   const usual = [
     { label: t('setPassword'), disabledReason: whyNot('user_set_password'), onRun: () => setSetting(true) },

@@ -13,11 +13,11 @@ import { useFormats } from '../../i18n/use-formats'
 import { clientOf } from '../../lib/user-agent'
 import { useMe } from '../../session/use-me'
 import { Action } from '../../ui/action'
-import { useConfirm } from '../../ui/confirm'
 import { Fault } from '../../ui/fault'
 import { Section } from '../../ui/parts'
-import { useAct } from '../../ui/use-act'
-import { endSession, sessionsOfQuery } from './queries'
+import { useConfirmed } from '../../ui/use-confirmed'
+import { endSession, type Session } from '../account/queries'
+import { sessionsOfQuery } from './queries'
 
 const SHOWN = 5
 
@@ -25,8 +25,7 @@ export function UserSessions({ user, whyNotEnd }: { user: User; whyNotEnd: strin
   const { t } = useTranslation('userSessions')
   const format = useFormats()
   const me = useMe()
-  const act = useAct()
-  const confirm = useConfirm()
+  const confirmed = useConfirmed()
   const [all, setAll] = useState(false)
   const sessions = useQuery(sessionsOfQuery(user.id))
   const rows = sessions.data?.items ?? []
@@ -35,9 +34,9 @@ export function UserSessions({ user, whyNotEnd }: { user: User; whyNotEnd: strin
     const { program, system } = clientOf(userAgent)
     return program && system ? t('programOn', { program, system }) : program || t('unnamed')
   }
-  async function end(id: string): Promise<void> {
-    const sure = await confirm({ title: t('endTitle'), text: t('endText'), act: t('end'), destructive: true })
-    if (sure) await act(() => endSession(id), t('ended'))
+  async function end(session: Session): Promise<void> {
+    const question = { title: t('endTitle'), text: t('endText'), act: t('end'), destructive: true }
+    await confirmed(question, () => endSession(session), t('ended'))
   }
   return (
     <Section title={t('title')}>
@@ -59,7 +58,7 @@ export function UserSessions({ user, whyNotEnd }: { user: User; whyNotEnd: strin
               {own ? (
                 <Chip size="small" label={t('thisOne')} />
               ) : (
-                <Action size="small" variant="outlined" color="inherit" label={t('end')} disabledReason={whyNotEnd} onRun={() => void end(session.id)} />
+                <Action size="small" variant="outlined" color="inherit" label={t('end')} disabledReason={whyNotEnd} onRun={() => void end(session)} />
               )}
             </Stack>
           )

@@ -7,7 +7,7 @@ import { useTranslation } from 'react-i18next'
 
 import { useFormats } from '../../i18n/use-formats'
 import { type Column, NounList } from '../../list/noun-list'
-import { useCan } from '../../session/use-me'
+import { useForbidden } from '../../session/use-me'
 import { IconAction } from '../../ui/action'
 import { Code, StateChip } from '../../ui/parts'
 import { useAct } from '../../ui/use-act'
@@ -16,14 +16,14 @@ import { deliveries, type Delivery, redeliver } from './queries'
 
 export function Component() {
   const { t } = useTranslation(['deliveries', 'common'])
-  const can = useCan()
+  const forbidden = useForbidden()
   const act = useAct()
   const format = useFormats()
   const { data: webhooks } = useSuspenseQuery(webhookChoices)
   const receiver = ({ webhook_id }: Delivery) => hostOf(webhooks.items.find(({ id }) => id === webhook_id)?.url ?? t('gone'))
   const took = ({ took_ms }: Delivery) => (took_ms === null || took_ms === undefined ? '–' : `${format.number(took_ms)} ms`)
   const again = (delivery: Delivery) => redeliver(delivery)
-  const whyNot = can('webhook_redeliver') ? undefined : t('common:notAllowed')
+  const whyNot = forbidden('webhook_redeliver')
   const columns: Column<Delivery>[] = [
     { key: 'created_at', header: t('common:field.created'), sort: 'created_at', width: 190, render: ({ created_at }) => format.dateTime(created_at) },
     { key: 'kind', header: t('field.kind'), flex: 1.5, render: ({ kind }) => <Code>{kind}</Code> },

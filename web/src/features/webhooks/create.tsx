@@ -6,21 +6,21 @@ import { OneTimeSecret } from '../../app/one-time'
 import { paths } from '../../app/paths'
 import { FormDialog } from '../../form/form-dialog'
 import { useApiForm } from '../../form/use-api-form'
-import { useAct } from '../../ui/use-act'
+import { useDone } from '../../ui/use-act'
 import { createWebhook, hostOf } from './queries'
 import { bodyOf, WebhookFields, webhookSchema, valuesOf } from './webhook-form'
 
 export function Component() {
   const { t } = useTranslation(['webhooks', 'common'])
   const navigate = useNavigate()
-  const act = useAct()
+  const done = useDone()
   const [made, setMade] = useState<{ id: string; secret: string }>()
   const form = useApiForm({
     schema: webhookSchema((key) => t(`common:${key}`)),
     values: valuesOf(undefined),
     send: async (values) => {
       const { id, url, secret } = await createWebhook(bodyOf(values))
-      await act(async () => {}, t('done.created', { name: hostOf(url) }))
+      await done(t('done.created', { name: hostOf(url) }))
       if (secret) setMade({ id, secret })
       else await navigate(paths.webhooks.detail(id), { replace: true })
     },

@@ -10,7 +10,7 @@ import { Link as RouterLink, Outlet, useNavigate, useParams } from 'react-router
 import type { Schema } from '../../api/types'
 import { paths } from '../../app/paths'
 import { useFormats } from '../../i18n/use-formats'
-import { useCan } from '../../session/use-me'
+import { useForbidden } from '../../session/use-me'
 import { Action } from '../../ui/action'
 import { Fault } from '../../ui/fault'
 import { Code, Facts, PageHeader, Section, StateChip } from '../../ui/parts'
@@ -76,11 +76,10 @@ function Tested({ delivery }: { delivery: Schema<'DeliveryView'> }) {
 
 function HeaderActs({ webhook, busy, onTest }: { webhook: Webhook; busy: boolean; onTest: () => void }) {
   const { t } = useTranslation(['webhooks', 'common'])
-  const can = useCan()
+  const forbidden = useForbidden()
   const confirmed = useConfirmed()
   const navigate = useNavigate()
   const name = hostOf(webhook.url)
-  const unless = (allowed: boolean) => (allowed ? undefined : t('common:notAllowed'))
 
   async function remove(): Promise<void> {
     const question = { title: t('deleteTitle', { name }), text: t('deleteText'), act: t('common:act.delete'), name, destructive: true }
@@ -88,9 +87,9 @@ function HeaderActs({ webhook, busy, onTest }: { webhook: Webhook; busy: boolean
   }
   return (
     <>
-      <Action variant="outlined" icon={<Send />} label={t('test')} disabledReason={busy ? t('testBusy') : unless(can('webhook_test'))} onRun={onTest} />
-      <Action variant="outlined" icon={<Edit />} label={t('common:act.edit')} disabledReason={unless(can('webhook_update'))} onRun={() => void navigate(paths.webhooks.edit(webhook.id))} />
-      <Action variant="outlined" color="error" icon={<Delete />} label={t('common:act.delete')} disabledReason={unless(can('webhook_delete'))} onRun={() => void remove()} />
+      <Action variant="outlined" icon={<Send />} label={t('test')} disabledReason={busy ? t('testBusy') : forbidden('webhook_test')} onRun={onTest} />
+      <Action variant="outlined" icon={<Edit />} label={t('common:act.edit')} disabledReason={forbidden('webhook_update')} onRun={() => void navigate(paths.webhooks.edit(webhook.id))} />
+      <Action variant="outlined" color="error" icon={<Delete />} label={t('common:act.delete')} disabledReason={forbidden('webhook_delete')} onRun={() => void remove()} />
     </>
   )
 }

@@ -5,13 +5,13 @@ import { useTranslation } from 'react-i18next'
 import { paths } from '../../app/paths'
 import { useFormats } from '../../i18n/use-formats'
 import { type Column, NounList } from '../../list/noun-list'
-import { useCan } from '../../session/use-me'
+import { useForbidden } from '../../session/use-me'
 import { Code, StateChip } from '../../ui/parts'
 import { type Webhook, webhooks } from './queries'
 
 export function Component() {
   const { t } = useTranslation(['webhooks', 'common'])
-  const can = useCan()
+  const forbidden = useForbidden()
   const format = useFormats()
   const tells = ({ kinds }: Webhook) => (kinds.length === 0 ? t('everything') : kinds.join(', '))
   const columns: Column<Webhook>[] = [
@@ -38,7 +38,7 @@ export function Component() {
           <StateChip state={stateOf(webhook)} />
         </Stack>
       )}
-      create={{ label: t('create'), to: paths.webhooks.create(), disabledReason: can('webhook_create') ? undefined : t('common:notAllowed') }}
+      create={{ label: t('create'), to: paths.webhooks.create(), disabledReason: forbidden('webhook_create') }}
       empty={{ title: t('empty'), text: t('emptyText') }}
     />
   )
