@@ -1,5 +1,8 @@
 //! What people do in a browser, in a real one on the real binary's pages: the first run, passkeys, the whole panel.
 
+mod acts;
+mod talk;
+
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Command;
