@@ -1,4 +1,4 @@
-//! What must not go wrong by a slip of the hand: what is shown once, fresh proofs, signing out.
+//! What must not go wrong by a slip of the hand: what is shown once, fresh proofs, signing out, moments.
 
 use serde_json::{Value, json};
 
@@ -68,5 +68,23 @@ fn e2e_who_cannot_be_signed_out_is_told_so_and_stays() {
     assert_eq!(found["no_answer"], stays("The server did not answer. Check the connection and try again."));
     assert_eq!(found["well"], json!({ "session": 401, "cookies": 0 }));
     assert_eq!(found["behind"], 0, "nothing is left behind the way back");
+    assert_eq!(found["complaints"], json!([]));
+}
+
+#[test]
+fn e2e_a_moment_is_sent_as_the_clock_of_the_place_means_it() {
+    let found = Panel::start().drive("moments.mjs", &[]);
+
+    assert_eq!(found["without"], 1, "no token without an end was made instead: {found}");
+    assert_eq!(
+        (&found["typed"], &found["by_keys"]),
+        (&json!("2031-07-02T05:04"), &json!("2031-07-02T09:04:00Z"))
+    );
+    assert_eq!(found["winter"], "2031-01-03T03:04:00Z");
+    assert_eq!(
+        (&found["shown_again"], &found["in_words"]),
+        (&json!("2031-01-02T22:04"), &json!("Jan 2, 2031, 10:04 PM"))
+    );
+    assert_eq!(found["emptied"], Value::Null);
     assert_eq!(found["complaints"], json!([]));
 }
