@@ -44,7 +44,7 @@ leave_out_what_cannot_run() {
 	have oathtool || leave_out "because there is no oathtool" 'test(/oathtool/)'
 	has_oidc_provider || leave_out "because there is no oidc-provider" 'test(/by_a_real_provider/)'
 	{ [[ -x /usr/sbin/slapd ]] && have ldapadd && have openssl; } || leave_out "because there is no slapd" 'test(/^(directory|e2e::providers)::/)'
-	{ have pebble && have openssl; } || leave_out "because there is no Pebble" 'test(/^acme::/) - test(/^acme::(caddy|hook|unkind)::/) + test(/^certificates::/)'
+	{ have pebble && have openssl; } || leave_out "because there is no Pebble" 'test(/^acme::/) - test(/^acme::(caddy|hook|unkind)::/) + test(/^(certificates|e2e::certificate)::/)'
 	{ [[ -x /usr/sbin/named ]] && have dig && have nsupdate; } || leave_out "because there is no BIND" 'test(/^(acme::zone|acme::whole|edge_proxy::names)::/)'
 	have caddy || leave_out "because there is no Caddy" 'test(/^acme::caddy::/)'
 	have sslyze || leave_out "because there is no sslyze" 'test(/::sslyze_/)'
