@@ -4,6 +4,7 @@ mod acts;
 mod certificate;
 mod providers;
 mod talk;
+mod traffic;
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
