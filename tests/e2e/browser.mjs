@@ -58,16 +58,18 @@ export async function items(page, path) {
   return (await answer.json()).items
 }
 
-/** An authenticator that the browser plays itself, for this page. */
-export async function plugInPasskeys(page, transport = 'internal') {
+/** Authenticators that the browser plays itself, for this page. */
+export async function passkeysOf(page) {
   const devtools = await page.context().newCDPSession(page)
   await devtools.send('WebAuthn.enable')
-  const options = {
-    protocol: 'ctap2', ctap2Version: 'ctap2_1', transport, hasResidentKey: true, hasUserVerification: true,
-    isUserVerified: true, automaticPresenceSimulation: true,
+  const plugIn = async (transport) => {
+    const options = {
+      protocol: 'ctap2', ctap2Version: 'ctap2_1', transport, hasResidentKey: true, hasUserVerification: true,
+      isUserVerified: true, automaticPresenceSimulation: true,
+    }
+    return (await devtools.send('WebAuthn.addVirtualAuthenticator', { options })).authenticatorId
   }
-  const { authenticatorId } = await devtools.send('WebAuthn.addVirtualAuthenticator', { options })
-  return { devtools, authenticatorId }
+  return { devtools, plugIn }
 }
 
 /** Tells the test how far the script is, waits until it has done its part, and gives what it said. */

@@ -6,14 +6,15 @@
 
 import { join } from 'node:path'
 
-import { items, launch, openPage, plugInPasskeys, signIn, tell } from './browser.mjs'
+import { items, launch, openPage, passkeysOf, signIn, tell } from './browser.mjs'
 
 const [origin, login, password, directory] = process.argv.slice(2)
 const browser = await launch()
 try {
   const found = { complaints: [] }
   const { page } = await openPage(browser, found.complaints)
-  const { devtools, authenticatorId } = await plugInPasskeys(page)
+  const { devtools, plugIn } = await passkeysOf(page)
+  const authenticatorId = await plugIn('internal')
   await signIn(page, origin, login, password)
   await page.goto(`${origin}/account/security`)
   await page.getByRole('button', { name: 'Add a passkey' }).click()
