@@ -33,7 +33,7 @@ has_postgres() { compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null; }
 
 leave_out_what_cannot_run() {
 	may_change_the_network || leave_out "because they need root, network namespaces and /dev/net/tun" \
-		'test(/^(agent|end_to_end|netlink|strangers|tunnel|acme::caddy|acme::whole|edge_proxy::names)::|^http3::connections_of_one_address/) - test(/^tunnel::memory::/) + test(/full_disk|read_only_data|power_cut|what_root_makes|client_config::wg_/)'
+		'test(/^(agent|end_to_end|netlink|strangers|tunnel|acme::caddy|acme::whole|edge_proxy::names|e2e::traffic)::|^http3::connections_of_one_address/) - test(/^tunnel::memory::/) + test(/full_disk|read_only_data|power_cut|what_root_makes|client_config::wg_/)'
 	has_browser || leave_out "because there is no Chromium" 'test(/::e2e_/)'
 	have schemathesis || leave_out "because there is no schemathesis" 'test(/::openapi_fuzz_/)'
 	{ have aiosmtpd && have openssl; } || leave_out "because there is no aiosmtpd" 'test(/::smtp_/)'
@@ -43,8 +43,8 @@ leave_out_what_cannot_run() {
 	have pgbouncer || leave_out "because there is no PgBouncer" 'test(/pooled::|pgbouncer::/)'
 	have oathtool || leave_out "because there is no oathtool" 'test(/oathtool/)'
 	has_oidc_provider || leave_out "because there is no oidc-provider" 'test(/by_a_real_provider/)'
-	{ [[ -x /usr/sbin/slapd ]] && have ldapadd && have openssl; } || leave_out "because there is no slapd" 'test(/^directory::/)'
-	{ have pebble && have openssl; } || leave_out "because there is no Pebble" 'test(/^acme::/) - test(/^acme::(caddy|hook|unkind)::/) + test(/^certificates::/)'
+	{ [[ -x /usr/sbin/slapd ]] && have ldapadd && have openssl; } || leave_out "because there is no slapd" 'test(/^(directory|e2e::providers)::/)'
+	{ have pebble && have openssl; } || leave_out "because there is no Pebble" 'test(/^acme::/) - test(/^acme::(caddy|hook|unkind)::/) + test(/^(certificates|e2e::certificate)::/)'
 	{ [[ -x /usr/sbin/named ]] && have dig && have nsupdate; } || leave_out "because there is no BIND" 'test(/^(acme::zone|acme::whole|edge_proxy::names)::/)'
 	have caddy || leave_out "because there is no Caddy" 'test(/^acme::caddy::/)'
 	have sslyze || leave_out "because there is no sslyze" 'test(/::sslyze_/)'

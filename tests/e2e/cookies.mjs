@@ -4,13 +4,11 @@
 //
 // The service listens on 127.0.0.1:PORT. Prints what happened as JSON. Uses the machine's Chromium; nothing is downloaded.
 
-import { createRequire } from 'node:module'
 import { readFileSync } from 'node:fs'
 import http from 'node:http'
 import https from 'node:https'
 
-const require = createRequire(new URL('../../web/package.json', import.meta.url))
-const { chromium } = require('playwright-core')
+import { launch } from './browser.mjs'
 
 const [port, login, password, cert, key] = process.argv.slice(2)
 const pair = { cert: readFileSync(cert), key: readFileSync(key) }
@@ -43,11 +41,7 @@ const theirs = `https://evil.test:${theirPort}`
 // The same site to a browser's SameSite, and another origin: a neighbour under the operator's own domain.
 const neighbour = `https://wiki.casper.test:${theirPort}`
 
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-  args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update', '--disable-sync',
-    '--host-resolver-rules=MAP *.test 127.0.0.1'],
-})
+const browser = await launch('--host-resolver-rules=MAP *.test 127.0.0.1')
 try {
   const context = await browser.newContext({ ignoreHTTPSErrors: true })
   const page = await context.newPage()

@@ -1,6 +1,6 @@
 // Measures pages as Lighthouse does for a desktop, signed in where they want it.
 //
-//   node lighthouse.mjs ADDRESS LOGIN PASSWORD PATH...
+//   node lighthouse.mjs ADDRESS LOGIN PASSWORD DIRECTORY PATH...
 //
 // Prints for each path its scores (0 to 100) and what the checks that are not about speed found. Uses the machine's Chromium.
 
@@ -15,7 +15,7 @@ const { chromium } = require('playwright-core')
 const { default: lighthouse, desktopConfig } = await import(require.resolve('lighthouse'))
 
 const CATEGORIES = ['performance', 'accessibility', 'best-practices']
-const [address, login, password, ...paths] = process.argv.slice(2)
+const [address, login, password, , ...paths] = process.argv.slice(2)
 const port = await freePort()
 const profile = mkdtempSync(join(tmpdir(), 'lighthouse-'))
 const browser = await chromium.launchPersistentContext(profile, {

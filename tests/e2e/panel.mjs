@@ -3,16 +3,17 @@
 //
 //   node panel.mjs ORIGIN LOGIN PASSWORD DIRECTORY [PART]
 //
-// PART is `work`, `pages`, or the name of one look, to do that alone, or `traffic`. Pictures and the configuration go to DIRECTORY. Prints what it
-// found as JSON; a step whose page is not there is named under `left_out`. Uses the machine's Chromium; nothing is downloaded.
+// PART is `work`, `pages`, or the name of one look, to do that alone. Pictures and the configuration go to DIRECTORY. Prints what it
+// found as JSON; a step whose page is not there is named under `left_out`.
 
 import { createHmac } from 'node:crypto'
 import { mkdirSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 
+import { byApi, fillSignIn, launch, openPage, signIn as signInAs } from './browser.mjs'
+
 const require = createRequire(new URL('../../web/package.json', import.meta.url))
-const { chromium } = require('playwright-core')
 const axe = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8')
 
 const [origin, login, password, directory, only] = process.argv.slice(2)
@@ -37,39 +38,21 @@ const LOOKS = [
 ]
 
 const found = { visited: 0, axe: [], policy: [], complaints: [], sideways: [], not_there: [], left_out: [], work: {} }
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-  args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
-})
+const browser = await launch()
 
 /** A browser of its own: its look, and whether the policy binds it. axe is put into the page, which the policy forbids. */
-async function openContext({ width = 1280, colorScheme = 'light', locale = 'en', bypassCSP = false, name = '' } = {}) {
-  const context = await browser.newContext({
-    viewport: { width, height: 900 }, colorScheme, locale, bypassCSP, acceptDownloads: true, reducedMotion: 'reduce', timezoneId: 'UTC',
-  })
-  await context.addInitScript(() => {
+async function openContext({ name, width, colorScheme, locale, bypassCSP }) {
+  const look = Object.fromEntries(Object.entries({ width, colorScheme, locale, bypassCSP }).filter(([, value]) => value !== undefined))
+  const opened = await openPage(browser, found.complaints, { name, ...look })
+  await opened.context.addInitScript(() => {
     window.violations = []
     document.addEventListener('securitypolicyviolation', ({ violatedDirective, blockedURI, sourceFile, lineNumber }) =>
       window.violations.push(`${violatedDirective} ${blockedURI} ${sourceFile}:${lineNumber}`))
   })
-  const page = await context.newPage()
-  page.on('pageerror', (error) => found.complaints.push(`${name} ${page.url()}: ${error}`))
-  page.on('console', (message) => {
-    // A refusal that a page asked for, as of a thing that is not there, is no complaint of the page.
-    if (['error', 'warning'].includes(message.type()) && !/Failed to load resource|Content Security Policy/.test(message.text())) {
-      found.complaints.push(`${name} ${page.url()}: ${message.text()}`)
-    }
-  })
-  return { context, page }
+  return opened
 }
 
-async function signIn(page) {
-  await page.goto(`${origin}/sign-in`)
-  await page.locator('input[autocomplete^="username"]').fill(login)
-  await page.locator('input[type=password]').fill(password)
-  await page.locator('button[type=submit]').click()
-  await page.locator('#main').waitFor()
-}
+const signIn = (page) => signInAs(page, origin, login, password)
 
 /** Until nothing is under way: no placeholder, no progress, and a heading that is there. */
 async function settled(page) {
@@ -234,25 +217,50 @@ async function work() {
     await other.context.close()
     await page.getByText(`live-${stamp}`).first().waitFor()
   })
-  await step('session_ended_in_a_form', async () => {
+  const again = page.getByRole('dialog', { name: 'Sign in again' })
+  const create = page.getByRole('button', { name: 'Create', exact: true })
+  const typed = async (user, name) => {
     await page.goto(`${origin}/users/new`)
-    await page.getByLabel('Login', { exact: true }).fill(`kept-${stamp}`)
-    await page.getByLabel('Name', { exact: true }).fill('Typed before')
+    await page.getByLabel('Login', { exact: true }).fill(user)
+    await page.getByLabel('Name', { exact: true }).fill(name)
+  }
+  /** Ended from elsewhere, so that the page is not told by an answer of its own. */
+  const endSession = async () => {
     const { session_id: session } = await (await page.request.get(`${api}/me`)).json()
-    await byApi(page, 'DELETE', `/sessions/${session}`)
-    // The browser's own cookie goes with the answer, as it does where a session runs out.
-    const again = page.getByRole('dialog', { name: 'Sign in again' })
-    const create = page.getByRole('button', { name: 'Create', exact: true })
-    await create.click({ timeout: 3000 }).catch(() => {})
-    await again.waitFor()
-    await picture('signed-out-in-a-form')
+    const other = await openContext({ name: 'other' })
+    await signIn(other.page)
+    await byApi(other.page, 'DELETE', `/sessions/${session}`)
+    await other.context.close()
+  }
+  const signInAgain = async () => {
     await again.locator('input[type=password]').fill(password)
     await again.locator('button[type=submit]').click()
     await again.waitFor({ state: 'detached' })
-    const kept = await page.getByLabel('Name', { exact: true }).inputValue({ timeout: 2000 }).catch(() => 'sent')
-    if (kept === 'Typed before') await create.click({ timeout: 3000 }).catch(() => {})
+  }
+  await step('session_ended_in_a_form', async () => {
+    await typed(`kept-${stamp}`, 'Typed before')
+    await endSession()
+    // The line to the server breaks off, and the page asks without anything having been pressed.
+    await again.waitFor()
+    await picture('signed-out-in-a-form')
+    await signInAgain()
+    const kept = [page.url().replace(origin, ''), await page.getByLabel('Login', { exact: true }).inputValue(), await page.getByLabel('Name', { exact: true }).inputValue()]
+    const before = (await items(`/users?q=kept-${stamp}`)).length
+    await create.click()
     await page.getByRole('heading', { name: 'Typed before' }).waitFor()
-    return { kept, made: (await items(`/users?q=kept-${stamp}`))[0]?.display_name }
+    return { kept: kept.map((text) => text.replace(stamp, '*')), before, made: (await items(`/users?q=kept-${stamp}`)).map((one) => one.display_name) }
+  })
+  await step('session_ended_while_saving', async () => {
+    // Without the line the page learns of it by the refusal alone; what was refused is sent again, once.
+    await page.route('**/api/v1/events*', (route) => route.abort())
+    await typed(`sent-${stamp}`, 'Sent again')
+    await endSession()
+    await create.click()
+    await again.waitFor()
+    await signInAgain()
+    await page.getByRole('heading', { name: 'Sent again' }).waitFor()
+    await page.unroute('**/api/v1/events*')
+    return { made: (await items(`/users?q=sent-${stamp}`)).map((one) => one.display_name) }
   })
   // Last, because from then on the account asks for more than a password.
   await step('second_factor', async () => {
@@ -268,9 +276,7 @@ async function work() {
     await kept.click()
     await page.getByRole('button', { name: /^Account of/ }).click()
     await page.getByRole('menuitem', { name: 'Sign out' }).click()
-    await page.locator('input[autocomplete^="username"]').fill(login)
-    await page.locator('input[type=password]').fill(password)
-    await page.locator('button[type=submit]').click()
+    await fillSignIn(page, login, password)
     await page.getByLabel('Code').fill('000000')
     await page.getByRole('button', { name: 'Finish signing in' }).click()
     await page.getByRole('alert').waitFor()
@@ -294,37 +300,10 @@ function totp(secret, ahead) {
   return ((digest.readUInt32BE(digest[19] & 15) & 0x7fff_ffff) % 1_000_000).toString().padStart(6, '0')
 }
 
-/** What clients that talk move, as the overview and a device's page show it without being loaded again. */
-async function traffic() {
-  const { context, page } = await openContext({ name: 'traffic' })
-  await signIn(page)
-  await page.goto(origin)
-  const figure = (name) => page.locator('#main .MuiCard-root', { hasText: name }).first()
-  await page.waitForFunction(() => /To devices now\s*[1-9]/.test(document.querySelector('#main')?.innerText ?? ''), undefined, { timeout: 60_000 })
-  await page.screenshot({ path: join(directory, 'traffic.png') })
-  found.work.online = Number.parseInt(/\d+/.exec(await figure('Devices online').innerText())?.[0] ?? '0', 10)
-  const { items } = await (await page.request.get(`${api}/devices?online=true&limit=1`)).json()
-  await page.goto(`${origin}/devices/${items[0].id}`)
-  const now = page.locator('section', { has: page.getByRole('heading', { name: 'Now', exact: true }) })
-  const before = await now.innerText()
-  await page.waitForFunction((text) => [...document.querySelectorAll('section')].some((section) => section.innerText.startsWith('Now') && section.innerText !== text), before, { timeout: 60_000 })
-  await page.screenshot({ path: join(directory, 'traffic-of-a-device.png') })
-  found.work.device_moves = true
-  await context.close()
-}
-
-/** An act by the page's own session, beside what the page does. */
-async function byApi(page, method, path, data) {
-  const { csrf_token: csrf } = await (await page.request.get(`${api}/me`)).json()
-  const answer = await page.request.fetch(`${api}${path}`, { method, data, headers: { 'X-CSRF-Token': csrf, Origin: origin } })
-  if (!answer.ok()) throw new Error(`${method} ${path}: ${answer.status()} ${await answer.text()}`)
-}
-
 try {
   mkdirSync(directory, { recursive: true })
   for (const look of LOOKS) if ([undefined, 'pages', look.name].includes(only)) await walk(look)
   if ([undefined, 'work'].includes(only)) await work()
-  if (only === 'traffic') await traffic()
   console.log(JSON.stringify(found, undefined, 1))
 } finally {
   await browser.close()

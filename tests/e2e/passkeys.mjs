@@ -5,29 +5,14 @@
 // The service knows the admins `ada` and `bob`. Prints what happened as JSON. Uses the machine's Chromium; nothing is
 // downloaded.
 
-import { createRequire } from 'node:module'
-
-const require = createRequire(new URL('../../web/package.json', import.meta.url))
-const { chromium } = require('playwright-core')
+import { launch, passkeysOf } from './browser.mjs'
 
 const [origin, password] = process.argv.slice(2)
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-  args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
-})
+const browser = await launch()
 try {
   const page = await browser.newPage()
   await page.goto(`${origin}/`)
-  const devtools = await page.context().newCDPSession(page)
-  await devtools.send('WebAuthn.enable')
-
-  const plugIn = async (transport) => {
-    const options = {
-      protocol: 'ctap2', ctap2Version: 'ctap2_1', transport, hasResidentKey: true, hasUserVerification: true,
-      isUserVerified: true, automaticPresenceSimulation: true,
-    }
-    return (await devtools.send('WebAuthn.addVirtualAuthenticator', { options })).authenticatorId
-  }
+  const { devtools, plugIn } = await passkeysOf(page)
   const call = (method, path, token, body, tag) => page.evaluate(async ([method, path, token, body, tag]) => {
     const headers = {}
     if (token) headers.authorization = `Bearer ${token}`

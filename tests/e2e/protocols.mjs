@@ -6,24 +6,18 @@
 
 import { X509Certificate, createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 
-const require = createRequire(new URL('../../web/package.json', import.meta.url))
-const { chromium } = require('playwright-core')
+import { launch } from './browser.mjs'
 
 const [origin, certificate, how] = process.argv.slice(2)
 // The browser is told which key to take, as a person who has compared the fingerprint would.
 const key = new X509Certificate(readFileSync(certificate)).publicKey.export({ type: 'spki', format: 'der' })
 const pin = createHash('sha256').update(key).digest('base64')
 const quic = how === 'quic' ? ['--enable-quic', `--origin-to-force-quic-on=${new URL(origin).host}`] : ['--disable-quic']
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-  args: [
-    '--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update', '--disable-sync',
-    // The service listens on IPv4 alone.
-    '--host-resolver-rules=MAP localhost 127.0.0.1', `--ignore-certificate-errors-spki-list=${pin}`, ...quic,
-  ],
-})
+const browser = await launch(
+  // The service listens on IPv4 alone.
+  '--host-resolver-rules=MAP localhost 127.0.0.1', `--ignore-certificate-errors-spki-list=${pin}`, ...quic,
+)
 try {
   const page = await browser.newPage()
   const complaints = []

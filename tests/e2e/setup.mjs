@@ -4,17 +4,12 @@
 //
 // Prints what it found as JSON. Uses the machine's Chromium; nothing is downloaded.
 
-import { createRequire } from 'node:module'
 import { join } from 'node:path'
 
-const require = createRequire(new URL('../../web/package.json', import.meta.url))
-const { chromium } = require('playwright-core')
+import { launch } from './browser.mjs'
 
 const [link, directory] = process.argv.slice(2)
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-  args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
-})
+const browser = await launch()
 try {
   const page = await browser.newPage({ viewport: { width: 900, height: 1200 }, acceptDownloads: true, locale: 'en-GB' })
   const complaints = []

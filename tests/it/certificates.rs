@@ -192,14 +192,14 @@ async fn change(client: &Client, body: Value) -> crate::api_house::Answer {
 }
 
 /// An authority that looks for proofs on a port, and what its customers need.
-struct Town {
-    pebble: Pebble,
-    files: tempfile::TempDir,
+pub(crate) struct Town {
+    pub(crate) pebble: Pebble,
+    pub(crate) files: tempfile::TempDir,
 }
 
 impl Town {
     /// `sleeps` is how many seconds, at most, the authority lets pass before it looks.
-    fn start(http: u16, https: u16, sleeps: &str) -> Self {
+    pub(crate) fn start(http: u16, https: u16, sleeps: &str) -> Self {
         let files = tempfile::tempdir().unwrap();
         let log = files.path().join("pebble.log");
         let pebble = Pebble::start(&Stage::elsewhere(http, https), |process| {
@@ -213,7 +213,7 @@ impl Town {
         Self { pebble, files }
     }
 
-    fn launch(&self, name: &str, https: u16) -> Launch {
+    pub(crate) fn launch(&self, name: &str, https: u16) -> Launch {
         let data = self.files.path().join(name);
         fs::create_dir_all(&data).unwrap();
         private(&data, 0o700);
@@ -257,7 +257,7 @@ fn until_valid(service: &Service, name: &str) {
 }
 
 /// SHA-256 of the certificate that openssl is shown for the name.
-fn shown(https: u16) -> String {
+pub(crate) fn shown(https: u16) -> String {
     let said = Command::new("openssl")
         .args(["s_client", "-servername", "vpn.example.org", "-connect", &format!("127.0.0.1:{https}")])
         .stdin(std::process::Stdio::null())

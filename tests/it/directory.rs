@@ -194,11 +194,12 @@ fn provider(name: &str, url: &str) -> Value {
     })
 }
 
-const SERVICE: &str = "the password of the service";
+/// The password of the account that searches.
+pub(crate) const SERVICE: &str = "the password of the service";
 
 /// OpenLDAP's server in a directory of its own.
-struct Slapd {
-    url: String,
+pub(crate) struct Slapd {
+    pub(crate) url: String,
     tls_url: String,
     certificate: String,
     child: Child,
@@ -206,7 +207,7 @@ struct Slapd {
 }
 
 impl Slapd {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         assert!(Path::new(SLAPD).exists(), "{SLAPD} is missing; `make setup` installs it");
         let directory = tempfile::tempdir().unwrap();
         let at = directory.path();
@@ -251,7 +252,7 @@ impl Slapd {
         slapd
     }
 
-    fn modify(&self, ldif: &str) {
+    pub(crate) fn modify(&self, ldif: &str) {
         self.tool("ldapmodify", ldif);
     }
 

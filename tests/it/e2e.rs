@@ -1,5 +1,11 @@
 //! What people do in a browser, in a real one on the real binary's pages: the first run, passkeys, the whole panel.
 
+mod acts;
+mod certificate;
+mod providers;
+mod talk;
+mod traffic;
+
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -170,7 +176,10 @@ fn e2e_an_operator_works_in_the_panel_from_a_new_user_to_the_audit() {
         assert_eq!(work[step], true, "{step}: {found}");
     }
     assert_eq!(work["bulk_and_undo"], json!({ "disabled": 3, "after_undo": 0 }));
-    assert_eq!(work["session_ended_in_a_form"]["made"], "Typed before", "{found}");
+    let kept = json!(["/users/new", "kept-*", "Typed before"]);
+    let ended = json!({ "kept": kept, "before": 0, "made": ["Typed before"] });
+    assert_eq!(work["session_ended_in_a_form"], ended, "{found}");
+    assert_eq!(work["session_ended_while_saving"], json!({ "made": ["Sent again"] }), "{found}");
     assert_eq!(work["device_made"]["made"], true, "{found}");
     assert_eq!(work["second_factor"], json!({ "recovery_codes": 10, "has_mfa": true }), "{found}");
     let conf = std::fs::read_to_string(house.pictures.join("device.conf")).unwrap();
@@ -233,6 +242,7 @@ fn e2e_lighthouse_finds_the_login_and_the_overview_accessible_and_well_made() {
 /// A service with something of every noun, and where its pages' pictures go.
 struct Panel {
     service: Service,
+    launch: Launch,
     origin: String,
     pictures: PathBuf,
     _directory: tempfile::TempDir,
@@ -254,6 +264,7 @@ impl Panel {
         service.post("/api/v1/webhooks", Some(json!({ "url": "https://example.org/hook", "active": false })));
         Self {
             service,
+            launch,
             origin: format!("http://localhost:{}", address.port()),
             pictures: pictures(),
             _directory: directory,
@@ -262,12 +273,11 @@ impl Panel {
 
     /// Runs a script with where the panel is, who signs in and where pictures go.
     fn drive(&self, script: &str, arguments: &[&str]) -> Value {
-        let pictures = self.pictures.to_str().unwrap();
-        let mut given = vec![self.origin.as_str(), "owner", PASSWORD];
-        if script == "panel.mjs" {
-            given.push(pictures);
-        }
-        drive(script, &[&given, arguments].concat())
+        drive(script, &[&self.given()[..], arguments].concat())
+    }
+
+    fn given(&self) -> [&str; 4] {
+        [&self.origin, "owner", PASSWORD, self.pictures.to_str().unwrap()]
     }
 }
 
@@ -292,10 +302,16 @@ fn browse(link: &str, pictures: &Path) -> Value {
 
 /// Runs a script of the browser's, and gives what it found. A browser that hangs is ended, with the script.
 fn drive(script: &str, arguments: &[&str]) -> Value {
-    let script = root().join("tests/e2e").join(script);
-    let output = Command::new("timeout").args(["400", "node"]).arg(script).args(arguments).output().unwrap();
+    let output = Command::new("timeout").args(words(script, arguments)).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// What `timeout` is told to run.
+fn words(script: &str, arguments: &[&str]) -> Vec<String> {
+    let script = root().join("tests/e2e").join(script).display().to_string();
+    let arguments = arguments.iter().map(|it| (*it).to_owned());
+    ["400".to_owned(), "node".to_owned(), script].into_iter().chain(arguments).collect()
 }
 
 /// What a second implementation reads from a picture of a QR code.

@@ -1,7 +1,7 @@
 //! Authorities and name servers that are started for one test.
 
 use std::fs;
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::stage::Stage;
-use crate::service::PATIENCE;
+use crate::service::{PATIENCE, exchange};
 
 /// The key of the external account `kid-1`.
 pub(crate) const HMAC_KEY: &[u8] = b"\xcd\x63\x43\x64\xce\x9e a key that is not text \x00\xff";
@@ -24,7 +24,8 @@ pub(crate) const HMAC_KEY: &[u8] = b"\xcd\x63\x43\x64\xce\x9e a key that is not 
 pub(crate) struct Pebble {
     pub(crate) directory: Directory,
     management: u16,
-    _names: Option<Process>,
+    /// With the port that takes changes.
+    names: Option<(Process, u16)>,
     _process: Process,
     _files: TempDir,
 }
@@ -74,8 +75,8 @@ impl Pebble {
         let (names, name_server) = match name_server {
             Some(port) => (None, port),
             None => {
-                let (process, port) = every_name_is_this_machine();
-                (Some(process), port)
+                let (process, port, management) = every_name_is_this_machine();
+                (Some((process, management)), port)
             }
         };
         let mut process = Command::new("pebble");
@@ -92,7 +93,15 @@ impl Pebble {
             contact: Some("ops@example.org".to_owned()),
             external_account: None,
         };
-        Self { directory, management, _names: names, _process: process, _files: files }
+        Self { directory, management, names, _process: process, _files: files }
+    }
+
+    /// From now on it takes every name for this address.
+    pub(crate) fn lead_every_name_to(&self, address: &str) {
+        let (_, port) = self.names.as_ref().unwrap();
+        let stream = TcpStream::connect(("127.0.0.1", *port)).unwrap();
+        let body = json!({ "ip": address });
+        exchange(stream, "POST", "/set-default-ipv4", &[], Some(body)).unwrap().ok();
     }
 
     /// A new account.
@@ -109,13 +118,13 @@ impl Pebble {
     }
 }
 
-fn every_name_is_this_machine() -> (Process, u16) {
+fn every_name_is_this_machine() -> (Process, u16, u16) {
     let [port, management] = free_ports();
     let mut process = Command::new("pebble-challtestsrv");
     process.args(["-http01", "", "-https01", "", "-tlsalpn01", "", "-defaultIPv6", ""]);
     process.args(["-dns01", &format!("127.0.0.1:{port}")]);
     process.args(["-management", &format!("127.0.0.1:{management}")]);
-    (Process::start(&mut process, &[port, management]), port)
+    (Process::start(&mut process, &[port, management]), port, management)
 }
 
 /// Ends with the test.
@@ -129,7 +138,7 @@ impl Process {
             Self(child.unwrap_or_else(|cause| panic!("{command:?}: {cause}; `make setup` installs it")));
         let until = Instant::now() + PATIENCE;
         for port in ports {
-            while std::net::TcpStream::connect(("127.0.0.1", *port)).is_err() {
+            while TcpStream::connect(("127.0.0.1", *port)).is_err() {
                 assert!(Instant::now() < until, "{command:?} does not listen on {port}");
                 let ended = process.0.try_wait().unwrap();
                 assert!(ended.is_none(), "{command:?} has ended: {ended:?}");

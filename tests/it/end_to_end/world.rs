@@ -21,13 +21,13 @@ const SOON: Duration = Duration::from_secs(5);
 
 pub(super) const NODE: &str = "192.0.2.1";
 pub(super) const NODE_UPLINK: [&str; 2] = ["198.51.100.1", "2001:db8:5::1"];
-pub(super) const INTERNET: [&str; 2] = ["198.51.100.2", "2001:db8:5::2"];
-pub(super) const PASSWORD: &str = "correct horse battery staple";
+pub(crate) const INTERNET: [&str; 2] = ["198.51.100.2", "2001:db8:5::2"];
+pub(crate) const PASSWORD: &str = "correct horse battery staple";
 
 /// The namespaces, and the data directory of the server. The internet knows no way back to the pools or the clients'
 /// wire: without NAT nothing answers.
-pub(super) struct World {
-    pub(super) node: Namespace,
+pub(crate) struct World {
+    pub(crate) node: Namespace,
     clients: [Namespace; 2],
     _internet: Namespace,
     directory: TempDir,
@@ -35,7 +35,7 @@ pub(super) struct World {
 }
 
 impl World {
-    pub(super) fn create() -> Self {
+    pub(crate) fn create() -> Self {
         let [node, internet, first, second] = ["node", "net", "one", "two"].map(Namespace::create);
         node.shell(&format!(
             "ip link add up0 type veth peer name eth0 netns {}
@@ -72,7 +72,7 @@ impl World {
     }
 
     /// Starts the server and sets it up with the link that the verb prints, over TCP, as a browser does.
-    pub(super) fn serve_and_set_up(&self) -> Service {
+    pub(crate) fn serve_and_set_up(&self) -> Service {
         let service = self.launch().serve();
         eventually("a word on how to begin", SOON, || {
             service.log().contains("`caspervpn setup-link` prints")
@@ -119,7 +119,7 @@ impl World {
     }
 
     /// Writes the file under the name that the API gives it, and has wg-quick do what it says.
-    pub(super) fn wg_quick(&mut self, client: usize, revealed: &Value, conf: &str) {
+    pub(crate) fn wg_quick(&mut self, client: usize, revealed: &Value, conf: &str) {
         let file = self.directory.path().join(revealed["file_name"].as_str().unwrap());
         std::fs::write(&file, conf).unwrap();
         let interface = file.file_stem().unwrap().to_str().unwrap().to_owned();
@@ -135,7 +135,7 @@ impl World {
     }
 
     /// Runs a program in a client's namespace, which has a resolv.conf of its own.
-    pub(super) fn stock(&self, client: usize, words: &[&str]) -> std::process::Output {
+    pub(crate) fn stock(&self, client: usize, words: &[&str]) -> std::process::Output {
         let path = format!("{}:{}", self.resolvconf().display(), std::env::var("PATH").unwrap());
         Command::new("ip")
             .args(["netns", "exec", self.clients[client].name()])
@@ -168,7 +168,7 @@ impl World {
     }
 
     /// Whether a client gets an answer to one echo request.
-    pub(super) fn pings(&self, client: usize, address: &str) -> bool {
+    pub(crate) fn pings(&self, client: usize, address: &str) -> bool {
         self.stock(client, &["ping", "-c", "1", "-W", "1", address]).status.success()
     }
 
@@ -205,15 +205,15 @@ impl Drop for World {
 }
 
 /// An interface's name is taken for the whole machine: wireguard-go keeps a socket of that name in /run.
-pub(super) fn device_name(client: usize) -> String {
+pub(crate) fn device_name(client: usize) -> String {
     format!("e{}x{client}", std::process::id())
 }
 
-pub(super) fn owner(service: &Service) -> Value {
+pub(crate) fn owner(service: &Service) -> Value {
     service.get("/api/v1/users")["items"][0]["id"].clone()
 }
 
-pub(super) fn reveal(service: &Service, device: &Value) -> Value {
+pub(crate) fn reveal(service: &Service, device: &Value) -> Value {
     service.post(&format!("{}/reveal", path(device)), None)
 }
 

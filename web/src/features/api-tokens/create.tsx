@@ -23,13 +23,16 @@ export function Component() {
   const [secret, setSecret] = useState<string>()
   const close = () => void navigate(paths.apiTokens.list())
   const form = useApiForm({
-    schema: z.object({
-      name: z.string().trim().min(1, t('common:form.needed')).max(64),
-      scopes: z.array(z.enum(SCOPES)).min(1, t('scopes.needed')),
-      allowed_from: z.string(),
-      lifetime: z.string(),
-      expires_at: z.string(),
-    }),
+    schema: z
+      .object({
+        name: z.string().trim().min(1, t('common:form.needed')).max(64),
+        scopes: z.array(z.enum(SCOPES)).min(1, t('scopes.needed')),
+        allowed_from: z.string(),
+        lifetime: z.string(),
+        expires_at: z.string(),
+      })
+      // Without it the token would never end, which is another choice.
+      .refine(({ lifetime, expires_at }) => lifetime !== 'own' || expires_at !== '', { path: ['expires_at'], message: t('common:form.needed') }),
     values: { name: '', scopes: [], allowed_from: '', lifetime: '90', expires_at: '' },
     send: async (values) => {
       const ranges = listOf(values.allowed_from)

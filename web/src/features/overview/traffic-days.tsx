@@ -13,10 +13,13 @@ import { UsageChart } from '../../ui/usage-chart'
 import { CHART_PX } from '../../ui/usage-words'
 import { type Range, RANGES, usageQuery } from './queries'
 
+/** The line tells no days, and an overview may hang on a wall for weeks. */
+const READ_ANEW_MS = 60_000
+
 export function TrafficDays() {
   const { t } = useTranslation('overview')
   const [range, setRange] = useState<Range>(30)
-  const { data, error, refetch } = useQuery({ ...usageQuery(range), placeholderData: keepPreviousData })
+  const { data, error, refetch } = useQuery({ ...usageQuery(range), placeholderData: keepPreviousData, refetchInterval: READ_ANEW_MS })
   return (
     <Section
       title={t('trafficDays')}

@@ -132,7 +132,7 @@ function Progress({ name }: { name: string }) {
         <Alert
           severity="warning"
           action={
-            <Button color="inherit" size="small" onClick={() => void act(() => renewCertificate(name), t('tls.trying'))}>
+            <Button color="inherit" size="small" sx={{ whiteSpace: 'nowrap' }} onClick={() => void act(() => renewCertificate(name), t('tls.trying'))}>
               {t('tls.tryNow')}
             </Button>
           }

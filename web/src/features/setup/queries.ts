@@ -13,7 +13,7 @@ export const renewCertificate = (name: string) => take(api.POST('/certificates/{
 
 const LETS_ENCRYPT = 'https://acme-v02.api.letsencrypt.org/directory'
 
-/** Has a certificate ordered for a name. The panel's own address is set with it, where it has none yet. */
+/** Has a certificate ordered for a name. An authority or an address of the panel's that is set already stays. */
 export async function orderCertificate({ name, contact, isAddress }: { name: string; contact: string | null; isAddress: boolean }): Promise<void> {
   const settings = await take(api.GET('/settings'))
   const origin = `https://${name.includes(':') ? `[${name}]` : name}`
@@ -24,7 +24,7 @@ export async function orderCertificate({ name, contact, isAddress }: { name: str
       ...settingsRevision(settings),
       body: {
         tls_names: [...new Set([...settings.tls_names, name])],
-        acme: { directory: LETS_ENCRYPT, terms_agreed: true, method: 'http-01', ...(contact ? { contact } : {}), ...profile },
+        ...(settings.acme ? {} : { acme: { directory: LETS_ENCRYPT, terms_agreed: true, method: 'http-01', ...(contact ? { contact } : {}), ...profile } }),
         ...(settings.panel_url ? {} : { panel_url: origin }),
       },
     }),

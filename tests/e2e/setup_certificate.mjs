@@ -1,0 +1,61 @@
+// Goes through the setup and has a certificate ordered at its end, for a name that does not lead here yet.
+//
+//   node setup_certificate.mjs LINK DIRECTORY
+//
+// Says `failed` when the page tells why there is none yet, waits for a line, by which the name leads here, and tries again.
+// Prints what the page said on the way as JSON.
+
+import { join } from 'node:path'
+
+import { launch, openPage, tell } from './browser.mjs'
+
+const [link, directory] = process.argv.slice(2)
+const browser = await launch()
+try {
+  const found = { complaints: [], states: [] }
+  const { page } = await openPage(browser, found.complaints)
+  const picture = (name) => page.screenshot({ path: join(directory, `setup-certificate-${name}.png`), fullPage: true })
+  const next = async (heading) => {
+    await page.getByRole('button', { name: 'Next' }).click()
+    await page.getByRole('heading', { name: heading }).waitFor()
+  }
+  await page.goto(link)
+  await page.getByLabel('Login').fill('ada')
+  await page.getByLabel('Password', { exact: true }).fill('correct horse battery staple')
+  await next('Where devices reach this server')
+  await page.getByLabel('Public host name').fill('vpn.example.org')
+  await next('First network')
+  await next('First device')
+  await page.getByRole('button', { name: 'Create my VPN' }).click()
+  await page.getByRole('heading', { name: 'Your VPN is ready' }).waitFor()
+
+  const part = page.locator('section', { has: page.getByRole('heading', { name: 'Security of this page' }) })
+  const order = part.getByRole('button', { name: 'Fetch a certificate' })
+  // Nothing is ordered from an authority whose terms nobody agreed to.
+  await order.click()
+  await part.getByText('Without that none is issued.').waitFor()
+  await part.getByRole('checkbox', { name: /^I agree/ }).check()
+  await page.evaluate(() => {
+    window.states = []
+    const look = () => {
+      const state = document.querySelector('[aria-live="polite"] .MuiChip-label')?.textContent
+      if (state && window.states.at(-1) !== state) window.states.push(state)
+    }
+    new MutationObserver(look).observe(document.body, { subtree: true, childList: true, characterData: true })
+  })
+  await order.click()
+  const warning = part.getByRole('alert').filter({ has: page.getByRole('button', { name: 'Try now' }) })
+  await warning.waitFor({ timeout: 60_000 })
+  found.why = await warning.innerText()
+  await picture('failed')
+  await tell('failed')
+
+  await warning.getByRole('button', { name: 'Try now' }).click()
+  await part.getByText('The certificate is there.').waitFor({ timeout: 60_000 })
+  await picture('valid')
+  found.states = await page.evaluate(() => window.states)
+  found.leads_to = await part.getByRole('link', { name: 'Open the panel by its name' }).getAttribute('href')
+  console.log(JSON.stringify(found))
+} finally {
+  await browser.close()
+}

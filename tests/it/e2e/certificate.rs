@@ -1,0 +1,56 @@
+//! The certificate that the wizard orders: while it cannot be had, and when it can.
+
+use serde_json::json;
+
+use super::{needs_browser, pictures, words};
+use crate::acme::lab::free_ports;
+use crate::certificates::{Town, shown};
+use crate::e2e::talk::Talk;
+use crate::service::{PATIENCE, eventually};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn e2e_the_wizard_follows_its_certificate_from_a_name_that_leads_elsewhere_until_it_is_valid() {
+    needs_browser();
+    let [api, http, https] = free_ports();
+    let town = Town::start(http, https, "0");
+    let authority = town.files.path().join("authority.pem").display().to_string();
+    let launch = town
+        .launch("one", https)
+        .with(&format!("listen.api=127.0.0.1:{api}"))
+        .with(&format!("listen.http=127.0.0.1:{http}"));
+    let service = launch.serve();
+    // Whoever runs the server has an authority of their own.
+    let url = &town.pebble.directory.url;
+    launch.ask(&["settings", "update", "--outgoing-allowed", "127.0.0.0/8"]);
+    launch.ask(&["settings", "acme", "set", "--agree-terms", "--directory", url, "--ca-file", &authority]);
+    let link = launch.ask(&["setup-link"])["url"].as_str().unwrap().to_owned();
+    let token = link.split_once('#').unwrap().1;
+    town.pebble.lead_every_name_to("127.0.0.2");
+
+    let place = format!("http://localhost:{api}/setup#{token}");
+    let pictures = pictures();
+    let mut person =
+        Talk::begin(&["timeout"], &words("setup_certificate.mjs", &[&place, pictures.to_str().unwrap()]));
+    person.until("failed");
+    town.pebble.lead_every_name_to("127.0.0.1");
+    person.answer("go on");
+    let found = person.end();
+
+    let why = found["why"].as_str().unwrap();
+    assert!(
+        why.contains("vpn.example.org") && why.contains("127.0.0.2"),
+        "the authority's own words: {found}"
+    );
+    assert_eq!(found["states"], json!(["Pending", "Failing", "Valid"]), "{found}");
+    assert_eq!(found["leads_to"], "https://vpn.example.org/");
+    assert_eq!(found["complaints"], json!([]));
+    let certificate = service.get("/api/v1/certificates/vpn.example.org");
+    assert_eq!((&certificate["state"], &certificate["source"]), (&json!("valid"), &json!("acme")));
+    eventually("the certificate to be served", PATIENCE, || shown(https) == certificate["fingerprint"]);
+    let settings = service.get("/api/v1/settings");
+    assert_eq!(settings["acme"]["directory"], *url, "the authority that was there is kept");
+    assert_eq!(
+        (&settings["tls_names"], &settings["panel_url"]),
+        (&json!(["vpn.example.org"]), &json!("https://vpn.example.org"))
+    );
+}
