@@ -32,7 +32,7 @@ export function Component() {
       source={networks}
       columns={columns}
       filters={[{ name: 'deleted', label: t('common:list.shown'), options: [['true', t('common:list.deleted')]] }]}
-      bulk={deleted && can('network_restore') ? [{ key: 'restore', label: t('common:act.restore'), icon: <RestoreFromTrash />, run: restoreNetwork, name: ({ name }) => name }] : []}
+      bulk={deleted && forbidden('network_restore') === undefined ? [{ key: 'restore', label: t('common:act.restore'), icon: <RestoreFromTrash />, run: restoreNetwork, name: ({ name }) => name }] : []}
       {...(deleted ? {} : { rowPath: (network: Network) => paths.networks.detail(network.id) })}
       card={(network) => (
         <Stack sx={{ gap: 0.5 }}>
