@@ -23,6 +23,7 @@ import uuid
 
 import edge
 import lists
+import panel
 import proxy
 
 HERE = pathlib.Path(__file__).parent
@@ -573,6 +574,7 @@ PARTS = {
     "edge": lambda: edge.measure(sys.modules[__name__]),
     "proxy": lambda: proxy.measure(sys.modules[__name__]),
     "lists": lambda: lists.measure(sys.modules[__name__]),
+    "panel": lambda: panel.measure(sys.modules[__name__]),
     "memory": measure_memory,
 }
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Measures the release binary, each figure beside its bound and beside its peer from the same run. Needs root: it works
-# in network namespaces of its own. A part alone: benches/run.sh size|start|get|create|audit|tunnel|login|edge|proxy|lists|memory
+# in network namespaces of its own. A part alone: benches/run.sh size|start|get|create|audit|tunnel|login|edge|proxy|lists|panel|memory
 
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -8,7 +8,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$HOME/.cache/caspervpn/target}"
 TARGET=x86_64-unknown-linux-musl
 
-for program in wrk h2load nginx openssl strace iperf3 wg wireguard-go ip nft python3 musl-gcc; do
+for program in wrk h2load nginx openssl strace node chromium iperf3 wg wireguard-go ip nft python3 musl-gcc; do
 	command -v "$program" >/dev/null || {
 		echo "error: $program is not installed; make setup installs what measuring needs" >&2
 		exit 1

@@ -37,7 +37,7 @@ async function packagesBuilt() {
 function noticeOf(folder) {
   const { name, version, license } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
   if (!ALLOWED.has(license)) throw new Error(`${name} ${version} is under "${license}": see whether that may be, and allow it in notices.js`)
-  const files = readdirSync(folder).filter((file) => TEXT.test(file)).toSorted()
+  const files = readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isFile() && TEXT.test(entry.name)).map(({ name: file }) => file).toSorted()
   // What tools bundle for themselves is not in the pages.
   const texts = files.map((file) => readFileSync(join(folder, file), 'utf8').split(/^# Licenses of bundled dependencies/im)[0].trim())
   return { name: `${name} ${version} (${license})`, text: texts.join('\n\n') }

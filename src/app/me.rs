@@ -10,6 +10,7 @@ use crate::app::error::{AppError, Result};
 use crate::app::guessing::Wrong;
 use crate::app::login_limit::Account;
 use crate::app::passwords::names;
+use crate::app::sessions::cookie::{BrowserSession, new_cookie, write_cookie};
 use crate::app::sessions::work_error;
 use crate::app::users::{UserItem, facts, forget_resets, item, live};
 use crate::app::{App, Patch, Revision, expect_revision, noun};
@@ -135,9 +136,15 @@ impl Me<'_> {
         if right { Ok(()) } else { Err(wrong("/current_password")) }
     }
 
-    /// Changes one's own password and ends one's other sessions. This one goes on where it is to stay, which is for those
-    /// that get another secret next; tokens carry the epoch of the old password, and whoever holds them signs in again.
-    pub async fn set_password(&self, ctx: &Ctx, current: &str, new: Password, stays: bool) -> Result<()> {
+    /// Changes one's own password and ends one's sessions. That of a `browser` goes on with another cookie, given in the same breath,
+    /// so that whoever has the old one is out; tokens carry the epoch of the old password, and whoever holds them signs in again.
+    pub async fn set_password(
+        &self,
+        ctx: &Ctx,
+        current: &str,
+        new: Password,
+        browser: bool,
+    ) -> Result<Option<BrowserSession>> {
         let id = ctx.user(Action::MeSetPassword)?;
         let app = self.0;
         let old = self.prove(ctx, Action::MeSetPassword, "/current_password", current).await?;
@@ -147,8 +154,10 @@ impl Me<'_> {
         let now = app.now();
         let event = app.event(ctx, Action::MeSetPassword.as_str(), ("user", id.to_string()));
         let actor = ctx.actor;
-        let kept = if stays { actor.session() } else { None };
-        app.core
+        let kept = if browser { actor.session() } else { None };
+        let (token, digest) = new_cookie()?;
+        let expires_at = app
+            .core
             .store
             .write(async move |tx: &mut Tx| {
                 // Judging and hashing took long enough for an operator to have come in between.
@@ -158,11 +167,14 @@ impl Me<'_> {
                     .ok_or_else(|| wrong("/current_password"))?;
                 sessions::revoke_of_user(tx, id, kept, now).await?;
                 audit::insert(tx, &event).await?;
-                Ok::<_, AppError>(())
+                match kept {
+                    Some(session) => write_cookie(tx, session, &digest, now).await.map(Some),
+                    None => Ok::<_, AppError>(None),
+                }
             })
             .await?;
         app.core.authorities.forget_all();
-        Ok(())
+        Ok(kept.zip(expires_at).map(|(session, until)| app.sessions().given(session, &token, until)))
     }
 
     /// Requires the account's password and gives its hash. A stolen session must not be a way to guess it.

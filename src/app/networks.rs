@@ -99,6 +99,10 @@ impl Networks<'_> {
         page: PageRequest<NetworkSort>,
     ) -> Result<Page<NetworkItem>> {
         ctx.scope(Action::NetworkList)?;
+        if deleted {
+            // Everybody may name the networks that there are; those that are gone concern whoever can bring them back.
+            ctx.require(Action::NetworkRestore)?;
+        }
         self.0
             .core
             .store

@@ -4,7 +4,7 @@
 
 mod answer;
 mod begin;
-mod cookie;
+pub(in crate::app) mod cookie;
 mod refresh;
 
 use std::sync::Arc;

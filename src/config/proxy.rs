@@ -25,7 +25,7 @@ section! {
         /// Time to the head of an answer, while nothing of the request is sent either. A replica itself gives up after 30 s
         /// and says so; this is a little more.
         pub answer_timeout_s: u32 = 35; [1 to 3600]
-        /// Connections without a request kept open to each address of a replica. More requests at once than this cost a
+        /// Connections without a request that each core's thread keeps open to each address of a replica. More requests at once than this cost a
         /// connection each, and each kept one costs both ends a descriptor.
         pub keep_idle: u32 = 64; [0 to 10_000]
     }

@@ -152,6 +152,9 @@ fn way_out(key: &str) -> &'static str {
     }
 }
 
+/// A thread of connections takes up new work within microseconds; only what never should holds it this long.
+const LONGEST_TURN: Duration = Duration::from_secs(5);
+
 /// Runs the service until a signal stops it. `announce` is called once, when it is ready.
 pub async fn serve(
     start: Start,
@@ -184,6 +187,11 @@ async fn run(
     let limits = LiveLimits::new((&settings.limits).into());
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let lanes = Lanes::start(tasks, cores).map_err(ServeError::Lanes)?;
+    let watched = lanes.clone();
+    readiness.check("connections", Weight::Vital, move || {
+        let lanes = watched.clone();
+        async move { lanes.check(LONGEST_TURN).await }
+    });
     let proxy = proxy::start(settings, tasks, &jobs, &readiness, &metrics).await;
     let site = Site::new(settings, services, &readiness, metrics, (start.output)())
         .map_err(ServeError::AccessLog)?

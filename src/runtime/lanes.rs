@@ -9,8 +9,10 @@ use std::cell::Cell;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use tokio::runtime::{Builder, Handle};
+use tokio::time::timeout;
 
 use crate::runtime::tasks::Tasks;
 
@@ -43,7 +45,7 @@ impl Lanes {
         for number in 1..=count {
             let runtime = Builder::new_current_thread().enable_all().build()?;
             handles.push(runtime.handle().clone());
-            drop(tasks.thread(format!("lane-{number}"), move |stop| {
+            drop(tasks.bare_thread(format!("lane-{number}"), move |stop| {
                 NUMBER.set(number);
                 runtime.block_on(stop.cancelled());
                 // Dropping it would wait for blocking work without an end.
@@ -51,6 +53,21 @@ impl Lanes {
             })?);
         }
         Ok(Self(Arc::new(Inner { handles, next: AtomicUsize::new(0) })))
+    }
+
+    /// Whether each of them takes up work within `limit`. A lane that does not answers nobody whose connection it has.
+    ///
+    /// # Errors
+    /// Which does not.
+    pub async fn check(&self, limit: Duration) -> Result<(), String> {
+        for (number, handle) in (1..).zip(&self.0.handles) {
+            // Aborted or panicked, it came to nothing as well.
+            let turn = handle.spawn(async {});
+            if !matches!(timeout(limit, turn).await, Ok(Ok(()))) {
+                return Err(format!("the connections of thread lane-{number} stand still"));
+            }
+        }
+        Ok(())
     }
 
     /// The lane for the next connection, by turns.
@@ -69,6 +86,8 @@ mod tests {
     use std::time::Duration;
     use tokio::sync::mpsc;
     use tokio::task::yield_now;
+
+    const PATIENCE: Duration = Duration::from_secs(30);
 
     #[tokio::test]
     async fn work_is_dealt_out_by_turns_and_stays_where_it_began_with_what_it_begins() {
@@ -119,6 +138,26 @@ mod tests {
 
         assert!(drained.is_clean(), "{drained:?}");
         assert_eq!(told.recv().await, Some(()));
+    }
+
+    #[tokio::test]
+    async fn a_lane_that_stands_still_is_found() {
+        let tasks = Tasks::current(Arc::new(SystemClock::new()));
+        let lanes = Lanes::start(&tasks, 2).unwrap();
+        let (hold, held) = std::sync::mpsc::channel::<()>();
+        let (blocks, blocked) = tokio::sync::oneshot::channel();
+
+        assert_eq!(lanes.check(PATIENCE).await, Ok(()));
+        tasks.group("work").spawn_on_lane(&lanes, async move {
+            blocks.send(()).unwrap();
+            // Until the other end goes away.
+            let _ = held.recv();
+        });
+        blocked.await.unwrap();
+
+        assert!(lanes.check(Duration::from_millis(50)).await.unwrap_err().contains("lane-1"));
+        drop(hold);
+        assert_eq!(lanes.check(PATIENCE).await, Ok(()));
     }
 
     #[tokio::test]

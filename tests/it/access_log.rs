@@ -74,6 +74,7 @@ fn without_the_setting_requests_are_told_in_the_log_as_ever() {
 
     assert!(said.contains("GET /api/v1/devices answered 401"), "{said}");
     assert!(!said.contains("mail.example") && !said.contains("Mozilla"), "{said}");
+    assert!(!said.contains("request.upstream"), "nobody else has answered: {said}");
 }
 
 struct House {

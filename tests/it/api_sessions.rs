@@ -7,7 +7,7 @@ use caspervpn::app::ctx::Ctx;
 use caspervpn::app::error::AppError;
 use caspervpn::app::login_limit::LoginRates;
 use caspervpn::app::open::Parts;
-use caspervpn::app::sessions::{SignIn, Tokens};
+use caspervpn::app::sessions::{BrowserSession, SignIn, Tokens};
 use caspervpn::app::users::CreateUser;
 use caspervpn::app::{App, Facts};
 use caspervpn::domain::access::Role;
@@ -144,7 +144,10 @@ impl World {
         login
     }
 
-    async fn password_change_in_flight(&self, ctx: Ctx) -> JoinHandle<Result<(), AppError>> {
+    async fn password_change_in_flight(
+        &self,
+        ctx: Ctx,
+    ) -> JoinHandle<Result<Option<BrowserSession>, AppError>> {
         self.keep_busy().await;
         let app = self.app.clone();
         let change = tokio::spawn(async move {

@@ -88,6 +88,7 @@ on_both! {
         assert_eq!(names(&host, "/devices?", "user_login").await, ["ada"]);
         assert_eq!(names(&host, "/networks?deleted=true&", "name").await, ["lab"]);
         assert!(!names(&host, "/networks?", "name").await.contains(&"lab".to_owned()));
+        assert_eq!(house.sign_in("ada").await.get("/networks?deleted=true").await.problem(403), "forbidden");
         let path = format!("/users/{ada}");
         let tag = host.get(&path).await.tag().to_owned();
         host.patch(&path, &tag, json!({ "login": "countess" })).await.expect(StatusCode::OK);

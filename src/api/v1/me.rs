@@ -197,9 +197,9 @@ async fn set_password(
 ) -> Answer<Response> {
     let way = if csrf_token.is_some() { Some(way?) } else { None };
     let (current, new) = (request.current_password.reveal(), request.new_password.into());
-    app.me().set_password(&ctx, current, new, way.is_some()).await?;
-    match way {
-        Some(way) => give(StatusCode::OK, app.sessions().give_cookie(&ctx).await?, way),
+    let browser = app.me().set_password(&ctx, current, new, way.is_some()).await?;
+    match browser.zip(way) {
+        Some((browser, way)) => give(StatusCode::OK, browser, way),
         None => Ok(StatusCode::NO_CONTENT.into_response()),
     }
 }

@@ -44,6 +44,29 @@ pub struct CookieHolder {
 
 const ENDED: AppError = AppError::Unauthenticated { why: "the session has ended; sign in again" };
 
+/// A cookie that nobody has yet, and what the database keeps of it.
+pub(in crate::app) fn new_cookie() -> Result<(CookieToken, [u8; 32])> {
+    let token = CookieToken::generate().map_err(AppError::broken("making a cookie"))?;
+    let digest = *token.digest().as_bytes();
+    Ok((token, digest))
+}
+
+/// Gives a session the cookie of this digest in place of what it had, and says until when.
+pub(in crate::app) async fn write_cookie(
+    tx: &mut Tx,
+    id: SessionId,
+    digest: &[u8; 32],
+    now: Timestamp,
+) -> Result<Timestamp> {
+    let session = sessions::find(tx, id).await?.ok_or(ENDED)?;
+    let expires_at = session.cookie_expires_at(now);
+    // One that is older than a cookie may grow keeps what it has.
+    if expires_at <= now || !sessions::give_cookie(tx, id, digest, expires_at, now).await? {
+        return Err(ENDED);
+    }
+    Ok(expires_at)
+}
+
 impl Sessions<'_> {
     /// Gives the session that asks to its browser, in place of its refresh token.
     pub async fn give_cookie(&self, ctx: &Ctx) -> Result<BrowserSession> {
@@ -51,28 +74,32 @@ impl Sessions<'_> {
         let id = ctx.actor.session().ok_or(ENDED)?;
         let app = self.0;
         let now = app.now();
-        let token = CookieToken::generate().map_err(AppError::broken("making a cookie"))?;
-        let digest = *token.digest().as_bytes();
+        let (token, digest) = new_cookie()?;
         let event = app.event(ctx, Action::SessionCookie.as_str(), ("session", id.to_string()));
         let expires_at = app
             .core
             .store
             .write(async move |tx: &mut Tx| {
-                let session = sessions::find(tx, id).await?.ok_or(ENDED)?;
-                let expires_at = session.cookie_expires_at(now);
-                // One that is older than a cookie may grow keeps what it has.
-                if expires_at <= now || !sessions::give_cookie(tx, id, &digest, expires_at, now).await? {
-                    return Err(ENDED);
-                }
+                let expires_at = write_cookie(tx, id, &digest, now).await?;
                 audit::insert(tx, &event).await?;
                 Ok::<_, AppError>(expires_at)
             })
             .await?;
+        Ok(self.given(id, &token, expires_at))
+    }
+
+    /// What a browser gets whose session has this cookie now.
+    pub(in crate::app) fn given(
+        &self,
+        session: SessionId,
+        token: &CookieToken,
+        expires_at: Timestamp,
+    ) -> BrowserSession {
+        let core = &self.0.core;
         // A cookie that the session had before is not known any more.
-        app.core.cookies.forget_all();
-        app.core.authorities.forget(&id);
-        let csrf_token = token.csrf_token();
-        Ok(BrowserSession { session: id, cookie: token.reveal(), csrf_token, expires_at })
+        core.cookies.forget_all();
+        core.authorities.forget(&session);
+        BrowserSession { session, cookie: token.reveal(), csrf_token: token.csrf_token(), expires_at }
     }
 
     /// Who a cookie speaks for, as of now.

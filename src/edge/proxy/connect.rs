@@ -73,7 +73,7 @@ impl Connection {
     pub(super) fn run(&mut self, group: &Group) {
         let Some(driver) = self.driver.take() else { return };
         let stop = group.stop().clone();
-        group.spawn(async move {
+        group.spawn_here(async move {
             tokio::select! {
                 ended = driver => note(ended),
                 () = stop.cancelled() => {}

@@ -78,15 +78,18 @@ impl Endpoint {
         None
     }
 
-    /// Keeps a connection whose answer is over, if it takes another request, and of all the youngest `most`.
+    /// Keeps a connection whose answer is over, if it takes another request, and of those of this thread the youngest `most`.
     pub(super) fn give_idle(&self, mut connection: Connection, most: usize, now: Instant) {
         if !connection.is_free() {
             return;
         }
-        let mut idle = self.idle();
-        idle.push(Idle { connection, since: now, lane: lanes::current() });
-        if idle.len() > most {
-            idle.remove(0);
+        let (mut idle, lane) = (self.idle(), lanes::current());
+        idle.push(Idle { connection, since: now, lane });
+        let of_lane = |idle: &Idle| idle.lane == lane;
+        if idle.iter().filter(|idle| of_lane(idle)).count() > most
+            && let Some(oldest) = idle.iter().position(of_lane)
+        {
+            idle.remove(oldest);
         }
     }
 

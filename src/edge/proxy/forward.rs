@@ -37,7 +37,7 @@ pub(super) async fn forward(
     if wish.is_some() {
         upgrade::mark(&mut parts.headers);
     }
-    match retry::send(&proxy, outgoing(parts, body)).await {
+    match retry::send(&proxy, outgoing(parts, body), id).await {
         Ok(reached) => answer(&proxy, reached, wish, id),
         Err(failure) => refusal(failure, id).map(Content::from),
     }
@@ -66,7 +66,8 @@ fn answer(proxy: &Arc<Inner>, reached: Reached, wish: Option<Wish>, id: RequestI
     let Reached { mut answer, mut connection, flight } = reached;
     headers::strip(answer.headers_mut());
     if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
-        return answer.map(|body| Content::Passed(Coming::new(body, connection, flight, Arc::clone(proxy))));
+        return answer
+            .map(|body| Content::Passed(Coming::new(body, connection, flight, Arc::clone(proxy), id)));
     }
     connection.run(&proxy.connections);
     let upstream = answer.extensions_mut().remove::<OnUpgrade>();

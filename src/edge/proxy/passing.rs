@@ -9,6 +9,7 @@ use axum::body::{Body, Bytes, HttpBody};
 use hyper::body::{Frame, Incoming, SizeHint};
 use tracing::debug;
 
+use crate::domain::id::RequestId;
 use crate::edge::proxy::Inner;
 use crate::edge::proxy::connect::Connection;
 use crate::edge::proxy::endpoint::Flight;
@@ -48,6 +49,7 @@ pub(in crate::edge) struct Coming {
     connection: Option<Connection>,
     flight: Flight,
     proxy: Arc<Inner>,
+    id: RequestId,
     broken: Option<hyper::Error>,
     is_over: bool,
 }
@@ -58,8 +60,9 @@ impl Coming {
         connection: Connection,
         flight: Flight,
         proxy: Arc<Inner>,
+        id: RequestId,
     ) -> Self {
-        Self { body, connection: Some(connection), flight, proxy, broken: None, is_over: false }
+        Self { body, connection: Some(connection), flight, proxy, id, broken: None, is_over: false }
     }
 }
 
@@ -82,7 +85,7 @@ impl HttpBody for Coming {
         }
         match ready!(next) {
             Some(Err(cause)) => {
-                debug!(error = %cause, "an upstream's answer broke off");
+                debug!(request.id = %self.id, error = %cause, "an upstream's answer broke off");
                 self.flight.end = End::Cut;
                 self.proxy.failed(&self.flight.endpoint, "an answer broke off");
                 self.broken = Some(cause);

@@ -16,6 +16,7 @@ use hyper::client::conn::TrySendError;
 use tokio::time::timeout;
 use tracing::debug;
 
+use crate::domain::id::RequestId;
 use crate::edge::proxy::Inner;
 use crate::edge::proxy::choose::choose;
 use crate::edge::proxy::connect::Connection;
@@ -57,8 +58,12 @@ enum Failed {
     Client,
 }
 
-/// Passes a request on.
-pub(super) async fn send(proxy: &Arc<Inner>, mut request: Request<Body>) -> Result<Reached, Failure> {
+/// Passes a request on, which has this id in the log.
+pub(super) async fn send(
+    proxy: &Arc<Inner>,
+    mut request: Request<Body>,
+    id: RequestId,
+) -> Result<Reached, Failure> {
     let is_repeatable = request.method().is_idempotent() && request.body().is_end_stream();
     let some_up = proxy.ready_now();
     let mut tried: Vec<Arc<Endpoint>> = Vec::new();
@@ -86,6 +91,7 @@ pub(super) async fn send(proxy: &Arc<Inner>, mut request: Request<Body>) -> Resu
                 flight.end = End::Broken;
                 proxy.failed(&endpoint, &why);
                 debug!(
+                    request.id = %id,
                     upstream.name = endpoint.upstream.name(),
                     error = why,
                     "an upstream broke a connection"
@@ -109,6 +115,7 @@ pub(super) async fn send(proxy: &Arc<Inner>, mut request: Request<Body>) -> Resu
                 flight.end = End::Broken;
                 proxy.failed(&endpoint, &why);
                 debug!(
+                    request.id = %id,
                     upstream.name = endpoint.upstream.name(),
                     error = why,
                     "an upstream gave no good answer"

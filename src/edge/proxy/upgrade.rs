@@ -47,7 +47,7 @@ impl Wish {
     pub(super) fn grant(self, proxy: &Inner, upstream: OnUpgrade, flight: Flight) {
         let stop = proxy.tunnels.stop().clone();
         let Self { client, open } = self;
-        proxy.tunnels.spawn(async move {
+        proxy.tunnels.spawn_here(async move {
             let _counted = (open, flight);
             let carrying = async {
                 let (client, upstream) = (client.await?, upstream.await?);

@@ -23,7 +23,7 @@ use futures_util::FutureExt;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
-use tracing::{Instrument, error, info_span};
+use tracing::{Instrument, Span, error, info_span};
 
 pub use drain::Drained;
 pub use handle::{Task, TaskError};
@@ -134,11 +134,29 @@ impl Tasks {
         F: FnOnce(CancellationToken) -> T + Send + 'static,
         T: Send + 'static,
     {
-        let entry = self.inner.registry.enter(name.into(), Kind::Thread, self.inner.clock.now());
+        let name = name.into();
+        let span = info_span!("task", task.name = %name);
+        self.thread_within(span, name, work)
+    }
+
+    /// The same without a span, for a thread on which others' work runs.
+    pub(super) fn bare_thread<F, T>(&self, name: impl Into<Cow<'static, str>>, work: F) -> io::Result<Task<T>>
+    where
+        F: FnOnce(CancellationToken) -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        self.thread_within(Span::none(), name.into(), work)
+    }
+
+    fn thread_within<F, T>(&self, span: Span, name: Cow<'static, str>, work: F) -> io::Result<Task<T>>
+    where
+        F: FnOnce(CancellationToken) -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        let entry = self.inner.registry.enter(name, Kind::Thread, self.inner.clock.now());
         let (answer, receiver) = oneshot::channel();
         let mine = Arc::clone(&entry);
         let started = thread::Builder::new().name(thread_name(&entry.name)).spawn(move || {
-            let span = info_span!("task", task.name = %mine.name);
             let stop = mine.stop.clone();
             let result =
                 span.in_scope(|| catch_unwind(AssertUnwindSafe(|| work(stop))).map_err(|p| mine.caught(&*p)));
@@ -218,6 +236,15 @@ impl Group {
         self.spawn_caught(AssertUnwindSafe(work).catch_unwind(), &self.handle);
     }
 
+    /// The same on the thread of the caller, for what goes on with a connection that is there.
+    pub fn spawn_here(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.spawn_caught(AssertUnwindSafe(work).catch_unwind(), &self.here());
+    }
+
+    fn here(&self) -> Handle {
+        Handle::try_current().unwrap_or_else(|_| self.handle.clone())
+    }
+
     /// The same on the next of these lanes.
     pub fn spawn_on_lane(&self, lanes: &Lanes, work: impl Future<Output = ()> + Send + 'static) {
         self.spawn_caught(AssertUnwindSafe(work).catch_unwind(), lanes.next().unwrap_or(&self.handle));
@@ -230,9 +257,7 @@ impl Group {
         // Nobody need wake this look at it: the task begins with another.
         match work.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(ended) => self.entry.ended(ended),
-            Poll::Pending => {
-                self.spawn_caught(work, &Handle::try_current().unwrap_or_else(|_| self.handle.clone()))
-            }
+            Poll::Pending => self.spawn_caught(work, &self.here()),
         }
     }
 

@@ -59,6 +59,7 @@ export function Doorkeeper() {
     waiting.current?.end(done)
     waiting.current = undefined
     setAsking(undefined)
+    setFault(undefined)
   }, [])
   const signedIn = useCallback(async () => {
     setFault(undefined)
@@ -72,9 +73,11 @@ export function Doorkeeper() {
       setFault(error)
     }
   }, [client, end, owner])
-  // Of a sign-in here or in another window; it is a fresh proof as well.
-  useEffect(() => (asking ? onSignedIn(() => void signedIn()) : undefined), [asking, signedIn])
   const provable = me.has_password || me.has_mfa
+  // Of a sign-in here or in another window. An act that waits for a proof goes on by it only where no other proof can be given: elsewhere
+  // somebody may have signed in for something else.
+  const hears = asking === 'sign-in' || (asking === 'proof' && !provable)
+  useEffect(() => (hears ? onSignedIn(() => void signedIn()) : undefined), [hears, signedIn])
   return (
     <>
       {asking === 'sign-in' && <SessionEnded me={me} fault={fault} onDone={tellSignedIn} onRetry={() => void signedIn()} />}

@@ -18,6 +18,7 @@ export function Component() {
   const forbidden = useForbidden()
   const format = useFormats()
   const deleted = useSearchParams()[0].get('deleted') === 'true'
+  const restorable = forbidden('network_restore') === undefined
   const columns: Column<Network>[] = [
     { key: 'name', header: t('field.name'), sort: 'name', flex: 2, render: (network) => network.name },
     { key: 'ipv4', header: t('field.ipv4'), flex: 1.5, render: ({ ipv4 }) => (ipv4 ? <Code>{ipv4.net}</Code> : '–') },
@@ -31,8 +32,8 @@ export function Component() {
       title={t('title')}
       source={networks}
       columns={columns}
-      filters={[{ name: 'deleted', label: t('common:list.shown'), options: [['true', t('common:list.deleted')]] }]}
-      bulk={deleted && forbidden('network_restore') === undefined ? [{ key: 'restore', label: t('common:act.restore'), icon: <RestoreFromTrash />, run: restoreNetwork, name: ({ name }) => name }] : []}
+      filters={restorable ? [{ name: 'deleted', label: t('common:list.shown'), options: [['true', t('common:list.deleted')]] }] : []}
+      bulk={deleted && restorable ? [{ key: 'restore', label: t('common:act.restore'), icon: <RestoreFromTrash />, run: restoreNetwork, name: ({ name }) => name }] : []}
       {...(deleted ? {} : { rowPath: (network: Network) => paths.networks.detail(network.id) })}
       card={(network) => (
         <Stack sx={{ gap: 0.5 }}>
