@@ -17,6 +17,8 @@ import subprocess
 import time
 
 OURS, NGINX, CADDY = "ours", "nginx", "caddy"
+# Stands where each server writes an id of its own.
+REQUEST_ID = "REQUEST-ID"
 HOST = "192.0.2.1"
 PORTS = {OURS: 443, NGINX: 8443, CADDY: 9443}
 ROUNDS = 3
@@ -38,16 +40,21 @@ def measure(bench):
         peers = {OURS: lambda: [server.pid]}
         try:
             small, large = publish(bench, home)
+            fields = fields_of(bench, small[0])
+            said = "".join(f'add_header {name} "{value}"; ' for name, value in fields.items())
             peers[NGINX] = nginx(bench, home, "files", f"""
   types {{ text/javascript js; text/css css; application/json json; }}
   access_log {home}/nginx-access.log; sendfile on; tcp_nopush on; keepalive_requests 1000000000;
+  {said.replace(REQUEST_ID, "$request_id")}
   server {{
     listen {PORTS[NGINX]} ssl http2 backlog=1024; root {home}/www;
     ssl_certificate {home}/cert/fullchain.pem; ssl_certificate_key {home}/cert/privkey.pem;
     ssl_protocols TLSv1.2 TLSv1.3;
   }}""")
             if (program := find_caddy()) is not None:
-                peers[CADDY] = caddy(bench, home, program, f"root * {home}/www\n  file_server")
+                said = "".join(f'\n  header {name} "{value}"' for name, value in fields.items())
+                said = said.replace(REQUEST_ID, "{http.request.uuid}")
+                peers[CADDY] = caddy(bench, home, program, f"root * {home}/www\n  file_server{said}")
             else:
                 bench.beside("caddy is not installed, and is left out", "make setup")
             requests(bench, peers, small)
@@ -84,11 +91,23 @@ def publish(bench, home):
     for path in paths:
         file = home / "www" / path.lstrip("/")
         file.parent.mkdir(parents=True, exist_ok=True)
-        curl = ["curl", "--silent", "--fail", "--insecure", "-o", str(file), f"https://{HOST}:{PORTS[OURS]}{path}"]
-        subprocess.run(outside(bench, *curl), check=True)
+        ask(bench, path, "-o", str(file))
     sizes = [(home / "www" / path.lstrip("/")).stat().st_size for path in paths]
     bench.beside("bytes of the small and of the large file", f"{sizes[0]:,}; {sizes[1]:,}")
     return zip(paths, sizes)
+
+
+def ask(bench, path, *words):
+    """What our server says to curl."""
+    return bench.run(*outside(bench, "curl", "--silent", "--fail", "--insecure", *words, f"https://{HOST}:{PORTS[OURS]}{path}"))
+
+
+def fields_of(bench, path):
+    """What our answer says in its head beyond what every server says by itself, so that all send the same bytes."""
+    head = ask(bench, path, "--http1.1", "--dump-header", "-", "-o", "/dev/null")
+    fields = dict(re.findall(r"^([\w-]+): (.*?)\r?$", head, re.MULTILINE))
+    own = ("accept-ranges", "content-length", "content-type", "date", "etag")
+    return {name: value for name, value in fields.items() if name not in own} | {"x-request-id": REQUEST_ID}
 
 
 def nginx(bench, home, name, site):

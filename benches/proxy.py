@@ -43,6 +43,7 @@ def measure(bench):
 
 
 def nginx(bench, home):
+    """With the same bytes there and back as ours."""
     return edge.nginx(bench, home, "proxy", f"""
   access_log {home}/nginx-access.log; keepalive_requests 1000000000;
   upstream replicas {{ server {UPSTREAM}; keepalive 64; keepalive_requests 1000000000; }}
@@ -53,7 +54,9 @@ def nginx(bench, home):
     location / {{
       proxy_pass http://replicas; proxy_http_version 1.1; proxy_set_header Connection "";
       proxy_set_header Host $host; proxy_set_header X-Forwarded-For $remote_addr;
-      proxy_set_header X-Forwarded-Proto $scheme; proxy_set_header X-Request-Id $request_id;
+      proxy_set_header X-Forwarded-Proto $scheme; proxy_set_header X-Forwarded-Host $host;
+      proxy_set_header Forwarded 'for=$remote_addr;host="$host";proto=$scheme';
+      proxy_set_header X-Request-Id $request_id; add_header X-Request-Id $request_id;
     }}
   }}""")
 
