@@ -171,6 +171,7 @@ impl Setup<'_> {
         let app = self.0;
         let now = app.now();
         let plan = app.plan(ctx, request).await?;
+        let authority = app.current_settings().await?.0.acme.map(|acme| acme.directory);
         let event = app.event(ctx, "setup_run", ("user", plan.user.id.to_string()));
         let made = app
             .core
@@ -195,7 +196,6 @@ impl Setup<'_> {
             None => (None, None),
             Some((row, source)) => (Some(device_rows::item(row.into(), now)), Some(app.render(&source)?)),
         };
-        let authority = app.current_settings().await?.0.acme.map(|acme| acme.directory);
         Ok(SetupDone { user: made.user, network: made.network.id, device, config, authority })
     }
 }

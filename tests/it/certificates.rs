@@ -94,7 +94,9 @@ async fn replicas_share_one_order_and_one_certificate_and_a_crash_loop_adds_none
     let worker = replica("worker", other_https);
 
     let dying = worker.serve();
-    eventually("an order", PATIENCE, || town.orders() == 1);
+    // A worker that dies before it has kept what the authority gave it leaves an order to nobody.
+    let log = || standing.get("/api/v1/certificates/vpn.example.org/log").to_string();
+    eventually("an order that is kept", PATIENCE, || log().contains("order_placed"));
     dying.kill();
     for _ in 0..5 {
         worker.serve().kill();
@@ -107,6 +109,7 @@ async fn replicas_share_one_order_and_one_certificate_and_a_crash_loop_adds_none
     until_valid(&standing, "vpn.example.org");
 
     assert_eq!(town.orders(), 1, "the dead worker's order was gone on with");
+    assert!(log().contains("order_resumed"), "{}", log());
     let found = standing.get("/api/v1/certificates/vpn.example.org");
     for port in [https, other_https] {
         eventually("the certificate on both", PATIENCE, || shown(port) == found["fingerprint"]);
