@@ -108,7 +108,7 @@ async fn replicas_share_one_order_and_one_certificate_and_a_crash_loop_adds_none
     let living = worker.serve();
     until_valid(&standing, "vpn.example.org");
 
-    assert_eq!(town.orders(), 1, "the dead worker's order was gone on with");
+    assert_eq!(town.orders(), 1, "the dead worker's order was gone on with: {}", log());
     assert!(log().contains("order_resumed"), "{}", log());
     let found = standing.get("/api/v1/certificates/vpn.example.org");
     for port in [https, other_https] {
