@@ -18,24 +18,35 @@ use crate::tls::acme::nonces::with_fresh_nonces;
 use crate::tls::acme::{AcmeError, AcmeErrorKind, Proof, Shows};
 use crate::tls::certificate::{CertificateError, PemPair, ServedCertificate};
 
-/// Brings an order from wherever it is to its end.
+/// Brings an order from wherever it is to its end. Proofs are shown until then: an authority that was told to look by a worker that
+/// died looks again for the next, and may do so when the first look has let the order go on.
 pub(super) async fn finish(
+    order: Order,
+    key: &Zeroizing<String>,
+    method: Method,
+    shows: &impl Shows,
+) -> Result<PemPair, AcmeError> {
+    let mut shown = Vec::new();
+    let ended = go_on(order, key, method, shows, &mut shown).await;
+    for proof in &shown {
+        shows.hide(proof).await;
+    }
+    ended
+}
+
+async fn go_on(
     mut order: Order,
     key: &Zeroizing<String>,
     method: Method,
     shows: &impl Shows,
+    shown: &mut Vec<Proof>,
 ) -> Result<PemPair, AcmeError> {
     let signing = KeyPair::from_pem(key).map_err(|cause| {
         AcmeError::new(AcmeErrorKind::Permanent, format!("read the certificate's key: {cause}"))
     })?;
     let mut status = order.state().status;
     if status == OrderStatus::Pending {
-        let mut shown = Vec::new();
-        let proven = prove(&mut order, method, shows, &mut shown).await;
-        for proof in &shown {
-            shows.hide(proof).await;
-        }
-        proven?;
+        prove(&mut order, method, shows, shown).await?;
         status = OrderStatus::Ready;
     }
     if status == OrderStatus::Invalid {
