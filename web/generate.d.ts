@@ -1,4 +1,4 @@
 /** The server's OpenAPI document, as its tests hold it. */
-export function openapi(): { paths: object }
+export function openapi(): { paths: object; components: { schemas: Record<string, object> } }
 /** The table of role × operation. */
 export function access(): Record<string, Record<string, string>>

@@ -24,6 +24,7 @@ use crate::domain::authority::AuthorityPem;
 use crate::domain::certificate::{
     CertificateName, CertificateSource, CertificateState, Method as AcmeMethod,
 };
+use crate::domain::certificate_log::{StepKind, StepOutcome};
 use crate::domain::contact::Email;
 use crate::domain::device::{DeviceReason, DeviceState};
 use crate::domain::diagnosis::{CheckName, CheckOutcome};
@@ -321,6 +322,10 @@ words! {
     Outcome: Done Refused, "How an act ended.";
     CertificateState: Valid Expiring Expired Pending Failing, "How a certificate stands.";
     CertificateSource: Acme File SelfSigned, "Who sees to a certificate.";
+    StepKind: AttemptStarted AccountFound AccountRegistered DnsChecked PortChecked CaaChecked OrderPlaced OrderResumed OrderInvalid
+        AuthorizationPending AuthorizationValid ChallengePrepared ChallengeSubmitted ChallengeValid ChallengeInvalid OrderFinalized
+        CertificateReceived CertificateActivated AttemptFailed AttemptInterrupted, "A step on the way to a certificate.";
+    StepOutcome: Done Doubtful Failed, "How a step went: as it should, in doubt, or it stands in the way.";
     TsigAlgorithm: HmacSha256 HmacSha512, "How changes of records are signed.";
 }
 

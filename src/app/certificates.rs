@@ -3,6 +3,7 @@
 //! Invariant: a private key leaves here for a listener of this process only.
 
 mod attempt;
+mod log;
 mod order;
 mod preflight;
 mod proofs;

@@ -16,6 +16,7 @@ use crate::app::passwords::names;
 use crate::app::users::{self, CreateUser};
 use crate::app::{App, ctx::Scope};
 use crate::domain::access::{Action, Role};
+use crate::domain::acme::DirectoryUrl;
 use crate::domain::device::NewDevice;
 use crate::domain::id::{DeviceId, LinkId, NetworkId};
 use crate::domain::key::PublicKey;
@@ -69,6 +70,8 @@ pub struct SetupDone {
     pub device: Option<DeviceItem>,
     /// Its configuration, with a place for the key that only its client knows.
     pub config: Option<Revealed>,
+    /// The authority that certificates are ordered from, where the host's administrator has set one.
+    pub authority: Option<DirectoryUrl>,
 }
 
 /// How long a setup link is good.
@@ -168,6 +171,7 @@ impl Setup<'_> {
         let app = self.0;
         let now = app.now();
         let plan = app.plan(ctx, request).await?;
+        let authority = app.current_settings().await?.0.acme.map(|acme| acme.directory);
         let event = app.event(ctx, "setup_run", ("user", plan.user.id.to_string()));
         let made = app
             .core
@@ -192,7 +196,7 @@ impl Setup<'_> {
             None => (None, None),
             Some((row, source)) => (Some(device_rows::item(row.into(), now)), Some(app.render(&source)?)),
         };
-        Ok(SetupDone { user: made.user, network: made.network.id, device, config })
+        Ok(SetupDone { user: made.user, network: made.network.id, device, config, authority })
     }
 }
 

@@ -334,6 +334,8 @@ access_table! {
     CertificateList = "certificate_list":           All All All All All None;
     /// Read a certificate; never its key.
     CertificateGet = "certificate_get":             All All All All All None;
+    /// Read what was done to get a certificate, step by step.
+    CertificateLog = "certificate_log":             All All All All All None;
     /// Order a certificate now.
     CertificateRenew = "certificate_renew":         All All None None None None;
     /// Read the state of the service.

@@ -151,6 +151,12 @@ impl DirectoryUrl {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The authority's host, with the port where it is not the usual one: by that people know it.
+    pub fn host(&self) -> &str {
+        let rest = self.0.strip_prefix("https://").unwrap_or(&self.0);
+        rest.split('/').next().unwrap_or(rest)
+    }
 }
 
 impl Default for DirectoryUrl {

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use serde_json::Value;
 
 use crate::domain::access::Action;
+use crate::domain::certificate::CertificateName;
 use crate::domain::id::{DeviceId, UserId};
 use crate::domain::text::serde_text;
 use crate::domain::time::Timestamp;
@@ -127,6 +128,11 @@ impl ChangedThing {
         Self { kind, id, owner }
     }
 
+    /// The log of a certificate's orders, which has grown.
+    pub fn log_of(name: &CertificateName) -> Self {
+        Self { kind: "certificate_log".to_owned(), id: name.to_string(), owner: None }
+    }
+
     /// What somebody must be allowed to, to be told of it; nobody is told of what has no list or page.
     pub fn needs(&self) -> Option<Action> {
         Some(match self.kind.as_str() {
@@ -146,6 +152,7 @@ impl ChangedThing {
             "job" => Action::JobGet,
             "settings" => Action::SettingsGet,
             "certificate" => Action::CertificateGet,
+            "certificate_log" => Action::CertificateLog,
             "master_key" => Action::MasterKeyGet,
             _ => return None,
         })

@@ -12,6 +12,7 @@ pub mod audit_fault;
 pub mod authority;
 pub mod caa;
 pub mod certificate;
+pub mod certificate_log;
 pub mod contact;
 pub mod desired;
 pub mod device;

@@ -10,6 +10,7 @@ use crate::domain::access::Role;
 use crate::domain::api_token::{AllowList, Scopes};
 use crate::domain::authority::AuthorityPem;
 use crate::domain::certificate::{CertificateName, Method};
+use crate::domain::certificate_log::{StepKind, StepOutcome};
 use crate::domain::contact::Email;
 use crate::domain::id::{
     ApiTokenId, AuditEventId, ChallengeId, DeliveryId, DeviceId, ExternalIdentityId, IdentityProviderId,
@@ -115,6 +116,18 @@ impl Bind for Method {
 
     fn bind(self) -> Value {
         self.as_str().bind()
+    }
+}
+
+impl Column for StepKind {
+    fn column(value: Value) -> Result<Self, Unfit> {
+        Self::parse(&String::column(value)?).ok_or(Unfit::new("a kind of step"))
+    }
+}
+
+impl Column for StepOutcome {
+    fn column(value: Value) -> Result<Self, Unfit> {
+        Self::parse(&String::column(value)?).ok_or(Unfit::new("how a step went"))
     }
 }
 

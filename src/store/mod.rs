@@ -9,6 +9,7 @@ pub mod api_tokens;
 pub mod audit;
 pub mod audit_segments;
 pub mod backend;
+pub mod certificate_log;
 pub mod certificates;
 pub mod challenges;
 pub mod devices;

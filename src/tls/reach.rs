@@ -30,31 +30,45 @@ pub struct Sign {
     pub body: String,
 }
 
-/// What is wrong with the way over HTTP to a host, a name or an address, at port 80: a sentence for the operator. Nothing where
-/// the sign was seen at every address, or where none of them may be called.
-pub async fn http_trouble(host: &str, sign: &Sign, allowed: &AllowedNets) -> Option<String> {
-    for address in addresses(host, HTTP, allowed).await {
+/// What was found of the way to a host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Way {
+    /// It leads here.
+    Good,
+    /// There is no address that may be called.
+    Unseen,
+    /// What is wrong with it: a sentence for the operator.
+    Troubled(String),
+}
+
+/// Looks at the way over HTTP to a host, a name or an address, at port 80: whether the sign is seen at every address.
+pub async fn http_way(host: &str, sign: &Sign, allowed: &AllowedNets) -> Way {
+    let addresses = addresses(host, HTTP, allowed).await;
+    let seen = if addresses.is_empty() { Way::Unseen } else { Way::Good };
+    for address in addresses {
         let found = timeout(PATIENCE, follow(host, address, sign, allowed)).await;
         let what = match found.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
             Ok(None) => continue,
             Ok(Some(what)) => what,
             Err(cause) => refusal(&cause),
         };
-        return Some(format!(
+        return Way::Troubled(format!(
             "{host} leads to {}, and seen from here port 80 there {what}; let it lead to listen.http of this service (behind NAT this \
              may be seen so from inside only)",
             address.ip()
         ));
     }
-    None
+    seen
 }
 
 /// The same for handshakes, at port 443: only whether anybody takes connections there.
-pub async fn https_trouble(host: &str, allowed: &AllowedNets) -> Option<String> {
-    for address in addresses(host, HTTPS, allowed).await {
+pub async fn https_way(host: &str, allowed: &AllowedNets) -> Way {
+    let addresses = addresses(host, HTTPS, allowed).await;
+    let seen = if addresses.is_empty() { Way::Unseen } else { Way::Good };
+    for address in addresses {
         let found = timeout(PATIENCE, TcpStream::connect(address)).await;
         if let Err(cause) = found.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
-            return Some(format!(
+            return Way::Troubled(format!(
                 "{host} leads to {}, and seen from here port 443 there {}; let it lead to listen.https of this service (behind NAT \
                  this may be seen so from inside only)",
                 address.ip(),
@@ -62,7 +76,7 @@ pub async fn https_trouble(host: &str, allowed: &AllowedNets) -> Option<String> 
             ));
         }
     }
-    None
+    seen
 }
 
 /// Those that may be called: what is sent is public, so it need not be encrypted.

@@ -52,6 +52,9 @@ try {
     page.getByRole('button', { name: /^Save .*\.conf$/ }).click(),
   ])
   await download.saveAs(join(directory, download.suggestedFilename()))
+  // Nothing is ordered from an authority whose terms nobody agreed to.
+  await page.getByRole('button', { name: 'Fetch a certificate' }).click()
+  await page.getByText('Without that none is issued.').waitFor()
   const shown = page.url()
   const before = complaints.length
 

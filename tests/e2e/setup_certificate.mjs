@@ -3,7 +3,7 @@
 //   node setup_certificate.mjs LINK DIRECTORY
 //
 // Says `failed` when the page tells why there is none yet, waits for a line, by which the name leads here, and tries again.
-// Prints what the page said on the way as JSON.
+// Prints what the page said on the way as JSON: each state, and each step in the moment it came to stand there.
 
 import { join } from 'node:path'
 
@@ -31,29 +31,39 @@ try {
 
   const part = page.locator('section', { has: page.getByRole('heading', { name: 'Security of this page' }) })
   const order = part.getByRole('button', { name: 'Fetch a certificate' })
-  // Nothing is ordered from an authority whose terms nobody agreed to.
-  await order.click()
-  await part.getByText('Without that none is issued.').waitFor()
-  await part.getByRole('checkbox', { name: /^I agree/ }).check()
+  // The authority that was set before is named, and nobody is asked for another's terms or for what would be thrown away.
+  found.authority = await part.getByText('Authority:').innerText()
+  found.asked = await part.getByRole('textbox').count()
+  found.terms = await part.getByRole('checkbox').count()
+  await picture('asked')
   await page.evaluate(() => {
     window.states = []
+    window.steps = []
     const look = () => {
       const state = document.querySelector('[aria-live="polite"] .MuiChip-label')?.textContent
       if (state && window.states.at(-1) !== state) window.states.push(state)
+      const steps = [...document.querySelectorAll('[role="log"] time + div')].map((line) => line.textContent)
+      if (steps.length > (window.steps.at(-1)?.length ?? 0)) window.steps.push(steps)
     }
     new MutationObserver(look).observe(document.body, { subtree: true, childList: true, characterData: true })
   })
+  const calls = []
+  page.on('request', (request) => calls.push(new URL(request.url()).pathname))
   await order.click()
   const warning = part.getByRole('alert').filter({ has: page.getByRole('button', { name: 'Try now' }) })
   await warning.waitFor({ timeout: 60_000 })
-  found.why = await warning.innerText()
+  found.why = await part.getByRole('log').innerText()
   await picture('failed')
   await tell('failed')
 
   await warning.getByRole('button', { name: 'Try now' }).click()
   await part.getByText('The certificate is there.').waitFor({ timeout: 60_000 })
   await picture('valid')
+  await part.getByRole('log').getByText('Certificate in force').waitFor()
   found.states = await page.evaluate(() => window.states)
+  found.steps = await page.evaluate(() => window.steps)
+  found.listened = calls.filter((path) => path === '/api/v1/events').length
+  found.logs = calls.filter((path) => path.endsWith('/log')).length
   found.leads_to = await part.getByRole('link', { name: 'Open the panel by its name' }).getAttribute('href')
   console.log(JSON.stringify(found))
 } finally {

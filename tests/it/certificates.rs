@@ -16,7 +16,8 @@ use tokio_util::sync::CancellationToken;
 use crate::acme::lab::{Pebble, free_ports};
 use crate::acme::stage::Stage;
 use crate::api_house::{Client, House};
-use crate::databases::{Server, TestDatabase};
+use crate::databases::{Server, TestDatabase, on_both};
+use crate::events::Stream;
 use crate::service::{Launch, PATIENCE, Service, eventually};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -34,6 +35,10 @@ async fn a_certificate_is_ordered_served_told_of_and_ordered_again_on_demand() {
     let refused = service.get("/api/v1/certificates/blocked-domain.example");
     assert_eq!((refused["state"].as_str(), refused["failures"].as_u64()), (Some("failing"), Some(1)));
     assert!(refused["last_error"].as_str().unwrap().contains("rejectedIdentifier"), "{refused}");
+    let steps = service.get("/api/v1/certificates/blocked-domain.example/log");
+    let failed = steps["items"].as_array().unwrap().last().unwrap();
+    assert_eq!((&failed["kind"], &failed["detail"]), (&json!("attempt_failed"), &refused["last_error"]));
+    assert_eq!(failed["then_at"], refused["next_try_at"]);
     let lines = service
         .log()
         .lines()
@@ -89,7 +94,9 @@ async fn replicas_share_one_order_and_one_certificate_and_a_crash_loop_adds_none
     let worker = replica("worker", other_https);
 
     let dying = worker.serve();
-    eventually("an order", PATIENCE, || town.orders() == 1);
+    // A worker that dies before it has kept what the authority gave it leaves an order to nobody.
+    let log = || standing.get("/api/v1/certificates/vpn.example.org/log").to_string();
+    eventually("an order that is kept", PATIENCE, || log().contains("order_placed"));
     dying.kill();
     for _ in 0..5 {
         worker.serve().kill();
@@ -101,7 +108,8 @@ async fn replicas_share_one_order_and_one_certificate_and_a_crash_loop_adds_none
     let living = worker.serve();
     until_valid(&standing, "vpn.example.org");
 
-    assert_eq!(town.orders(), 1, "the dead worker's order was gone on with");
+    assert_eq!(town.orders(), 1, "the dead worker's order was gone on with: {}", log());
+    assert!(log().contains("order_resumed"), "{}", log());
     let found = standing.get("/api/v1/certificates/vpn.example.org");
     for port in [https, other_https] {
         eventually("the certificate on both", PATIENCE, || shown(port) == found["fingerprint"]);
@@ -161,6 +169,37 @@ async fn what_cannot_be_ordered_is_refused_with_the_field_and_secrets_go_nowhere
     assert_eq!(listed, json!({ "items": [] }));
     assert!(change(&owner, json!({ "acme": null })).await.status.is_success());
     assert_eq!(owner.act("/certificates/vpn.example.org/renew").await.problem(409), "no_authority");
+}
+
+on_both! {
+    async fn each_step_is_told_to_who_listens_and_no_member_or_stranger_reads_one(database) {
+        let house = House::new(database).await;
+        house.user("mia", "member").await;
+        let (owner, member) = (house.owner().await, house.sign_in("mia").await);
+        let acme = json!({ "terms_agreed": true, "directory": "https://127.0.0.1:1/dir" });
+        let set = change(&owner, json!({ "tls_names": ["vpn.example.org"], "acme": acme })).await;
+        assert!(set.status.is_success(), "{}", set.body);
+        assert_eq!(owner.get("/certificates/vpn.example.org/log").await.body, json!({ "items": [] }));
+        let mut stream = Stream::open(&owner, "?topics=changed").await;
+        let mut hers = Stream::open(&member, "?topics=changed").await;
+
+        house.app.order_step(&CancellationToken::new()).await.unwrap();
+        house.app.events_step().await.unwrap();
+
+        let mut told = Vec::new();
+        while !told.contains(&json!({ "kind": "certificate_log", "id": "vpn.example.org" })) {
+            told.push(stream.next().await.unwrap().1);
+        }
+        let log = owner.get("/certificates/vpn.example.org/log").await.expect(StatusCode::OK);
+        assert_eq!(log["items"][0]["about"], "127.0.0.1:1");
+        assert!(log["items"][1]["detail"].as_str().unwrap().contains("outgoing_allowed"), "{log}");
+        assert_eq!(member.get("/certificates/vpn.example.org/log").await.problem(403), "forbidden");
+        assert_eq!(house.nobody().get("/certificates/vpn.example.org/log").await.problem(401), "unauthenticated");
+        assert_eq!(owner.get("/certificates/other.example/log").await.problem(404), "not_found");
+        member.post("/devices", json!({ "name": "laptop" })).await.expect(StatusCode::CREATED);
+        house.app.events_step().await.unwrap();
+        assert_eq!(hers.next().await.unwrap().1["kind"], "device", "nothing was told before");
+    }
 }
 
 /// Leaves a certificate in force, an order under way and an account behind.

@@ -4,10 +4,12 @@
 use std::time::Duration;
 
 use caspervpn::domain::certificate::{Certificate, CertificateName, Issued, Method};
+use caspervpn::domain::certificate_log::{LogLine, Step, StepKind};
 use caspervpn::domain::renewal::{ChosenWindow, Lifetime};
 use caspervpn::domain::time::Timestamp;
 use caspervpn::store::acme::{self, KeptProof};
 use caspervpn::store::backend::{Conn, Store, Tx};
+use caspervpn::store::certificate_log;
 use caspervpn::store::certificates::{self, KeptOrder, NewPair};
 use caspervpn::store::error::StoreError;
 
@@ -60,6 +62,17 @@ async fn of_a(store: &Store) -> Certificate {
 async fn order_of_a(store: &Store) -> Option<String> {
     let find = async |on: &mut Conn| certificates::order(on, &name("a.example")).await;
     store.read(find).await.unwrap().map(|order| order.url)
+}
+
+async fn append(store: &Store, of: &str, at: Timestamp, step: &Step) {
+    let (of, step) = (name(of), step.clone());
+    let append = async move |tx: &mut Tx| certificate_log::append(tx, &of, at, &step).await;
+    store.write(append).await.unwrap();
+}
+
+async fn log(store: &Store, of: &str) -> Vec<LogLine> {
+    let of = name(of);
+    store.read(async move |on: &mut Conn| certificate_log::list(on, &of).await).await.unwrap()
 }
 
 /// As if the worker had died long enough ago by the database's clock.
@@ -181,6 +194,30 @@ on_all! {
         let due = async |on: &mut Conn| certificates::any_due(on, later(1)).await;
         assert!(store.read(due).await.unwrap());
         assert_eq!(take(&store, "two", later(1)).await.len(), 1);
+    }
+
+    async fn a_log_keeps_the_last_hundred_steps_of_a_name_in_their_order_and_goes_with_it(database) {
+        let store = database.open().await;
+        follow(&store, &["a.example", "b.example"], NOW).await;
+        let full = Step::failed(StepKind::AttemptFailed, "a.example", "no").with_time(later(5));
+
+        for line in 0..130 {
+            append(&store, "a.example", later(line), &full).await;
+        }
+        append(&store, "b.example", later(7), &Step::new(StepKind::OrderPlaced, "b.example")).await;
+        append(&store, "gone.example", later(7), &Step::new(StepKind::OrderPlaced, "gone.example")).await;
+
+        let lines = log(&store, "a.example").await;
+        let positions: Vec<_> = lines.iter().map(|line| line.position).collect();
+        assert_eq!(positions, (31..=130).collect::<Vec<_>>());
+        assert_eq!((lines[99].at, &lines[99].step), (later(129), &full));
+        assert_eq!(log(&store, "b.example").await.len(), 1, "each name has its own");
+        let grown = async |on: &mut Conn| certificate_log::grown_since(on, later(100)).await;
+        assert_eq!(store.read(grown).await.unwrap(), [(name("a.example"), 130)]);
+        follow(&store, &["b.example"], later(200)).await;
+        follow(&store, &["a.example", "b.example"], later(201)).await;
+        assert_eq!(log(&store, "a.example").await, [], "another begins anew");
+        assert_eq!(log(&store, "gone.example").await, []);
     }
 
     async fn a_proof_is_found_by_everybody_until_it_is_hidden_or_out_of_its_time(database) {

@@ -172,6 +172,17 @@ test('many changes of a kind read its lists anew once', async () => {
   expect(stale.map(({ queryKey }) => queryKey[0])).toEqual(['users', 'audit'])
 })
 
+test('a step of an order is shown at once, with the certificate that it is about', async () => {
+  const client = new QueryClient()
+  for (const key of ['certificates', 'certificate-logs', 'audit']) client.setQueryData([key, 'vpn.example.org'], {})
+  const changes = gatherChanges(client)
+
+  changes.add({ kind: 'certificate_log', id: 'vpn.example.org' })
+
+  const stale = client.getQueryCache().getAll().filter((query) => query.state.isInvalidated)
+  expect(stale.map(({ queryKey }) => queryKey[0])).toEqual(['certificates', 'certificate-logs'])
+})
+
 test.each([
   ['device', 'devices'],
   ['api_token', 'api-tokens'],

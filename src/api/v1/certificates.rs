@@ -16,11 +16,16 @@ use crate::app::App;
 use crate::app::certificates::CertificateItem;
 use crate::app::ctx::Ctx;
 use crate::domain::certificate::{CertificateName, CertificateSource, CertificateState};
+use crate::domain::certificate_log::{LogLine, StepKind, StepOutcome};
 use crate::domain::time::Timestamp;
 
 /// The routes of certificates.
 pub(super) fn routes() -> OpenApiRouter<Api> {
-    OpenApiRouter::new().routes(routes!(list)).routes(routes!(get)).routes(routes!(renew))
+    OpenApiRouter::new()
+        .routes(routes!(list))
+        .routes(routes!(get))
+        .routes(routes!(log))
+        .routes(routes!(renew))
 }
 
 /// A certificate that is served, or is to be.
@@ -90,6 +95,56 @@ impl From<CertificateItem> for CertificateView {
     }
 }
 
+/// A step on the way to a certificate, in the words of RFC 8555.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({
+    "position": 9, "at": "2026-01-31T12:00:04Z", "kind": "challenge_prepared", "outcome": "done",
+    "about": "http://vpn.example.org/.well-known/acme-challenge/", "detail": null, "then_at": null,
+}))]
+pub struct CertificateLogLineView {
+    /// Its place among the lines of the name: each is greater than the one before.
+    #[schema(minimum = 1, example = 9)]
+    position: i64,
+    /// When it was made.
+    at: Timestamp,
+    /// What was done.
+    kind: StepKind,
+    /// How it went: `done`; `doubtful`, where it may look otherwise from where the authority is; `failed`.
+    outcome: StepOutcome,
+    /// What it was about: a name, an address, the authority's host.
+    #[schema(max_length = 600, example = "vpn.example.org")]
+    about: String,
+    /// What there is to say, in technical words; with a refusal the authority's own.
+    #[schema(max_length = 2001)]
+    detail: Option<String>,
+    /// The time that it speaks of: with `certificate_received` the certificate's end, with `certificate_activated` its renewal,
+    /// with `attempt_failed` and `attempt_interrupted` the next attempt.
+    then_at: Option<Timestamp>,
+}
+
+/// What was done to get a certificate.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct CertificateLog {
+    /// The last hundred steps, newest last.
+    #[schema(max_items = 100)]
+    items: Vec<CertificateLogLineView>,
+}
+
+impl From<LogLine> for CertificateLogLineView {
+    fn from(line: LogLine) -> Self {
+        let LogLine { position, at, step } = line;
+        Self {
+            position,
+            at,
+            kind: step.kind,
+            outcome: step.outcome,
+            about: step.about,
+            detail: step.detail,
+            then_at: step.then_at,
+        }
+    }
+}
+
 /// List certificates.
 #[utoipa::path(get, path = "/certificates", operation_id = "certificate_list", tag = "system",
     responses((status = 200, description = "All certificates.", body = CertificateList)))]
@@ -107,6 +162,21 @@ async fn get(
     Name(name): Name<CertificateName>,
 ) -> Answer<Json<CertificateView>> {
     Ok(Json(app.certificates().get(&ctx, &name).await?.into()))
+}
+
+/// Read what was done to get a certificate, step by step.
+///
+/// A line comes with each step of an order, whichever replica works on it. The event `changed` of the kind `certificate_log` tells when
+/// one has come. A certificate that is not ordered here has none.
+#[utoipa::path(get, path = "/certificates/{name}/log", operation_id = "certificate_log", tag = "system",
+    params(Name<CertificateName>), responses((status = 200, description = "The steps.", body = CertificateLog)))]
+async fn log(
+    State(app): State<App>,
+    ctx: Ctx,
+    Name(name): Name<CertificateName>,
+) -> Answer<Json<CertificateLog>> {
+    let lines = app.certificates().log(&ctx, &name).await?;
+    Ok(Json(CertificateLog { items: lines.into_iter().map(Into::into).collect() }))
 }
 
 /// Order a certificate now, whatever it waits for.

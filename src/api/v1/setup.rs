@@ -25,6 +25,7 @@ use crate::app::networks::CreateNetwork;
 use crate::app::setup::{self, SetupDone};
 use crate::app::users::CreateUser;
 use crate::domain::access::Role;
+use crate::domain::acme::DirectoryUrl;
 use crate::domain::id::{NetworkId, UserId};
 use crate::domain::key::PublicKey;
 use crate::domain::name::{DeviceName, DisplayName, Host, Login, NetworkName};
@@ -163,6 +164,8 @@ pub struct SetupDoneView {
     device: Option<DeviceView>,
     /// Its configuration, with a place for the key that only its client knows.
     config: Option<ConfigView>,
+    /// The directory of the authority that certificates are ordered from; null where none is set yet.
+    authority: Option<DirectoryUrl>,
 }
 
 impl From<SetupDone> for SetupDoneView {
@@ -172,6 +175,7 @@ impl From<SetupDone> for SetupDoneView {
             network_id: done.network,
             device: done.device.map(Into::into),
             config: done.config.map(Into::into),
+            authority: done.authority,
         }
     }
 }

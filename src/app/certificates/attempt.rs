@@ -18,6 +18,7 @@ use crate::app::error::{AppError, Result};
 use crate::domain::acme::Acme;
 use crate::domain::audit::AuditEvent;
 use crate::domain::certificate::Issued;
+use crate::domain::certificate_log::{Step, StepKind};
 use crate::domain::renewal::{ChosenWindow, Lifetime, Setback, next_try};
 use crate::domain::settings::Settings;
 use crate::runtime::clock::random;
@@ -69,11 +70,15 @@ impl App {
 
     /// Nothing where the certificate is another worker's by now.
     async fn obtain(&self, taken: &Taken, acme: &Acme, settings: &Settings) -> Ended<PemPair> {
-        let authority = self.authority(acme, settings).await?;
+        let (name, at) = (&taken.certificate.name, acme.directory.host());
+        self.note_step(name, Step::new(StepKind::AttemptStarted, at).with_detail(acme.method.as_str())).await;
+        let (authority, is_new) = self.authority(acme, settings).await?;
+        let kind = if is_new { StepKind::AccountRegistered } else { StepKind::AccountFound };
+        self.note_step(name, Step::new(kind, at)).await;
         let Some(mut order) = self.find_or_make_order(taken, settings, acme, &authority).await? else {
             return Ok(None);
         };
-        let shown = Shown::new(self, acme, &settings.outgoing_allowed).await?;
+        let shown = Shown::new(self, name, acme, &settings.outgoing_allowed).await?;
         loop {
             let ended = authority.finish(&order.url, &order.key, acme.method, &shown).await;
             let error = match ended {
@@ -92,6 +97,8 @@ impl App {
             if error.kind != AcmeErrorKind::OrderLost || order.is_new {
                 return Err(Failure::from(error).with_hint(order.hint));
             }
+            let lost = Step::failed(StepKind::OrderInvalid, name.as_str(), &error.to_string());
+            self.note_step(name, lost).await;
             let Some(made) = self.make_order(taken, settings, acme, &authority).await? else {
                 return Ok(None);
             };
@@ -99,15 +106,20 @@ impl App {
         }
     }
 
-    async fn authority(&self, acme: &Acme, settings: &Settings) -> std::result::Result<Authority, Failure> {
+    /// Signs in at the authority; with it comes whether the account there is new.
+    async fn authority(
+        &self,
+        acme: &Acme,
+        settings: &Settings,
+    ) -> std::result::Result<(Authority, bool), Failure> {
         let url = acme.directory.as_str();
         let directory = self.acme_directory(acme).await?;
         let kept = self.acme_account(url).await?;
         let (authority, new) = Authority::open(&directory, kept.as_ref(), &settings.outgoing_allowed).await?;
-        if let Some(new) = new {
-            self.keep_acme_account(url, &new).await?;
+        if let Some(new) = &new {
+            self.keep_acme_account(url, new).await?;
         }
-        Ok(authority)
+        Ok((authority, new.is_some()))
     }
 
     async fn find_or_make_order(
@@ -122,7 +134,9 @@ impl App {
         let Some(kept) = self.core.store.read(read).await? else {
             return self.make_order(taken, settings, acme, authority).await;
         };
-        let key = self.unsealed_text(order_place(taken.certificate.name.as_str()), kept.key)?;
+        let name = &taken.certificate.name;
+        let key = self.unsealed_text(order_place(name.as_str()), kept.key)?;
+        self.note_step(name, Step::new(StepKind::OrderResumed, name.as_str())).await;
         Ok(Some(Order { url: kept.url, key, hint: None, is_new: false }))
     }
 
@@ -150,6 +164,8 @@ impl App {
         let url = authority.order(name, profile, replaces.as_deref().map(str::as_bytes)).await?;
         let kept = KeptOrder { url: url.clone(), key: sealed.into_bytes() };
         let is_mine = self.keep_order(taken, Some(kept)).await?;
+        let placed = Step::new(StepKind::OrderPlaced, name.as_str());
+        self.note_step(name, profile.map_or(placed.clone(), |profile| placed.with_detail(profile))).await;
         Ok(is_mine.then_some(Order { url, key, hint, is_new: true }))
     }
 
@@ -178,6 +194,8 @@ impl App {
             chain: pair.chain.clone(),
             private_key: sealed.map_err(AppError::broken("sealing a key"))?.into_bytes(),
         };
+        let received = Step::new(StepKind::CertificateReceived, name.as_str()).with_detail(&found.issuer);
+        self.note_step(&name, received.with_time(life.not_after)).await;
         let act = if before.issued.is_some() { "certificate_renewed" } else { "certificate_issued" };
         let event = self.of_certificate(act, taken).made(facts(&found));
         let (next, taken) = (life.renew_at(None, now), taken.clone());
@@ -197,6 +215,8 @@ impl App {
             let Found { life, issuer, .. } = found;
             info!(certificate.name = %name, certificate.not_after = %life.not_after,
                 "got a certificate of {name} from {issuer}, until {}", life.not_after);
+            let active = Step::new(StepKind::CertificateActivated, name.as_str()).with_time(next);
+            self.note_step(&name, active).await;
         }
         Ok(())
     }
@@ -223,8 +243,10 @@ impl App {
         let forgotten = is_account_lost.then(|| acme.directory.clone());
         let event = self.of_certificate("certificate_failed", taken).made(json!({ "error": why }));
         let event = before.last_error.is_none().then_some(event);
-        let taken = taken.clone();
-        self.core
+        let failed = Step::failed(StepKind::AttemptFailed, before.name.as_str(), &why).with_time(next);
+        let (name, taken) = (before.name.clone(), taken.clone());
+        let is_mine = self
+            .core
             .store
             .write(async move |tx: &mut Tx| {
                 let row = &taken.certificate.name;
@@ -235,9 +257,13 @@ impl App {
                 if let Some(directory) = forgotten.as_ref().filter(|_| is_mine) {
                     acme::forget_account(tx, directory.as_str()).await?;
                 }
-                Ok::<_, AppError>(())
+                Ok::<_, AppError>(is_mine)
             })
-            .await
+            .await?;
+        if is_mine {
+            self.note_step(&name, failed).await;
+        }
+        Ok(())
     }
 
     /// Asks the authority when what is in force shall be renewed. An authority that cannot be asked is asked again later: the
@@ -249,7 +275,7 @@ impl App {
         let read = async move |on: &mut Conn| Ok::<_, AppError>(certificates::chain(on, &row).await?);
         let chain = self.core.store.read(read).await?.unwrap_or_default();
         let asked = match self.authority(acme, settings).await {
-            Ok(authority) => authority.renewal_window(chain.as_bytes()).await.map_err(Failure::from),
+            Ok((authority, _)) => authority.renewal_window(chain.as_bytes()).await.map_err(Failure::from),
             Err(failure) => Err(failure),
         };
         let (window, ask_again) = match asked {

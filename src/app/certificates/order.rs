@@ -12,6 +12,7 @@ use tracing::warn;
 use crate::app::App;
 use crate::app::error::{AppError, Result};
 use crate::domain::certificate::Certificate;
+use crate::domain::certificate_log::{Step, StepKind};
 use crate::domain::renewal::{is_due, wait_after};
 use crate::domain::settings::Settings;
 use crate::domain::time::Timestamp;
@@ -55,7 +56,7 @@ impl App {
         tokio::select! {
             ended = work => ended.into_iter().collect(),
             () = stop.cancelled() => {
-                join_all(taken.iter().map(|taken| self.let_go(taken))).await;
+                join_all(taken.iter().map(|taken| self.interrupt(taken))).await;
                 Ok(())
             }
         }
@@ -125,6 +126,15 @@ impl App {
             certificates::hold(tx, &taken.certificate.name, &taken.worker, HELD_FOR).await
         })
         .await
+    }
+
+    async fn interrupt(&self, taken: &Taken) {
+        self.let_go(taken).await;
+        let Certificate { name, next_try_at, .. } = &taken.certificate;
+        if taken.is_attempt {
+            let stopped = Step::new(StepKind::AttemptInterrupted, name.as_str()).with_time(*next_try_at);
+            self.note_step(name, stopped).await;
+        }
     }
 
     pub(super) async fn let_go(&self, taken: &Taken) {

@@ -12,6 +12,7 @@ use crate::app::App;
 use crate::app::error::{AppError, Result};
 use crate::domain::acme::{Acme, DnsServer, TsigAlgorithm};
 use crate::domain::certificate::{CertificateName, Method};
+use crate::domain::certificate_log::Step;
 use crate::domain::outgoing::AllowedNets;
 use crate::store::acme::{self, KeptProof};
 use crate::store::backend::{Conn, Tx};
@@ -24,6 +25,7 @@ use crate::tls::reach::Sign;
 /// Shows proofs in the way that the settings say.
 pub(super) struct Shown<'a> {
     app: &'a App,
+    name: &'a CertificateName,
     dns: Dns,
     allowed: &'a AllowedNets,
 }
@@ -36,14 +38,19 @@ enum Dns {
 }
 
 impl<'a> Shown<'a> {
-    pub(super) async fn new(app: &'a App, acme: &Acme, allowed: &'a AllowedNets) -> Result<Self> {
+    pub(super) async fn new(
+        app: &'a App,
+        name: &'a CertificateName,
+        acme: &Acme,
+        allowed: &'a AllowedNets,
+    ) -> Result<Self> {
         let hook = app.core.facts.dns_hook.clone();
         let dns = match (&acme.dns, hook) {
             (Some(server), _) => Dns::Server(update_server(server, app.dns_secret().await?)),
             (None, Some(program)) => Dns::Hook(DnsHook { program, patience: DnsHook::PATIENCE }),
             (None, None) => Dns::Nobody,
         };
-        Ok(Self { app, dns, allowed })
+        Ok(Self { app, name, dns, allowed })
     }
 
     async fn set_record(&self, proof: &Proof) -> std::result::Result<(), String> {
@@ -107,6 +114,10 @@ impl Shows for Shown<'_> {
         if let Err(cause) = self.app.core.store.write(write).await {
             warn!(error = %chain(&cause), "a proof for the authority of certificates stays until it expires");
         }
+    }
+
+    async fn note(&self, step: Step) {
+        self.app.note_step(self.name, step).await;
     }
 }
 

@@ -8,12 +8,14 @@ use std::time::{Duration, Instant};
 
 use crate::app::App;
 use crate::app::error::{AppError, Result};
+use crate::domain::certificate::CertificateName;
 use crate::domain::device::{ONLINE_FOR, is_online};
 use crate::domain::id::{AuditEventId, DeviceId};
 use crate::domain::live::{ChangedThing, DeviceMove};
 use crate::domain::time::Timestamp;
 use crate::domain::usage::{Rate, Traffic};
 use crate::store::backend::Conn;
+use crate::store::certificate_log;
 use crate::store::live::{Act, Counters, done_since, reported_since};
 
 /// How far back each look reaches: an act is dated when it begins, and may be committed seconds later, or by a replica whose
@@ -37,6 +39,8 @@ pub(super) struct Sight {
     looked_at: Timestamp,
     /// Acts of the overlap that were told already.
     told: BTreeSet<AuditEventId>,
+    /// How far each log of the overlap was told of already.
+    logs: BTreeMap<CertificateName, i64>,
     figures_at: Instant,
     /// Devices that were there lately.
     devices: BTreeMap<DeviceId, Known>,
@@ -61,7 +65,8 @@ impl Sight {
     /// Takes what there is for known.
     pub(super) async fn begin(app: &App) -> Result<Self> {
         let now = app.now();
-        let (acts, counters) = read(app, now.before(OVERLAP), Some(now.before(ONLINE_FOR))).await?;
+        let Read { acts, logs, counters } =
+            read(app, now.before(OVERLAP), Some(now.before(ONLINE_FOR))).await?;
         let known = |it: Counters| Known {
             online: is_online(it.last_handshake_at, now),
             rate: Rate::default(),
@@ -70,6 +75,7 @@ impl Sight {
         Ok(Self {
             looked_at: now,
             told: acts.iter().map(|act| act.event).collect(),
+            logs,
             figures_at: app.core.clock.instant(),
             devices: counters.into_iter().map(|it| (it.device, known(it))).collect(),
         })
@@ -80,7 +86,7 @@ impl Sight {
         let (now, instant) = (app.now(), app.core.clock.instant());
         let since = self.looked_at.before(OVERLAP);
         let is_time_for_figures = instant.saturating_duration_since(self.figures_at) >= FIGURES_EVERY;
-        let (acts, counters) = read(app, since, is_time_for_figures.then_some(since)).await?;
+        let Read { acts, logs, counters } = read(app, since, is_time_for_figures.then_some(since)).await?;
         let mut seen = Seen { is_time_for_figures, ..Seen::default() };
         if is_time_for_figures {
             self.figures_at = instant;
@@ -89,8 +95,12 @@ impl Sight {
         }
         let told: BTreeSet<_> = acts.iter().map(|act| act.event).collect();
         let is_new = |act: &Act| !self.told.contains(&act.event);
-        seen.changed = acts.into_iter().filter(is_new).filter_map(|act| act.changed).collect();
+        let done = acts.into_iter().filter(is_new).filter_map(|act| act.changed);
+        // A log may have begun anew.
+        let grown = logs.iter().filter(|(name, last)| self.logs.get(name) != Some(last));
+        seen.changed = done.chain(grown.map(|(name, _)| ChangedThing::log_of(name))).collect();
         self.told = told;
+        self.logs = logs;
         self.looked_at = now;
         Ok(seen)
     }
@@ -149,21 +159,25 @@ impl Known {
     }
 }
 
+/// What a look takes in.
+struct Read {
+    acts: Vec<Act>,
+    logs: BTreeMap<CertificateName, i64>,
+    counters: Vec<Counters>,
+}
+
 /// What was done since a time, and what was reported since another where that is asked.
-async fn read(
-    app: &App,
-    acts_since: Timestamp,
-    reports_since: Option<Timestamp>,
-) -> Result<(Vec<Act>, Vec<Counters>)> {
+async fn read(app: &App, since: Timestamp, reports_since: Option<Timestamp>) -> Result<Read> {
     app.core
         .store
         .read(async move |on: &mut Conn| {
-            let acts = done_since(on, acts_since, ACTS_AT_ONCE).await?;
-            let reports = match reports_since {
+            let acts = done_since(on, since, ACTS_AT_ONCE).await?;
+            let logs = certificate_log::grown_since(on, since).await?.into_iter().collect();
+            let counters = match reports_since {
                 Some(since) => reported_since(on, since).await?,
                 None => Vec::new(),
             };
-            Ok::<_, AppError>((acts, reports))
+            Ok::<_, AppError>(Read { acts, logs, counters })
         })
         .await
 }

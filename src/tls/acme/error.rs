@@ -58,6 +58,11 @@ impl AcmeError {
     }
 }
 
+/// What an authority found wrong, in its own words alone.
+pub(super) fn said_of(problem: &Problem) -> String {
+    one_line(&words(problem))
+}
+
 /// The status with which an authority refused, where it did.
 pub(super) fn refused_with(error: &Error) -> Option<StatusCode> {
     match failure(error)? {
@@ -189,12 +194,38 @@ fn short(kind: Option<&str>) -> &str {
 fn one_line(text: &str) -> String {
     let plain: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     let words: Vec<_> = plain.split_whitespace().collect();
-    let line = words.join(" ");
+    let line = without_key_authorizations(&words.join(" "));
     match line.char_indices().nth(LONGEST_TEXT) {
         Some((end, _)) => format!("{}…", &line[..end]),
         None => line,
     }
 }
+
+/// Authorities repeat what they were shown. A key authorization is a token of 128 bits at least, a dot, and the SHA-256 of the
+/// account's key, in base64url: RFC 8555 §8.1.
+fn without_key_authorizations(line: &str) -> String {
+    let is_base64url = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    let hidden = |word: &str| {
+        let (token, thumbprint) = word.trim_end_matches('.').split_once('.')?;
+        let is_one = token.len() >= SHORTEST_TOKEN
+            && thumbprint.len() == THUMBPRINT
+            && token.chars().chain(thumbprint.chars()).all(is_base64url);
+        is_one.then(|| "…".to_owned())
+    };
+    let mut text = String::with_capacity(line.len());
+    for piece in line.split_inclusive(|c: char| !is_base64url(c) && c != '.') {
+        let word = piece.trim_end_matches(|c: char| !is_base64url(c) && c != '.');
+        text.push_str(&hidden(word).unwrap_or_else(|| word.to_owned()));
+        text.push_str(&piece[word.len()..]);
+    }
+    text
+}
+
+/// 128 bits in base64url.
+const SHORTEST_TOKEN: usize = 22;
+
+/// 256 bits in base64url.
+const THUMBPRINT: usize = 43;
 
 /// Longest text, in characters: enough for Let's Encrypt's longest sentences with the addresses it has asked.
 const LONGEST_TEXT: usize = 800;
@@ -256,6 +287,14 @@ mod tests {
         assert_eq!(
             error.to_string(),
             "make the order: Some names [31m are bad (compound); for a.example CAA forbids it (caa)"
+        );
+        let shown = format!("{}.{}", "tok-en_7".repeat(4), "t".repeat(43));
+        let repeated =
+            typed("unauthorized").replace("because", &format!("got '{shown}' instead, of {shown}."));
+        let told = refused(403, &repeated, None).to_string();
+        assert_eq!(
+            told, "make the order: got '…' instead, of … (unauthorized)",
+            "what was shown stays there"
         );
         let endless = typed("caa").replace("because", &"ü".repeat(10_000));
         assert_eq!(refused(403, &endless, None).to_string().chars().count(), LONGEST_TEXT + 1);

@@ -16,6 +16,7 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 use crate::domain::certificate::Method;
+use crate::domain::certificate_log::Step;
 use crate::domain::time::Timestamp;
 
 pub use authority::{Authority, new_key};
@@ -95,6 +96,11 @@ pub trait Shows: Send + Sync {
 
     /// Shows it no longer. What cannot be taken away is the business of who shows it.
     fn hide(&self, proof: &Proof) -> impl Future<Output = ()> + Send;
+
+    /// Is told of each step of the order as it is made. Whatever comes of the telling, the order goes on.
+    fn note(&self, _step: Step) -> impl Future<Output = ()> + Send {
+        async {}
+    }
 }
 
 /// When an authority wants a certificate to be renewed: RFC 9773.

@@ -11,41 +11,56 @@ use tokio::time::timeout;
 use zeroize::Zeroizing;
 
 use crate::domain::certificate::Method;
+use crate::domain::certificate_log::{Step, StepKind, place_of_proof};
 use crate::telemetry::chain::chain;
+use crate::tls::acme::error::said_of;
 use crate::tls::acme::nonces::with_fresh_nonces;
 use crate::tls::acme::{AcmeError, AcmeErrorKind, Proof, Shows};
 use crate::tls::certificate::{CertificateError, PemPair, ServedCertificate};
 
-/// Brings an order from wherever it is to its end.
+/// Brings an order from wherever it is to its end. Proofs are shown until then: an authority that was told to look by a worker that
+/// died looks again for the next, and may do so when the first look has let the order go on.
 pub(super) async fn finish(
+    order: Order,
+    key: &Zeroizing<String>,
+    method: Method,
+    shows: &impl Shows,
+) -> Result<PemPair, AcmeError> {
+    let mut shown = Vec::new();
+    let ended = go_on(order, key, method, shows, &mut shown).await;
+    for proof in &shown {
+        shows.hide(proof).await;
+    }
+    ended
+}
+
+async fn go_on(
     mut order: Order,
     key: &Zeroizing<String>,
     method: Method,
     shows: &impl Shows,
+    shown: &mut Vec<Proof>,
 ) -> Result<PemPair, AcmeError> {
     let signing = KeyPair::from_pem(key).map_err(|cause| {
         AcmeError::new(AcmeErrorKind::Permanent, format!("read the certificate's key: {cause}"))
     })?;
     let mut status = order.state().status;
     if status == OrderStatus::Pending {
-        let mut shown = Vec::new();
-        let proven = prove(&mut order, method, shows, &mut shown).await;
-        for proof in &shown {
-            shows.hide(proof).await;
-        }
-        proven?;
+        prove(&mut order, method, shows, shown).await?;
         status = OrderStatus::Ready;
     }
     if status == OrderStatus::Invalid {
         // What it came to nothing for may be mended by now.
-        return Err(refusal(&mut order).await.of_kind(AcmeErrorKind::OrderLost));
+        return Err(refusal(&mut order, shows).await.of_kind(AcmeErrorKind::OrderLost));
     }
     if status == OrderStatus::Ready {
-        let request = request(&mut order, &signing).await?;
+        let names = load(&mut order).await?;
+        let request = request(&names, &signing)?;
         with_fresh_nonces!(order.finalize_csr(&request))
             .map_err(|cause| AcmeError::during("request the certificate", &cause))?;
+        shows.note(Step::new(StepKind::OrderFinalized, names.join(", "))).await;
     }
-    let chain = download(&mut order).await?;
+    let chain = download(&mut order, shows).await?;
     judge(chain, key)
 }
 
@@ -65,9 +80,14 @@ async fn prove(
     }
     let looked = in_time(async { with_fresh_nonces!(order.poll_ready(&POLL)) }).await;
     match looked {
-        Ok(OrderStatus::Invalid) => Err(refusal(order).await),
-        Ok(_) => Ok(()),
-        Err(_) if order.state().status == OrderStatus::Invalid => Err(refusal(order).await),
+        Ok(OrderStatus::Invalid) => Err(refusal(order, shows).await),
+        Ok(_) => {
+            for proof in shown.iter() {
+                shows.note(Step::new(StepKind::ChallengeValid, &*proof.identifier)).await;
+            }
+            Ok(())
+        }
+        Err(_) if order.state().status == OrderStatus::Invalid => Err(refusal(order, shows).await),
         Err(cause) => Err(AcmeError::during("wait for the authority to look", &cause)),
     }
 }
@@ -94,7 +114,10 @@ async fn show(
     let name = authorization.identifier().to_string();
     match authorization.status {
         AuthorizationStatus::Pending => {}
-        AuthorizationStatus::Valid => return Ok(()),
+        AuthorizationStatus::Valid => {
+            shows.note(Step::new(StepKind::AuthorizationValid, name)).await;
+            return Ok(());
+        }
         over @ (AuthorizationStatus::Invalid
         | AuthorizationStatus::Revoked
         | AuthorizationStatus::Expired
@@ -113,16 +136,21 @@ async fn show(
         let text = format!("the authority does not take {method} for {name}; it offers {offered}");
         return Err(AcmeError::new(AcmeErrorKind::Permanent, text));
     };
+    let pending = Step::new(StepKind::AuthorizationPending, &*name).with_detail(method.as_str());
+    shows.note(pending).await;
     let proof = proof(&challenge, method)?;
+    let place = place_of_proof(method, &proof.identifier);
     let told = shows.show(&proof).await;
     // What was shown in part is to be hidden as well.
     shown.push(proof);
     told.map_err(|why| {
         AcmeError::new(AcmeErrorKind::Temporary, format!("show the {method} proof for {name}: {why}"))
     })?;
+    shows.note(Step::new(StepKind::ChallengePrepared, place)).await;
     if challenge.status == ChallengeStatus::Pending {
         with_fresh_nonces!(challenge.set_ready())
             .map_err(|cause| AcmeError::during("ask the authority to look", &cause))?;
+        shows.note(Step::new(StepKind::ChallengeSubmitted, name)).await;
     }
     Ok(())
 }
@@ -157,7 +185,7 @@ const fn wanted(method: Method) -> ChallengeType {
 }
 
 /// Why an order is invalid. What the authority saw of a proof says more than what it says of the order.
-async fn refusal(order: &mut Order) -> AcmeError {
+async fn refusal(order: &mut Order, shows: &impl Shows) -> AcmeError {
     let of_the_order = order.state().error.clone();
     let mut authorizations = order.authorizations();
     while let Some(Ok(mut authorization)) = authorizations.next().await {
@@ -166,20 +194,24 @@ async fn refusal(order: &mut Order) -> AcmeError {
         drop(with_fresh_nonces!(authorization.refresh()));
         let problem = authorization.challenges.iter().find_map(|challenge| challenge.error.as_ref());
         if let Some(problem) = problem {
-            return AcmeError::found(&format!("the proof for {name} was not accepted"), problem);
+            let error = AcmeError::found(&format!("the proof for {name} was not accepted"), problem);
+            shows.note(Step::failed(StepKind::ChallengeInvalid, name, &said_of(problem))).await;
+            return error;
         }
     }
-    match of_the_order {
+    let error = match of_the_order {
         Some(problem) => AcmeError::found("the order came to nothing", &problem),
         None => {
             let text = "the order came to nothing, and the authority does not say why";
             AcmeError::new(AcmeErrorKind::Temporary, text)
         }
-    }
+    };
+    let names = load(order).await.unwrap_or_default();
+    shows.note(Step::failed(StepKind::OrderInvalid, names.join(", "), &error.to_string())).await;
+    error
 }
 
-async fn request(order: &mut Order, key: &KeyPair) -> Result<Vec<u8>, AcmeError> {
-    let names = load(order).await?;
+fn request(names: &[String], key: &KeyPair) -> Result<Vec<u8>, AcmeError> {
     let failed =
         |cause: rcgen::Error| AcmeError::new(AcmeErrorKind::Permanent, format!("write the request: {cause}"));
     let mut params = CertificateParams::new(names).map_err(failed)?;
@@ -187,7 +219,7 @@ async fn request(order: &mut Order, key: &KeyPair) -> Result<Vec<u8>, AcmeError>
     Ok(params.serialize_request(key).map_err(failed)?.der().to_vec())
 }
 
-async fn download(order: &mut Order) -> Result<String, AcmeError> {
+async fn download(order: &mut Order, shows: &impl Shows) -> Result<String, AcmeError> {
     let loaded = if order.state().status == OrderStatus::Valid {
         with_fresh_nonces!(order.certificate())
     } else {
@@ -197,7 +229,7 @@ async fn download(order: &mut Order) -> Result<String, AcmeError> {
         Ok(Some(chain)) => Ok(chain),
         Ok(None) => Err(AcmeError::during("load the certificate", &Error::Timeout(None))),
         Err(_) if order.state().status == OrderStatus::Invalid => {
-            let refusal = refusal(order).await;
+            let refusal = refusal(order, shows).await;
             let is_over = refusal.kind == AcmeErrorKind::Temporary;
             Err(if is_over { refusal.of_kind(AcmeErrorKind::OrderLost) } else { refusal })
         }

@@ -40,6 +40,20 @@ fn records_that_forbid_cost_no_order_and_tell_the_way_out() {
         let sentence = "the CAA records of example.org let only other.example issue for vpn.example.org, and the authority is \
             ca.example; add `example.org. CAA 0 issue \"ca.example\"` or choose another authority";
         assert_eq!(told, sentence);
+        let log = town.log(&service, "vpn.example.org");
+        assert_eq!(
+            kinds(&log),
+            [
+                "attempt_started",
+                "account_registered",
+                "dns_checked",
+                "port_checked",
+                "caa_checked",
+                "attempt_failed"
+            ]
+        );
+        assert_eq!((&log[4]["outcome"], &log[5]["detail"]), (&json!("failed"), &json!(sentence)));
+        assert_eq!(log[5]["then_at"], town.certificate(&service, "vpn.example.org")["next_try_at"]);
         let table = town.launch().verb(&["tls", "status"]);
         assert!(String::from_utf8_lossy(&table.stdout).contains(sentence), "{table:?}");
         let first = town.certificate(&service, "vpn.example.org")["last_error_at"].clone();
@@ -67,6 +81,15 @@ fn a_port_that_leads_elsewhere_is_told_with_the_failure_and_forbids_nothing() {
         let told = town.last_error(&service, "vpn.example.org");
 
         assert!(told.contains("connection refused"), "the authority was asked all the same: {told}");
+        let log = town.log(&service, "vpn.example.org");
+        let refused = log.iter().find(|line| line["kind"] == "challenge_invalid").unwrap();
+        let words = refused["detail"].as_str().unwrap();
+        assert!(
+            told.contains(words) && words.contains("connection refused"),
+            "the authority's own words: {refused}"
+        );
+        let port = log.iter().find(|line| line["kind"] == "port_checked").unwrap();
+        assert_eq!((&port["outcome"], &port["about"]), (&json!("doubtful"), &json!("vpn.example.org:80")));
         let seen = "vpn.example.org leads to 127.0.0.2, and seen from here port 80 there takes no connections; let it lead to \
             listen.http of this service (behind NAT this may be seen so from inside only)";
         assert!(told.contains(seen), "{told}");
@@ -75,6 +98,47 @@ fn a_port_that_leads_elsewhere_is_told_with_the_failure_and_forbids_nothing() {
             "{}",
             service.log()
         );
+    });
+}
+
+#[test]
+fn each_step_of_an_order_stands_in_its_log_and_a_restart_keeps_it() {
+    inside("vpn IN A 127.0.0.1\n@ IN CAA 0 issue \"ca.example\"", async |town| {
+        let service = town.launch().serve();
+        town.order(&service, "vpn.example.org", "http-01");
+        town.until_valid(&service, "vpn.example.org");
+        eventually("the last step", PATIENCE, || {
+            town.log(&service, "vpn.example.org")
+                .last()
+                .is_some_and(|it| it["kind"] == "certificate_activated")
+        });
+
+        let log = town.log(&service, "vpn.example.org");
+
+        assert_eq!(kinds(&log), STEPS);
+        assert!(log.iter().all(|line| line["outcome"] == "done"), "{log:#?}");
+        let told = |kind: &str, field: &str| {
+            let line = log.iter().find(|line| line["kind"] == kind).unwrap();
+            line[field].as_str().unwrap_or_default().to_owned()
+        };
+        assert_eq!(told("attempt_started", "detail"), "http-01");
+        assert_eq!(told("dns_checked", "detail"), "127.0.0.1");
+        assert_eq!(told("port_checked", "about"), "vpn.example.org:80");
+        assert_eq!(told("challenge_prepared", "about"), "http://vpn.example.org/.well-known/acme-challenge/");
+        let certificate = town.certificate(&service, "vpn.example.org");
+        let then = ["certificate_received", "certificate_activated"].map(|kind| told(kind, "then_at"));
+        assert_eq!(json!(then), json!([certificate["not_after"], certificate["next_try_at"]]));
+        assert_eq!(told("certificate_received", "detail"), certificate["issuer"]);
+        assert!(log.windows(2).all(|pair| pair[0]["at"].as_str() <= pair[1]["at"].as_str()), "{log:#?}");
+
+        service.stop();
+        let service = town.launch().serve();
+        assert_eq!(town.log(&service, "vpn.example.org"), log);
+        let table =
+            String::from_utf8(town.launch().verb(&["tls", "status", "vpn.example.org"]).stdout).unwrap();
+        let words: Vec<_> =
+            table.lines().skip(1).map(|line| line.split_whitespace().nth(1).unwrap()).collect();
+        assert_eq!(words, STEPS, "{table}");
     });
 }
 
@@ -117,6 +181,27 @@ fn a_program_of_the_operators_proves_a_star() {
             Command::new("dig").args(["@127.0.0.1", "+short", "TXT", "_acme-challenge.example.org"]).output();
         assert_eq!(String::from_utf8_lossy(&left.unwrap().stdout), "");
     });
+}
+
+/// What an order takes that goes well, the first at its authority.
+const STEPS: [&str; 13] = [
+    "attempt_started",
+    "account_registered",
+    "dns_checked",
+    "port_checked",
+    "caa_checked",
+    "order_placed",
+    "authorization_pending",
+    "challenge_prepared",
+    "challenge_submitted",
+    "challenge_valid",
+    "order_finalized",
+    "certificate_received",
+    "certificate_activated",
+];
+
+fn kinds(log: &[Value]) -> Vec<&str> {
+    log.iter().map(|line| line["kind"].as_str().unwrap()).collect()
 }
 
 /// A network with a name server, an authority that calls itself ca.example, and room for a service.
@@ -174,6 +259,11 @@ impl Town {
 
     fn certificate(&self, service: &Service, name: &str) -> Value {
         service.call("GET", &format!("/api/v1/certificates/{name}"), &[], None).json()
+    }
+
+    fn log(&self, service: &Service, name: &str) -> Vec<Value> {
+        let path = format!("/api/v1/certificates/{name}/log");
+        service.call("GET", &path, &[], None).json()["items"].as_array().unwrap().clone()
     }
 
     fn last_error(&self, service: &Service, name: &str) -> String {

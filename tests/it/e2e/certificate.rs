@@ -42,6 +42,34 @@ async fn e2e_the_wizard_follows_its_certificate_from_a_name_that_leads_elsewhere
         "the authority's own words: {found}"
     );
     assert_eq!(found["states"], json!(["Pending", "Failing", "Valid"]), "{found}");
+    assert_eq!(found["authority"], format!("Authority: {}", url.split('/').nth(2).unwrap()));
+    assert_eq!((&found["asked"], &found["terms"]), (&json!(1), &json!(0)), "only the name is asked for");
+    let steps = found["steps"].as_array().unwrap();
+    let last: Vec<_> =
+        steps.last().unwrap().as_array().unwrap().iter().map(|it| it.as_str().unwrap()).collect();
+    assert!(steps.len() >= 4, "lines came one after the other: {steps:#?}");
+    for pair in steps.windows(2) {
+        let (before, after) = (pair[0].as_array().unwrap(), pair[1].as_array().unwrap());
+        assert_eq!(before.last(), after.get(before.len() - 1), "what stands there stays: {steps:#?}");
+    }
+    let at = |words: &str| {
+        last.iter().rposition(|line| line.starts_with(words)).unwrap_or_else(|| panic!("{words}: {last:#?}"))
+    };
+    let way = [
+        "Attempt begun",
+        "Order placed",
+        "Authorization",
+        "Proof put up",
+        "The authority has seen",
+        "Certificate in force",
+    ];
+    assert!(way.map(at).is_sorted(), "{last:#?}");
+    assert!(last.iter().any(|line| line.starts_with("The authority refused the proof")), "{last:#?}");
+    let (listened, logs) = (found["listened"].as_u64().unwrap(), found["logs"].as_u64().unwrap());
+    assert!(
+        listened >= 1 && logs <= 2 * last.len() as u64 + 5,
+        "the page is told, and does not poll: {found}"
+    );
     assert_eq!(found["leads_to"], "https://vpn.example.org/");
     assert_eq!(found["complaints"], json!([]));
     let certificate = service.get("/api/v1/certificates/vpn.example.org");

@@ -104,6 +104,20 @@ export function useTopic(topic: Topic): void {
   useEffect(() => want(topic), [want, topic])
 }
 
+/** Calls when the line has come to be open while the part that calls it is shown. */
+export function useOnLive(act: () => void): void {
+  const { state } = useContext(Context)
+  const before = useRef(state)
+  const latest = useRef(act)
+  useEffect(() => {
+    latest.current = act
+  })
+  useEffect(() => {
+    if (state === 'live' && before.current !== 'live') latest.current()
+    before.current = state
+  }, [state])
+}
+
 /** What a device moves now; undefined until the server has told of it. */
 export function useDeviceLive(id: string): DeviceLive | undefined {
   useTopic('device')

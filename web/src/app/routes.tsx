@@ -2,26 +2,35 @@
 
 import type { RouteObject } from 'react-router'
 
+import { loadPanelTexts } from '../i18n'
 import { Waiting } from '../ui/parts'
 import { type Load, type Noun, NOUNS, pageOf } from './nouns'
 import { paths } from './paths'
 import { FormRouteFault, RouteFault } from './route-fault'
-import { Shell } from './shell'
 
 function page(path: string, lazy: Load, children?: RouteObject[]): RouteObject {
   return { path, lazy, ...(children ? { children } : {}) }
 }
 
-function form(path: string, lazy: Load): RouteObject {
-  return { path, lazy, errorElement: <FormRouteFault /> }
+/** A page with texts beyond those that everybody gets. */
+function inner(path: string, load: Load, children?: RouteObject[]): RouteObject {
+  return page(path, withTexts(load), children)
+}
+
+function form(path: string, load: Load): RouteObject {
+  return { path, lazy: withTexts(load), errorElement: <FormRouteFault /> }
+}
+
+function withTexts(load: Load): Load {
+  return async () => (await Promise.all([load(), loadPanelTexts()]))[0]
 }
 
 /** Forms are dialogs over the page that they belong to, which stays when they fail. */
 function nounRoutes(noun: Noun): RouteObject[] {
   const [main, create, detail, edit] = [pageOf(noun, 'list') ?? pageOf(noun, 'page'), pageOf(noun, 'create'), pageOf(noun, 'detail'), pageOf(noun, 'edit')]
   return [
-    ...(main ? [page(noun.path, main, create && [form('new', create)])] : []),
-    ...(detail ? [page(`${noun.path}/:id`, detail, edit && [form('edit', edit)])] : []),
+    ...(main ? [(noun.path === paths.home() ? page : inner)(noun.path, main, create && [form('new', create)])] : []),
+    ...(detail ? [inner(`${noun.path}/:id`, detail, edit && [form('edit', edit)])] : []),
   ]
 }
 
@@ -38,9 +47,9 @@ const DOORS: RouteObject[] = [
 
 /** Pages of their own, beside those of the nouns. */
 const SINGLE: RouteObject[] = [
-  page(paths.account(), () => import('../features/account/profile')),
-  page(paths.security(), () => import('../features/account/security')),
-  page(paths.sessions(), () => import('../features/account/sessions')),
+  inner(paths.account(), () => import('../features/account/profile')),
+  inner(paths.security(), () => import('../features/account/security')),
+  inner(paths.sessions(), () => import('../features/account/sessions')),
 ]
 
 export const routes: RouteObject[] = [
@@ -51,7 +60,8 @@ export const routes: RouteObject[] = [
       ...DOORS,
       {
         path: '/',
-        Component: Shell,
+        // Who comes by a link or to sign in does not wait for the frame.
+        lazy: async () => ({ Component: (await import('./shell')).Shell }),
         children: [{ errorElement: <RouteFault />, children: [...SINGLE, ...NOUNS.flatMap(nounRoutes), page('*', () => import('./not-found'))] }],
       },
     ],

@@ -1,4 +1,5 @@
-// The languages of the pages. English is always there to fall back on; another is fetched when it is chosen.
+// The languages of the pages. English is always there to fall back on, as far as the pages are that it is for; another is
+// fetched when it is chosen.
 
 import i18next, { type FormatterModule } from 'i18next'
 import { initReactI18next } from 'react-i18next'
@@ -55,6 +56,11 @@ export async function startI18n(language: PageLanguage = preferred()): Promise<v
   await show(language)
 }
 
+/** Fetches the texts of pages behind those where people arrive. Other languages come whole. */
+export async function loadPanelTexts(): Promise<void> {
+  addWords('en', (await import('./locales/en-panel')).englishOfPanel)
+}
+
 export async function chooseLanguage(language: PageLanguage): Promise<void> {
   localStorage.setItem(STORED, language)
   await show(language)
@@ -62,10 +68,13 @@ export async function chooseLanguage(language: PageLanguage): Promise<void> {
 
 async function show(language: PageLanguage): Promise<void> {
   if (language !== 'en') {
-    const words = await LOADERS[language]()
-    for (const [namespace, texts] of Object.entries(words)) i18next.addResourceBundle(language, namespace, texts)
+    addWords(language, await LOADERS[language]())
   }
   await i18next.changeLanguage(language)
   document.documentElement.lang = language
   document.documentElement.dir = directionOf(language)
+}
+
+function addWords(language: PageLanguage, words: Words): void {
+  for (const [namespace, texts] of Object.entries(words)) i18next.addResourceBundle(language, namespace, texts)
 }

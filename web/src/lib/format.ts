@@ -7,6 +7,8 @@ export interface Formats {
   percent(part: number): string
   dateTime(value: string | number | Date): string
   date(value: string | number | Date): string
+  /** To the second, with the day where it is not today. */
+  clock(value: string | number | Date, now?: number): string
   /** As "3 minutes ago" or "in 2 days". */
   ago(value: string | number | Date, now?: number): string
   duration(seconds: number): string
@@ -35,6 +37,8 @@ function make(language: string): Formats {
   const percent = new Intl.NumberFormat(language, { style: 'percent', maximumFractionDigits: 0 })
   const dateTime = new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'short' })
   const date = new Intl.DateTimeFormat(language, { dateStyle: 'medium' })
+  const timeOfDay = new Intl.DateTimeFormat(language, { timeStyle: 'medium' })
+  const second = new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'medium' })
   const relative = new Intl.RelativeTimeFormat(language, { numeric: 'auto' })
 
   function bytes(value: number): string {
@@ -57,6 +61,10 @@ function make(language: string): Formats {
     percent: (part) => percent.format(part),
     dateTime: (value) => dateTime.format(new Date(value)),
     date: (value) => date.format(new Date(value)),
+    clock: (value, now = Date.now()) => {
+      const isToday = new Date(value).toDateString() === new Date(now).toDateString()
+      return (isToday ? timeOfDay : second).format(new Date(value))
+    },
     ago,
     duration,
   }

@@ -11,6 +11,7 @@ import { Action } from '../../ui/action'
 import { CopyText } from '../../ui/copy'
 import { Facts, PageHeader, Section, StateChip } from '../../ui/parts'
 import { useConfirmed } from '../../ui/use-confirmed'
+import { OrderLog, useOrderLog } from './order-log'
 import { type Certificate, certificateQuery, renewCertificate } from './queries'
 
 export function Component() {
@@ -48,7 +49,17 @@ export function Component() {
           ]}
         />
       </Section>
+      {certificate.source === 'acme' && <Steps name={name} />}
     </>
+  )
+}
+
+function Steps({ name }: { name: string }) {
+  const { t } = useTranslation('certificates')
+  return (
+    <Section title={t('log.title')}>
+      <OrderLog name={name} order={useOrderLog(name)} />
+    </Section>
   )
 }
 

@@ -16,6 +16,9 @@ export const certificates: ListSource<Certificate & { id: string }> = {
 export const certificateQuery = (name: string) =>
   queryOptions({ queryKey: ['certificates', name], queryFn: () => take(api.GET('/certificates/{name}', byName(name))) })
 
+export const certificateLogQuery = (name: string) =>
+  queryOptions({ queryKey: ['certificate-logs', name], queryFn: () => take(api.GET('/certificates/{name}/log', byName(name))) })
+
 export const renewCertificate = (name: string) => take(api.POST('/certificates/{name}/renew', byName(name)))
 
 function byName(name: string) {

@@ -2,10 +2,14 @@
 
 import { lazy } from 'react'
 
+import { loadPanelTexts } from '../../i18n'
 import { useCan } from '../../session/use-me'
 import { Overview } from './overview'
 
-const MemberHome = lazy(async () => ({ default: (await import('../devices/member-home')).MemberHome }))
+const MemberHome = lazy(async () => {
+  const [{ MemberHome: Loaded }] = await Promise.all([import('../devices/member-home'), loadPanelTexts()])
+  return { default: Loaded }
+})
 
 export function Component() {
   const can = useCan()

@@ -1,4 +1,4 @@
-// A certificate that browsers know, for this page: ordered by the new owner, with how it stands until it is there.
+// A certificate that browsers know, for this page: ordered by the new owner, with each step until it is there.
 
 import Alert from '@mui/material/Alert'
 import Button from '@mui/material/Button'
@@ -15,6 +15,7 @@ import { useTranslation } from 'react-i18next'
 import { z } from 'zod'
 
 import { ApiProblem } from '../../api/problem'
+import { LiveProvider } from '../../app/live'
 import { TextInput } from '../../form/fields'
 import { Form, FormFault } from '../../form/form'
 import { useApiForm } from '../../form/use-api-form'
@@ -22,15 +23,15 @@ import { textOf } from '../../form/values'
 import { useFormats } from '../../i18n/use-formats'
 import { signIn } from '../../session/session'
 import { Fault } from '../../ui/fault'
-import { StateChip } from '../../ui/parts'
+import { Code, StateChip } from '../../ui/parts'
 import { useAct } from '../../ui/use-act'
+import { OrderLog, useOrderLog } from '../certificates/order-log'
+import { certificateQuery, renewCertificate } from '../certificates/queries'
 import type { Made } from './made'
 import { hostWarning, isAddress, isCertifiable } from './plan'
-import { certificates, orderCertificate, renewCertificate } from './queries'
+import { orderCertificate } from './queries'
 
 const TERMS = 'https://letsencrypt.org/repository/'
-/** How often the page looks how the order stands: an authority takes some seconds for each of its steps. */
-const LOOK_MS = 2000
 
 export function CertificatePart({ made, onSignedIn }: { made: Made; onSignedIn: () => void }) {
   const { t } = useTranslation('setup')
@@ -48,7 +49,9 @@ export function CertificatePart({ made, onSignedIn }: { made: Made; onSignedIn: 
           }}
         />
       ) : (
-        <Progress name={ordered} />
+        <LiveProvider>
+          <Progress name={ordered} />
+        </LiveProvider>
       )}
     </Stack>
   )
@@ -56,16 +59,19 @@ export function CertificatePart({ made, onSignedIn }: { made: Made; onSignedIn: 
 
 function OrderForm({ made, onOrdered }: { made: Made; onOrdered: (name: string) => void }) {
   const { t } = useTranslation('setup')
+  const { authority } = made
+  // Who runs the server chose that authority and agreed to its terms; it may know names that nobody else knows.
+  const isSet = authority !== null
   const api = useApiForm({
     schema: z.object({
-      tls_names: z.string().trim().min(1, t('fault.noHost')).refine(isCertifiable, t('tls.notPublic')),
-      acme: z.object({ contact: z.string(), terms_agreed: z.boolean().refine((agreed) => agreed, t('tls.agreeNeeded')) }),
+      tls_names: z.string().trim().min(1, t('fault.noHost')).refine((name) => isSet || isCertifiable(name), t('tls.notPublic')),
+      acme: z.object({ contact: z.string(), terms_agreed: z.boolean().refine((agreed) => isSet || agreed, t('tls.agreeNeeded')) }),
     }),
-    values: { tls_names: hostWarning(made.endpointHost) ? '' : made.endpointHost, acme: { contact: '', terms_agreed: false } },
+    values: { tls_names: !isSet && hostWarning(made.endpointHost) ? '' : made.endpointHost, acme: { contact: '', terms_agreed: false } },
     send: async ({ tls_names, acme }) => {
       const name = tls_names.trim().toLowerCase()
       await signIn(made.login, made.password)
-      await orderCertificate({ name, contact: textOf(acme.contact), isAddress: isAddress(name) })
+      await orderCertificate({ name, letsEncrypt: isSet ? null : { contact: textOf(acme.contact), isAddress: isAddress(name) } })
       onOrdered(name)
     },
   })
@@ -73,17 +79,27 @@ function OrderForm({ made, onOrdered }: { made: Made; onOrdered: (name: string) 
   return (
     <Form api={api}>
       <Stack sx={{ gap: 2 }}>
-        <Typography color="text.secondary">{t('tls.lead')}</Typography>
+        <Typography color="text.secondary">{t(isSet ? 'tls.leadSet' : 'tls.lead')}</Typography>
+        {isSet && (
+          <Typography>
+            {t('tls.authority')} <Code>{hostOf(authority)}</Code>
+          </Typography>
+        )}
         {needsHttps ? <Alert severity="warning">{t('tls.later')}</Alert> : <FormFault api={api} />}
         <TextInput name="tls_names" label={t('tls.name')} hint={t('tls.nameHint')} ltr />
-        <TextInput name="acme.contact" label={t('tls.contact')} hint={t('tls.contactHint')} inputMode="email" ltr />
-        <Terms />
+        {!isSet && <TextInput name="acme.contact" label={t('tls.contact')} hint={t('tls.contactHint')} inputMode="email" ltr />}
+        {!isSet && <Terms />}
         <Button type="submit" variant="outlined" loading={api.busy} sx={{ alignSelf: 'flex-start' }}>
           {t('tls.order')}
         </Button>
       </Stack>
     </Form>
   )
+}
+
+/** An authority by the name that people know. */
+function hostOf(directory: string): string {
+  return URL.canParse(directory) ? new URL(directory).host : directory
 }
 
 function Terms() {
@@ -107,17 +123,14 @@ function Progress({ name }: { name: string }) {
   const { t } = useTranslation('setup')
   const format = useFormats()
   const act = useAct()
-  const { data, error } = useQuery({
-    queryKey: ['certificates', 'setup', name],
-    queryFn: certificates,
-    refetchInterval: ({ state }) => (state.data?.items.some((each) => each.name === name && each.state === 'valid') ? false : LOOK_MS),
-  })
-  const certificate = data?.items.find((each) => each.name === name)
+  const { data: certificate, error } = useQuery(certificateQuery(name))
+  const order = useOrderLog(name)
   if (error) return <Fault error={error} />
   const valid = certificate?.state === 'valid'
+  const failed = !valid && !order.underWay && Boolean(certificate?.last_error)
   return (
-    <Stack sx={{ gap: 1.5 }} aria-live="polite">
-      <Stack direction="row" sx={{ gap: 1, alignItems: 'center', flexWrap: 'wrap' }}>
+    <Stack sx={{ gap: 1.5 }}>
+      <Stack direction="row" aria-live="polite" sx={{ gap: 1, alignItems: 'center', flexWrap: 'wrap' }}>
         <Typography dir="ltr">{name}</Typography>
         <StateChip state={certificate?.state ?? 'pending'} />
       </Stack>
@@ -127,8 +140,7 @@ function Progress({ name }: { name: string }) {
           <Link href={`https://${name.includes(':') ? `[${name}]` : name}/`}>{t('tls.open')}</Link>
         </Alert>
       )}
-      {!valid && !certificate?.last_error && <Typography>{t('tls.underWay')}</Typography>}
-      {!valid && certificate?.last_error && (
+      {failed && (
         <Alert
           severity="warning"
           action={
@@ -137,10 +149,10 @@ function Progress({ name }: { name: string }) {
             </Button>
           }
         >
-          <Typography dir="ltr">{certificate.last_error}</Typography>
-          {certificate.next_try_at && <Typography variant="body2">{t('tls.nextTry', { when: format.ago(certificate.next_try_at) })}</Typography>}
+          {t('tls.notYet')} {certificate?.next_try_at && t('tls.nextTry', { when: format.ago(certificate.next_try_at) })}
         </Alert>
       )}
+      <OrderLog name={name} order={order} expected={!valid && !failed} />
     </Stack>
   )
 }

@@ -7,4 +7,6 @@ export interface Made {
   conf: string
   fileName: string
   endpointHost: string
+  /** The directory of the authority that was set on the server before; null where none is. */
+  authority: string | null
 }

@@ -10,6 +10,7 @@ import { useTranslation } from 'react-i18next'
 import { Link, useLocation } from 'react-router'
 
 import { paths } from '../../app/paths'
+import { loadPanelTexts } from '../../i18n'
 import { tokenFromFragment } from '../../lib/fragment'
 import { Door } from '../../session/door'
 import { setupQuery } from '../../session/session'
@@ -18,7 +19,10 @@ import type { Made } from './made'
 import { Wizard } from './wizard'
 
 /** What is drawn and told at the end is fetched while the steps are gone through. */
-const Ready = lazy(async () => ({ default: (await import('./ready')).Ready }))
+const Ready = lazy(async () => {
+  const [{ Ready: Loaded }] = await Promise.all([import('./ready'), loadPanelTexts()])
+  return { default: Loaded }
+})
 
 export function Component() {
   const { t } = useTranslation('setup')

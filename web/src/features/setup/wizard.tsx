@@ -85,7 +85,7 @@ function useSetup(token: string, onMade: (made: Made) => void) {
     values: suggestions(location.hostname, navigator.userAgent, t('homeName')),
     send: async (values) => {
       keys.current ??= await makeKeyPair()
-      const { config } = await runSetup(token, requestOf(values, keys.current.publicKey))
+      const { config, authority } = await runSetup(token, requestOf(values, keys.current.publicKey))
       forgetFragment()
       client.setQueryData(setupQuery.queryKey, { needed: false })
       onMade({
@@ -95,6 +95,7 @@ function useSetup(token: string, onMade: (made: Made) => void) {
         conf: config ? withPrivateKey(config.conf, keys.current.privateKey) : '',
         fileName: config?.file_name ?? '',
         endpointHost: values.endpoint.host.trim(),
+        authority: authority ?? null,
       })
     },
   })
