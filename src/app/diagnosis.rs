@@ -39,7 +39,9 @@ impl Devices<'_> {
         let mut known = app.what_is_known(id, scope, is_operator).await?;
         let _turn = Turn::take(app, id)?;
         let host = known.endpoint.as_ref().map(|endpoint| endpoint.host.clone());
-        let is_here = app.core.facts.local_node && known.node.as_ref().is_some_and(|node| node.local);
+        // From another machine, or while there is no tunnel, the same servers may well be seen otherwise.
+        let is_here = app.core.facts.local_node
+            && known.reporting(app.now()).is_some_and(|node| node.local && node.health.backend != "off");
         let servers = if is_here { known.network.client.dns.clone() } else { Vec::new() };
         let (resolved, name_servers) = tokio::join!(resolve(host), ask_all(&servers));
         known.resolved = resolved;

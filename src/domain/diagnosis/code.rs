@@ -105,10 +105,10 @@ codes! {
     HandshakeUnanswered: Handshake Fail, "A handshake that nobody here answers came to UDP port {port} at {unanswered_at}. Whose it is cannot be told; if it is of this device, the server does not know its key: the device was given new keys, or was deleted or disabled."
         => "Hand the configuration out again and import it on the device; see also to the device's clock.";
 
-    TrafficFlows: Traffic Ok, "So far {rx_bytes} bytes came from the device and {tx_bytes} bytes went to it.";
-    TrafficHandshakesOnly: Traffic Warn, "So far {rx_bytes} bytes came from the device and {tx_bytes} bytes went to it. That is little more than handshakes."
+    TrafficFlows: Traffic Ok, "So far {rx_bytes} came from the device and {tx_bytes} went to it.";
+    TrafficHandshakesOnly: Traffic Warn, "So far {rx_bytes} came from the device and {tx_bytes} went to it. That is little more than handshakes."
         => "See that the tunnel is the device's way out: its routes, and another VPN or firewall beside it.";
-    TrafficNothingBack: Traffic Warn, "So far {rx_bytes} bytes came from the device and {tx_bytes} bytes went to it. Nothing comes back from beyond the server."
+    TrafficNothingBack: Traffic Warn, "So far {rx_bytes} came from the device and {tx_bytes} went to it. Nothing comes back from beyond the server."
         => "See to forwarding and firewalls of the server below.";
 
     NatKeptOpen: Nat Ok, "The device sends something every {keepalive_s} s, which keeps its way through a NAT open.";
@@ -134,7 +134,7 @@ codes! {
     DnsAnswers: Dns Ok, "The device asks {servers} for names; the server asked, too, and each answered.";
     DnsSilent: Dns Warn, "The device asks {servers} for names. The server asked, too, and got no good answer from {silent}."
         => "Choose other DNS servers in the network, or see that those answer and are reached from the server.";
-    DnsUntried: Dns Unknown, "The device asks {servers} for names. Whether they answer was not tried: the network's server is another machine."
+    DnsUntried: Dns Unknown, "The device asks {servers} for names. Whether they answer was not tried: that is done only where the network's server runs in this service and reports."
         => "If addresses work and names do not, choose other DNS servers in the network.";
 
     ClockFine: Clock Ok, "The device's clock does not go back: its handshakes are taken.";

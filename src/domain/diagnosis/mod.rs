@@ -183,7 +183,8 @@ pub fn diagnose(known: &Known, now: Timestamp) -> Vec<Check> {
 }
 
 impl Known {
-    fn reporting(&self, now: Timestamp) -> Option<&Node> {
+    /// The node, if it reports.
+    pub fn reporting(&self, now: Timestamp) -> Option<&Node> {
         self.node.as_ref().filter(|node| matches!(node.state(now), NodeState::Online | NodeState::Draining))
     }
 }
@@ -199,8 +200,9 @@ impl Check {
     /// Fills a gap of the sentences.
     fn with(mut self, name: &'static str, value: impl Display) -> Self {
         let (gap, value) = (format!("{{{name}}}"), value.to_string());
-        self.detail = self.detail.replace(&gap, &value);
-        self.fix = self.fix.map(|fix| fix.replace(&gap, &value));
+        let shown = if name.ends_with("_bytes") { format!("{value} bytes") } else { value.clone() };
+        self.detail = self.detail.replace(&gap, &shown);
+        self.fix = self.fix.map(|fix| fix.replace(&gap, &shown));
         self.values.insert(name, value);
         self
     }

@@ -138,7 +138,15 @@ impl HandshakeWatch {
     /// Watches from now on.
     pub(super) fn new(counts: Arc<HandshakeCounts>, now: Timestamp) -> Self {
         let found = Handshakes { since: now, ..Handshakes::default() };
-        Self { counts, found, begun: 0, misdirected: 0, answered: 0, awaited: Box::new([0; PLACES]), awaited_at: now }
+        Self {
+            counts,
+            found,
+            begun: 0,
+            misdirected: 0,
+            answered: 0,
+            awaited: Box::new([0; PLACES]),
+            awaited_at: now,
+        }
     }
 
     /// What has come until now.

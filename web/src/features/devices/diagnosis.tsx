@@ -15,8 +15,10 @@ import { useQuery } from '@tanstack/react-query'
 import { useTranslation } from 'react-i18next'
 
 import type { Schema } from '../../api/types'
+import { useFormats } from '../../i18n/use-formats'
 import { Fault } from '../../ui/fault'
 import { Section } from '../../ui/parts'
+import { findingOf } from './finding'
 import { diagnosisQuery } from './queries'
 
 type Check = Schema<'CheckView'>
@@ -66,7 +68,10 @@ export function Diagnosis({ id }: { id: string }) {
 }
 
 function CheckRow({ check }: { check: Check }) {
-  const { t } = useTranslation('devices')
+  const { t } = useTranslation(['devices', 'diagnosis'])
+  const { found, fix, isForeign } = findingOf(check, t, useFormats())
+  const { said, address } = check.values
+  const language = isForeign ? { lang: 'en', dir: 'auto' } : {}
   return (
     <Stack component="li" direction="row" sx={{ gap: 1.5 }}>
       {ICONS[check.outcome]}
@@ -75,15 +80,17 @@ function CheckRow({ check }: { check: Check }) {
           {t(`diagnosis.check.${check.name}`, { defaultValue: check.name.replaceAll('_', ' ') })}
           <span className="visually-hidden">: {t(`diagnosis.outcome.${check.outcome}`)}</span>
         </Typography>
-        {/* The server's own sentences, which are English. */}
-        <Typography color="text.secondary" lang="en" dir="auto">
-          {check.detail}
+        <Typography color="text.secondary" {...language}>
+          {found}
         </Typography>
-        {check.fix && (
-          <Typography lang="en" dir="auto">
-            {check.fix}
+        {address && <Typography color="text.secondary">{t('diagnosis.heardFrom', { address: `\u2066${address}\u2069` })}</Typography>}
+        {/* What a server says itself is English. */}
+        {said && !isForeign && (
+          <Typography variant="body2" color="text.secondary" lang="en" dir="ltr" sx={{ my: 0.5, overflowWrap: 'anywhere' }}>
+            {said}
           </Typography>
         )}
+        {fix && <Typography {...language}>{fix}</Typography>}
       </Box>
     </Stack>
   )

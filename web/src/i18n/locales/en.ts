@@ -1,3 +1,6 @@
 import { byNamespace } from '../by-namespace'
 
-export const english = byNamespace(import.meta.glob<{ default: Record<string, unknown> }>('./en/*.json', { eager: true }))
+/** The words of diagnoses come with their page: they are many, and no first page needs them. */
+export const english = byNamespace(
+  import.meta.glob<{ default: Record<string, unknown> }>(['./en/*.json', '!./en/diagnosis.json'], { eager: true }),
+)
