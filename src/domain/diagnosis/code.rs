@@ -124,7 +124,7 @@ codes! {
 
     FirewallOpen: Firewall Ok, "No firewall of another program on the server drops forwarded packets.";
     FirewallDrops: Firewall Fail, "A firewall on the server drops forwarded packets."
-        => "Let packets of the interfaces cvpn* pass in that firewall.";
+        => "Let packets of the interfaces `cvpn*` pass in that firewall.";
     FirewallUnknown: Firewall Unknown, "The server does not report, so nobody can tell." => "Bring the server back first.";
 
     MtuFits: Mtu Ok, "Packets in the tunnel may have {mtu} bytes; if large pages hang, try 1280.";

@@ -130,7 +130,7 @@ pub(super) struct HandshakeWatch {
     misdirected: u64,
     answered: u64,
     /// What was awaited, and when that was looked at.
-    awaited: Box<[u64; PLACES]>,
+    awaited: [u64; PLACES],
     awaited_at: Timestamp,
 }
 
@@ -138,15 +138,7 @@ impl HandshakeWatch {
     /// Watches from now on.
     pub(super) fn new(counts: Arc<HandshakeCounts>, now: Timestamp) -> Self {
         let found = Handshakes { since: now, ..Handshakes::default() };
-        Self {
-            counts,
-            found,
-            begun: 0,
-            misdirected: 0,
-            answered: 0,
-            awaited: Box::new([0; PLACES]),
-            awaited_at: now,
-        }
+        Self { counts, found, begun: 0, misdirected: 0, answered: 0, awaited: [0; PLACES], awaited_at: now }
     }
 
     /// What has come until now.

@@ -43,7 +43,7 @@ enum State<T: PacketTransport> {
     /// An interface without a key: packets go nowhere.
     Open(Port<T::Send, T::Recv>),
     /// WireGuard is spoken.
-    Running(Running<T>),
+    Running(Box<Running<T>>),
 }
 
 struct Running<T: PacketTransport> {
@@ -124,7 +124,7 @@ impl<T: PacketTransport> UserspaceTunnel<T> {
         if matches!(state, State::Open(_))
             && let State::Open(port) = std::mem::replace(state, State::Absent)
         {
-            *state = State::Running(self.start(port, &settings.private_key, now).await?);
+            *state = State::Running(Box::new(self.start(port, &settings.private_key, now).await?));
         }
         let running = self.running(state)?;
         let before = running.listen_port;

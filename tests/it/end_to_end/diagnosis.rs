@@ -54,6 +54,13 @@ fn nothing_is_in_the_way_of_a_good_client_and_a_silent_name_server_is_named() {
     let network = format!("/api/v1/networks/{}", network.as_str().unwrap());
     service.change("PATCH", &network, Some(json!({ "dns": [INTERNET[0]], "keepalive_s": 0 })));
     assert_eq!(check(&service, &device, "dns")["code"], "dns_answers");
+    world.node.shell(
+        "nft add table inet before; nft add chain inet before output '{ type filter hook output priority -300; }'
+         nft add rule inet before output udp dport 53 drop",
+    );
+    let at_once = at_once(&service, &format!("{}/diagnosis", path(&device)));
+    assert_eq!(at_once.each_ref().map(|(status, _)| *status), [200, 429], "one look at a device at a time");
+    assert!(at_once[0].1.contains("no answer in 2 s"), "{}", at_once[0].1);
     let nat = check(&service, &device, "nat");
     assert_eq!((&nat["code"], &nat["outcome"]), (&json!("nat_closes_in_silence"), &json!("warn")));
     assert!(nat["values"].get("address").is_none(), "the settings hide it: {nat}");
@@ -109,6 +116,20 @@ fn a_client_of_another_server_and_one_of_unknown_keys_are_told_apart() {
 
     assert_eq!(found["outcome"], "fail");
     assert!(found["detail"].as_str().unwrap().contains("A handshake that nobody here answers"), "{found}");
+}
+
+/// What two requests at the same time are answered, the lower status first.
+fn at_once(service: &Service, path: &str) -> [(u16, String); 2] {
+    let ask = || {
+        let answer = service.call("GET", path, &[], None);
+        (answer.status, answer.body)
+    };
+    let mut answers = std::thread::scope(|scope| {
+        let other = scope.spawn(ask);
+        [ask(), other.join().unwrap()]
+    });
+    answers.sort();
+    answers
 }
 
 fn node(service: &Service) -> String {

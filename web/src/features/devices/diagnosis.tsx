@@ -18,6 +18,7 @@ import type { Schema } from '../../api/types'
 import { useFormats } from '../../i18n/use-formats'
 import { Fault } from '../../ui/fault'
 import { Section } from '../../ui/parts'
+import { withCode } from '../../ui/with-code'
 import { findingOf } from './finding'
 import { diagnosisQuery } from './queries'
 
@@ -71,27 +72,35 @@ function CheckRow({ check }: { check: Check }) {
   const { t } = useTranslation(['devices', 'diagnosis'])
   const { found, fix, isForeign } = findingOf(check, t, useFormats())
   const { said, address } = check.values
-  const language = isForeign ? { lang: 'en', dir: 'auto' } : {}
   return (
     <Stack component="li" direction="row" sx={{ gap: 1.5 }}>
       {ICONS[check.outcome]}
-      <Box sx={{ minWidth: 0 }}>
+      <Box sx={{ minWidth: 0, flex: 1 }}>
         <Typography sx={{ fontWeight: 600 }}>
           {t(`diagnosis.check.${check.name}`, { defaultValue: check.name.replaceAll('_', ' ') })}
           <span className="visually-hidden">: {t(`diagnosis.outcome.${check.outcome}`)}</span>
         </Typography>
-        <Typography color="text.secondary" {...language}>
-          {found}
+        <Typography color="text.secondary">
+          <Words text={found} isForeign={isForeign} />
         </Typography>
         {address && <Typography color="text.secondary">{t('diagnosis.heardFrom', { address: `\u2066${address}\u2069` })}</Typography>}
         {/* What a server says itself is English. */}
         {said && !isForeign && (
-          <Typography variant="body2" color="text.secondary" lang="en" dir="ltr" sx={{ my: 0.5, overflowWrap: 'anywhere' }}>
-            {said}
+          <Typography variant="body2" color="text.secondary" sx={{ my: 0.5, overflowWrap: 'anywhere' }}>
+            <Words text={said} isForeign />
           </Typography>
         )}
-        {fix && <Typography {...language}>{fix}</Typography>}
+        {fix && (
+          <Typography>
+            <Words text={fix} isForeign={isForeign} />
+          </Typography>
+        )}
       </Box>
     </Stack>
   )
+}
+
+/** A sentence of the server's own is English on a page of any direction. */
+function Words({ text, isForeign }: { text: string; isForeign: boolean }) {
+  return isForeign ? <bdi lang="en" dir="ltr">{withCode(text)}</bdi> : withCode(text)
 }

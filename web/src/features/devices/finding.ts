@@ -25,7 +25,8 @@ function shown(name: string, value: string, formats: Formats): string {
   if (name.endsWith('_at')) return formats.dateTime(value)
   if (name.endsWith('_bytes')) return formats.bytes(Number(value))
   if (name.endsWith('_s')) return formats.number(Number(value))
-  return isolated(value)
+  // Beside a Latin word, as in "UDP 51820", a number goes by that; alone in an isolate it would change places with it.
+  return /^\d+$/.test(value) ? value : isolated(value)
 }
 
 export interface Finding {
