@@ -55,8 +55,8 @@ fn nothing_is_in_the_way_of_a_good_client_and_a_silent_name_server_is_named() {
     service.change("PATCH", &network, Some(json!({ "dns": [INTERNET[0]], "keepalive_s": 0 })));
     assert_eq!(check(&service, &device, "dns")["code"], "dns_answers");
     world.node.shell(
-        "nft add table inet before; nft add chain inet before output '{ type filter hook output priority -300; }'
-         nft add rule inet before output udp dport 53 drop",
+        "nft add table inet before; nft add chain inet before input '{ type filter hook input priority -300; }'
+         nft add rule inet before input udp sport 53 drop",
     );
     let at_once = at_once(&service, &format!("{}/diagnosis", path(&device)));
     assert_eq!(at_once.each_ref().map(|(status, _)| *status), [200, 429], "one look at a device at a time");
