@@ -7,6 +7,7 @@ import openapiTS, { astToString } from 'openapi-typescript'
 const SNAPSHOTS = {
   openapi: '../src/api/snapshots/caspervpn__api__openapi__tests__openapi.snap',
   access: '../src/domain/snapshots/caspervpn__domain__access__tests__access.snap',
+  findings: '../src/domain/diagnosis/snapshots/caspervpn__domain__diagnosis__code__tests__findings.snap',
 }
 const PREFIX = '/api/v1'
 const TO = 'src/api/generated'
@@ -19,6 +20,11 @@ function golden(name) {
 
 export function openapi() {
   return JSON.parse(golden('openapi'))
+}
+
+/** What a diagnosis can find, with the server's own English words. */
+export function findings() {
+  return JSON.parse(golden('findings'))
 }
 
 /** The table of role × operation, each with how far the role reaches. */

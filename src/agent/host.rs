@@ -2,7 +2,8 @@
 //!
 //! Invariant: decides nothing. What has to change is computed elsewhere from what is observed here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use tokio::sync::Mutex;
@@ -11,6 +12,7 @@ use tracing::warn;
 use crate::agent::change::ChangeKey;
 use crate::agent::network::{KernelNetwork, LinkState, Network, NetworkError, NetworkState};
 use crate::domain::desired::{Change, Observed, ObservedInterface};
+use crate::domain::handshake::Handshakes;
 use crate::domain::node::{InterfaceName, Port};
 use crate::domain::time::Timestamp;
 use crate::runtime::tasks::Tasks;
@@ -257,6 +259,15 @@ impl NodeHost {
         all
     }
 
+    /// What each interface hears of handshakes, where its carrier tells.
+    pub async fn handshakes(&self, now: Timestamp) -> BTreeMap<InterfaceName, Handshakes> {
+        let mut all = BTreeMap::new();
+        for (name, tunnel) in self.tunnels.lock().await.iter() {
+            all.extend(tunnel.handshakes(now).await.map(|heard| (name.clone(), heard)));
+        }
+        all
+    }
+
     /// What else on this host keeps packets from passing, each with what to do. Forwarding that is off is turned on
     /// where that is allowed.
     pub async fn examine(&self) -> Examined {
@@ -274,6 +285,12 @@ impl NodeHost {
             Err(cause) => found
                 .firewall
                 .push(format!("could not look for firewalls that drop forwarded packets: {}", chain(&cause))),
+        }
+        match self.network.list_own_addresses().await {
+            Ok(addresses) => found.addresses = addresses,
+            Err(cause) => {
+                warn!(error = %chain(&cause), "the host's addresses could not be read: {}", chain(&cause))
+            }
         }
         found
     }
@@ -315,6 +332,8 @@ pub struct Examined {
     pub forwarding: Vec<String>,
     /// Firewalls of other programs that drop what is forwarded.
     pub firewall: Vec<String>,
+    /// The host's own addresses that others could reach; nothing in the way.
+    pub addresses: BTreeSet<IpAddr>,
 }
 
 fn joined(found: ObservedInterface, link: &LinkState) -> ObservedInterface {

@@ -3,6 +3,7 @@
 //! Invariant: touches only links that begin with `cvpn` and the one table of ours.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ipnet::IpNet;
@@ -211,6 +212,14 @@ impl Network {
             Self::Memory(_) => Ok(Vec::new()),
         }
     }
+
+    /// The host's addresses, without those of our links and those that nobody else reaches.
+    pub(super) async fn list_own_addresses(&self) -> Result<BTreeSet<IpAddr>, NetworkError> {
+        match self {
+            Self::Kernel(kernel) => kernel.call("agent.own_addresses", Sockets::list_own_addresses).await,
+            Self::Memory(_) => Ok(BTreeSet::new()),
+        }
+    }
 }
 
 /// The kernel's network, in the namespace in which it was opened.
@@ -296,6 +305,20 @@ impl Sockets {
         Ok(NetworkState { links, firewall: self.observe_firewall()? })
     }
 
+    fn list_own_addresses(&mut self) -> Result<BTreeSet<IpAddr>, NetlinkError> {
+        let ours = |link: &Link| link.name.starts_with(InterfaceName::PREFIX).then_some(link.index);
+        let ours: BTreeSet<u32> = self.rt.list_links()?.iter().filter_map(ours).collect();
+        let addresses = self.rt.list_addresses()?.into_iter().filter(|it| !ours.contains(&it.link));
+        let reachable = addresses.map(|it| it.network.addr()).filter(|it| {
+            let is_link_local = match it {
+                IpAddr::V4(address) => address.is_link_local(),
+                IpAddr::V6(address) => address.is_unicast_link_local(),
+            };
+            !it.is_loopback() && !is_link_local
+        });
+        Ok(reachable.take(MOST_ADDRESSES).collect())
+    }
+
     /// Reads the firewall only when anybody has changed any rule since: ten thousand devices take a while to read.
     fn observe_firewall(&mut self) -> Result<ObservedFirewall, NetlinkError> {
         // Asked before reading, so that a change meanwhile makes this reading out of date.
@@ -344,6 +367,9 @@ fn own(link: &Link) -> Option<(InterfaceName, LinkState)> {
     };
     name.as_str().starts_with(InterfaceName::PREFIX).then_some((name, state))
 }
+
+/// A host of many containers has addresses that nobody wants to see.
+const MOST_ADDRESSES: usize = 64;
 
 /// What is already gone needs no taking away.
 fn gone(done: Result<(), NetlinkError>) -> Result<(), NetlinkError> {

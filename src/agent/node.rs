@@ -3,6 +3,7 @@
 //! Invariant: one task does it all, so no two passes meet. Nothing on the way from an update to the machine waits
 //! for a timer, and a controller that cannot be reached stops neither healing nor expiry.
 
+use std::collections::BTreeMap;
 use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +19,7 @@ use crate::agent::link::{Link, LinkError};
 use crate::agent::reconcile::{Reason, Reconciler};
 use crate::agent::report::Reporter;
 use crate::domain::device::is_online;
+use crate::domain::handshake::Handshakes;
 use crate::domain::message::{Report, Update};
 use crate::domain::node::{InterfaceName, NodeHealth};
 use crate::domain::time::Timestamp;
@@ -93,6 +95,9 @@ struct Running<'a> {
     has_gap: bool,
     /// What else on the host is in the way.
     findings: Examined,
+    /// What the interfaces hear of handshakes, and what of it the controller knows.
+    handshakes: BTreeMap<InterfaceName, Handshakes>,
+    told_handshakes: BTreeMap<InterfaceName, Handshakes>,
     examine_at: Instant,
     pass_at: Instant,
     look_at: Instant,
@@ -116,6 +121,8 @@ impl<'a> Running<'a> {
             reporter: Reporter::default(),
             has_gap: false,
             findings: Examined::default(),
+            handshakes: BTreeMap::new(),
+            told_handshakes: BTreeMap::new(),
             examine_at: now,
             pass_at: now,
             look_at: now,
@@ -200,7 +207,9 @@ impl<'a> Running<'a> {
         }
         self.note_counters().await;
         let is_watched = self.is_heard && self.agent.link.is_watched();
-        let is_due = began >= self.tell_at || is_watched || self.reporter.has_arrival(self.agent.clock.now());
+        let now = self.agent.clock.now();
+        let is_news = self.reporter.has_arrival(now) || self.has_handshake_news(now);
+        let is_due = began >= self.tell_at || is_watched || is_news;
         if self.telling.is_none() && is_due {
             let report = self.report();
             self.telling = Some(self.agent.tell(report, TELL_PATIENCE));
@@ -217,6 +226,7 @@ impl<'a> Running<'a> {
     async fn note_counters(&mut self) {
         let now = self.agent.clock.now();
         let found = self.agent.host.statistics(now).await;
+        self.handshakes = self.agent.host.handshakes(now).await;
         for (name, peers) in &found {
             measure_peers(name, peers, now);
         }
@@ -225,11 +235,17 @@ impl<'a> Running<'a> {
         metrics::counter!(names::TUNNEL_SENT_BYTES.name).increment(grown.tx_bytes);
     }
 
+    /// People look at the panel while they try to connect: whether their packets come must not wait for its turn.
+    fn has_handshake_news(&self, now: Timestamp) -> bool {
+        self.handshakes.iter().any(|(name, heard)| heard.is_news(self.told_handshakes.get(name), now))
+    }
+
     fn report(&self) -> Report {
+        let health = self.agent.health.borrow().clone();
         Report {
             applied_sequence: self.reconciler.applied_sequence(),
             devices: self.reporter.list_moved(),
-            health: self.agent.health.borrow().clone(),
+            health: NodeHealth { handshakes: self.handshakes.clone(), ..health },
         }
     }
 
@@ -238,6 +254,7 @@ impl<'a> Running<'a> {
         let wait = match result {
             Ok(()) => {
                 self.reporter.acknowledge(&report.devices);
+                self.told_handshakes = report.health.handshakes;
                 self.tell_backoff.reset();
                 self.is_heard = true;
                 TELL_EVERY
@@ -256,13 +273,14 @@ impl<'a> Running<'a> {
     fn publish_health(&mut self) {
         let host = &self.agent.host;
         let problems = host.off_reason().map(str::to_owned).into_iter();
-        let Examined { forwarding, firewall } = self.findings.clone();
+        let Examined { forwarding, firewall, addresses } = self.findings.clone();
         let problems = problems
             .chain(self.reconciler.problems().cloned())
             .chain(forwarding.iter().cloned())
             .chain(firewall.iter().cloned());
         let (backend, problems) = (host.backend().to_owned(), problems.collect());
-        let health = NodeHealth { backend, problems, forwarding, firewall };
+        let handshakes = BTreeMap::new();
+        let health = NodeHealth { backend, problems, forwarding, firewall, addresses, handshakes };
         metrics::gauge!(names::NODE_PROBLEMS.name).set(health.problems.len() as f64);
         let changed = self.agent.health.send_if_modified(|known| {
             let changed = *known != health;

@@ -139,7 +139,8 @@ impl Reconciler {
             let Some(interface) = desired.interfaces.get(&name) else { continue };
             named.extend(peers.into_iter().filter_map(|it| {
                 let device: DeviceId = interface.peers.get(&it.public_key)?.device;
-                Some(DeviceReport { device, reading: it.reading, last_handshake: it.last_handshake })
+                let PeerStatistics { reading, last_handshake, endpoint, .. } = it;
+                Some(DeviceReport { device, reading, last_handshake, endpoint })
             }));
         }
         named

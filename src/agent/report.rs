@@ -4,6 +4,7 @@
 //! repeated one adds nothing; one that was told and acknowledged is told again only when it has moved.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 use crate::domain::device::is_online;
 use crate::domain::id::DeviceId;
@@ -24,6 +25,8 @@ pub struct Reporter {
 struct Known {
     seen: Option<Seen>,
     acknowledged: Option<Seen>,
+    /// No news by itself: who moves sends packets from there.
+    endpoint: Option<SocketAddr>,
     /// The reading it was last part of.
     round: u64,
 }
@@ -39,12 +42,13 @@ impl Reporter {
     pub fn note(&mut self, found: impl IntoIterator<Item = DeviceReport>) -> Traffic {
         self.round += 1;
         let mut passed = Traffic::default();
-        for DeviceReport { device, reading, last_handshake } in found {
+        for DeviceReport { device, reading, last_handshake, endpoint } in found {
             let known = self.known.entry((device, reading.epoch)).or_default();
             let grown = growth(known.seen.map(|seen| seen.reading), reading);
             passed.rx_bytes = passed.rx_bytes.saturating_add(grown.rx_bytes);
             passed.tx_bytes = passed.tx_bytes.saturating_add(grown.tx_bytes);
             known.seen = Some(Seen { reading, last_handshake });
+            known.endpoint = endpoint;
             known.round = self.round;
         }
         passed
@@ -68,7 +72,8 @@ impl Reporter {
             let Some(Seen { reading, last_handshake }) = known.news().filter(|_| !is_second) else {
                 continue;
             };
-            moved.push(DeviceReport { device: *device, reading, last_handshake });
+            let endpoint = known.endpoint;
+            moved.push(DeviceReport { device: *device, reading, last_handshake, endpoint });
         }
         moved
     }
@@ -111,6 +116,7 @@ mod tests {
             device: DeviceId::new(Uuid::from_u128(device)),
             reading: Reading { epoch, traffic: Traffic { rx_bytes, tx_bytes: 0 } },
             last_handshake: handshake_ms.map(Timestamp::from_millis),
+            endpoint: None,
         }
     }
 

@@ -27,7 +27,7 @@ use crate::domain::certificate::{
 use crate::domain::certificate_log::{StepKind, StepOutcome};
 use crate::domain::contact::Email;
 use crate::domain::device::{DeviceReason, DeviceState};
-use crate::domain::diagnosis::{CheckName, CheckOutcome};
+use crate::domain::diagnosis::{CheckCode, CheckName, CheckOutcome};
 use crate::domain::id::{
     ApiTokenId, AuditEventId, DeliveryId, DeviceId, ExternalIdentityId, IdentityProviderId, InviteId, JobId,
     NetworkId, NodeId, NodeNetworkId, PasskeyId, RequestId, SessionId, UserId, WebhookId,
@@ -308,8 +308,17 @@ words! {
     Pressure: Normal High Exhausted, "How full a pool is: room enough, nine tenths taken, no address left.";
     NodeState: Pending Online Draining Offline, "Whether a node reports, and takes new devices.";
     DeviceState: Active OnHold Limited Expired Disabled, "Whether a device may use the tunnel.";
-    CheckName: State Node Interface Endpoint Configuration Address Handshake Traffic Forwarding Firewall Mtu Dns Clock,
+    CheckName: State Node Interface Endpoint Configuration Address Handshake Traffic Nat Forwarding Firewall Mtu Dns Clock,
         "What was looked at.";
+    CheckCode: DeviceActive DeviceOnHold AccountDataUsed DeviceDataUsed AccountExpired DeviceExpired AccountDisabled
+        AccountDeleted DeviceDisabled NodeReports NodeMissing NodeNeverReported NodeSilent InterfaceUp TunnelOff
+        TunnelUnwell InterfaceUnknown EndpointMissing EndpointUnresolved EndpointLoopback EndpointPrivate EndpointOwn
+        EndpointElsewhere EndpointNamed EndpointUntried ConfigurationNotGiven ConfigurationOutdated
+        ConfigurationCurrent AddressBound HandshakeRecent HandshakeOld HandshakeNever HandshakeNothingComes
+        HandshakeOthersOnly HandshakeForAnotherServer HandshakeUnanswered TrafficFlows TrafficHandshakesOnly
+        TrafficNothingBack NatKeptOpen NatNone NatMoved NatClosesInSilence ForwardingOn ForwardingOff
+        ForwardingUnknown FirewallOpen FirewallDrops FirewallUnknown MtuFits MtuLarge DnsAnswers DnsSilent DnsUntried
+        ClockFine ClockNotYet ClockUnknown ClockDoubtful, "What a check found.";
     CheckOutcome: Ok Warn Fail Unknown, "What came of a check: nothing is in the way, something may be, something is, or nobody can tell.";
     JobState: Pending Running Done Failed, "How a job stands.";
     ProblemKind: NodeOffline NodeUnwell PoolFull CertificateFailing WebhookFailing LettersLost, "What is wrong.";

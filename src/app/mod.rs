@@ -2,10 +2,11 @@
 //!
 //! Invariant: nobody reaches the store for a user but through here, and nothing here knows HTTP.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -19,6 +20,7 @@ use crate::app::token_uses::TokenUses;
 use crate::cache::memory::Memory;
 use crate::directory::oidc::Metadata;
 use crate::domain::audit::AuditEvent;
+use crate::domain::diagnosis::Whereabouts;
 use crate::domain::id::{ApiTokenId, AuditEventId, DeviceId, IdentityProviderId, SessionId};
 use crate::domain::time::Timestamp;
 use crate::runtime::clock::{Clock, random};
@@ -132,6 +134,10 @@ pub(in crate::app) struct Core {
     token_uses: TokenUses,
     /// What identity providers said of themselves lately.
     providers: Memory<IdentityProviderId, Arc<Metadata>>,
+    /// Where devices were heard from lately, by the node inside this process.
+    whereabouts: Memory<DeviceId, Whereabouts>,
+    /// Devices that are being looked at for what keeps them from connecting.
+    diagnosing: Mutex<HashSet<DeviceId>>,
     /// How everything did a moment ago.
     overview: overview::Kept,
     /// Who is told of what happens, as it happens.
@@ -169,8 +175,11 @@ const CACHED_DEVICES: u64 = 10_000;
 const CACHED_SESSIONS: u64 = 10_000;
 const CACHED_TOKENS: u64 = 10_000;
 const CACHED_PROVIDERS: u64 = 100;
+const CACHED_WHEREABOUTS: u64 = 50_000;
 /// How long a provider's pages and keys are taken for the same. A key that is not among them is looked for at once.
 const PROVIDERS_KEPT_FOR: Duration = Duration::from_secs(600);
+/// How long it is known where a device was that is silent since.
+const WHEREABOUTS_KEPT_FOR: Duration = Duration::from_secs(3_600);
 /// The longest a replica may go on with a row that another one has changed.
 const CACHED_FOR: Duration = Duration::from_secs(30);
 

@@ -1,6 +1,6 @@
 //! Opens the use cases over a store: checks the master key, finds or makes the signing key and the local node.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -13,8 +13,8 @@ use crate::app::master_key::Keeping;
 use crate::app::policy::Policy;
 use crate::app::token_uses::TokenUses;
 use crate::app::{
-    App, CACHED_DEVICES, CACHED_FOR, CACHED_PROVIDERS, CACHED_SESSIONS, CACHED_TOKENS, Core, Facts,
-    HostRanges, PROVIDERS_KEPT_FOR,
+    App, CACHED_DEVICES, CACHED_FOR, CACHED_PROVIDERS, CACHED_SESSIONS, CACHED_TOKENS, CACHED_WHEREABOUTS,
+    Core, Facts, HostRanges, PROVIDERS_KEPT_FOR, WHEREABOUTS_KEPT_FOR,
 };
 use crate::cache::memory::Memory;
 use crate::domain::id::NodeId;
@@ -145,6 +145,8 @@ impl App {
             bearers: Memory::new(CACHED_TOKENS, CACHED_FOR),
             token_uses: TokenUses::default(),
             providers: Memory::new(CACHED_PROVIDERS, PROVIDERS_KEPT_FOR),
+            whereabouts: Memory::new(CACHED_WHEREABOUTS, WHEREABOUTS_KEPT_FOR),
+            diagnosing: Mutex::default(),
             overview: crate::app::overview::Kept::default(),
             hub: crate::app::events::Hub::default(),
             outgoing,

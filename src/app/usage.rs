@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::app::App;
 use crate::app::error::{AppError, Result};
 use crate::domain::device::Surroundings;
+use crate::domain::diagnosis::Whereabouts;
 use crate::domain::id::{DeviceId, NodeId, UserId};
 use crate::domain::message::{DeviceReport, Report};
 use crate::domain::time::Timestamp;
@@ -38,6 +39,7 @@ impl UsageIntake<'_> {
             moved += taken.moved;
             for device in batch {
                 app.core.devices.forget(&device.device);
+                self.note_whereabouts(device, now);
             }
         }
         app.core
@@ -54,6 +56,14 @@ impl UsageIntake<'_> {
             app.publish();
         }
         Ok(())
+    }
+
+    /// Where a device is heard from stays in this process.
+    fn note_whereabouts(&self, report: &DeviceReport, now: Timestamp) {
+        let Some(address) = report.endpoint else { return };
+        let whereabouts = &self.0.core.whereabouts;
+        let heard = Whereabouts::heard(whereabouts.find(&report.device), address, now);
+        whereabouts.keep(whereabouts.moment(), report.device, heard);
     }
 }
 

@@ -3,6 +3,7 @@
 //! The controller sends the desired state as a snapshot and then as deltas; the node sends reports.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 
 use crate::domain::desired::{Desired, Peer};
 use crate::domain::id::DeviceId;
@@ -94,6 +95,8 @@ pub struct DeviceReport {
     pub reading: Reading,
     /// When it last shook hands here.
     pub last_handshake: Option<Timestamp>,
+    /// Where it was last heard from. Kept in memory alone, never logged.
+    pub endpoint: Option<SocketAddr>,
 }
 
 #[cfg(test)]

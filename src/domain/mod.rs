@@ -21,6 +21,7 @@ pub mod export;
 pub mod external_identity;
 pub mod firewall;
 pub mod gate;
+pub mod handshake;
 pub mod id;
 pub mod identity_provider;
 pub mod invite;

@@ -1,11 +1,14 @@
 //! Nodes: the servers that carry tunnels, and their interfaces in networks.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::net::IpAddr;
 use std::str::FromStr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::handshake::Handshakes;
 use crate::domain::id::{NetworkId, NodeId, NodeNetworkId};
 use crate::domain::key::PublicKey;
 use crate::domain::name::{Host, Location, NodeName};
@@ -102,6 +105,12 @@ pub struct NodeHealth {
     pub forwarding: Vec<String>,
     /// Those among them that are about firewalls of other programs.
     pub firewall: Vec<String>,
+    /// What each interface hears of handshakes; nothing of those whose carrier does not tell.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub handshakes: BTreeMap<InterfaceName, Handshakes>,
+    /// The host's own addresses, as far as others could reach them: none of loopback, links alone or the tunnels.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub addresses: BTreeSet<IpAddr>,
 }
 
 /// A node's interface in a network.

@@ -81,7 +81,7 @@ fn parse_servers(resolv_conf: &str) -> Vec<SocketAddr> {
 async fn records(of: &Name, servers: &[SocketAddr]) -> Result<Vec<CaaRecord>, CaaError> {
     let mut why = "there is none".to_owned();
     for server in servers.iter().cycle().take(servers.len() * TRIES) {
-        match timeout(PATIENCE, ask(of, *server)).await {
+        match timeout(PATIENCE, ask(of, RecordType::CAA, *server)).await {
             Ok(Ok(answer)) => {
                 let code = answer.metadata.response_code;
                 if matches!(code, ResponseCode::NoError | ResponseCode::NXDomain) {
@@ -110,8 +110,11 @@ fn read(answer: &Message) -> Vec<CaaRecord> {
     records.collect()
 }
 
-enum AskError {
+/// Why there is no answer.
+pub(super) enum AskError {
+    /// Our own question cannot be written.
     Message(ProtoError),
+    /// The way there, or what came back.
     Talk(io::Error),
 }
 
@@ -121,9 +124,10 @@ impl From<io::Error> for AskError {
     }
 }
 
-async fn ask(of: &Name, server: SocketAddr) -> Result<Message, AskError> {
+/// Asks one server for records of a name. It waits for as long as nothing comes.
+pub(super) async fn ask(of: &Name, records: RecordType, server: SocketAddr) -> Result<Message, AskError> {
     let mut question = Message::query();
-    question.add_query(Query::query(of.clone(), RecordType::CAA));
+    question.add_query(Query::query(of.clone(), records));
     question.metadata.recursion_desired = true;
     let bytes = question.to_vec().map_err(AskError::Message)?;
     let any =
@@ -156,7 +160,7 @@ fn answer_to(question: &Message, bytes: &[u8]) -> Option<Message> {
 }
 
 /// RFC 1035 §4.2.
-const DNS: u16 = 53;
+pub(super) const DNS: u16 = 53;
 
 /// As many as the system takes.
 const MOST_SERVERS: usize = 3;

@@ -7,6 +7,7 @@ pub mod certificate;
 pub mod dns_hook;
 pub mod dns_update;
 pub mod files;
+pub mod name_server;
 pub mod outgoing;
 pub mod reach;
 pub mod self_signed;

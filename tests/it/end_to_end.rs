@@ -1,5 +1,6 @@
 //! From the setup link to a stock WireGuard client that reaches the internet: the built binary, its API, wg-quick.
 
+mod diagnosis;
 pub(crate) mod world;
 
 use std::time::{Duration, Instant};

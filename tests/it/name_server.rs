@@ -7,9 +7,11 @@ use std::process::{Command, Stdio};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use caspervpn::tls::name_server::try_name_server;
 use tempfile::TempDir;
 
 use crate::acme::lab::Process;
+use crate::namespaces::{Namespace, needs_root};
 
 /// A name server at 127.0.0.1, for `example.org`.
 pub(crate) struct NameServer {
@@ -56,3 +58,20 @@ impl NameServer {
 }
 
 const SECRET: &[u8] = b"a secret of thirty-two bytes, ok";
+
+#[test]
+fn a_name_server_that_refuses_is_told_from_one_that_is_not_there() {
+    needs_root();
+    let namespace = Namespace::create("names");
+
+    let (refusing, none) = namespace.run(|| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let ask = |server: &str| runtime.block_on(try_name_server(server.parse().unwrap()));
+        // It answers for its own zone alone, as none may that clients are given.
+        let _server = NameServer::start("");
+        (ask("127.0.0.1"), ask("127.0.0.2"))
+    });
+
+    assert!(refusing.as_ref().is_err_and(|why| why.starts_with("it answered: ")), "{refusing:?}");
+    assert!(none.as_ref().is_err_and(|why| why.contains("refused (os error")), "{none:?}");
+}

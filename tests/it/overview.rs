@@ -25,13 +25,14 @@ pub(crate) async fn report(app: &App, node: &str, now: Timestamp, devices: &[(&s
         device: device.parse::<DeviceId>().unwrap(),
         reading: Reading { epoch: 1, traffic: Traffic { rx_bytes: *rx_bytes, tx_bytes: *tx_bytes } },
         last_handshake: Some(now),
+        endpoint: None,
     });
     let problems = vec!["no forwarding".to_owned()];
     let health = NodeHealth {
         backend: "kernel".to_owned(),
         problems: problems.clone(),
         forwarding: problems,
-        firewall: Vec::new(),
+        ..NodeHealth::default()
     };
     let report = Report { applied_sequence: 1, devices: devices.collect(), health };
     app.usage().report(node.parse::<NodeId>().unwrap(), report).await.unwrap();

@@ -186,6 +186,10 @@ on_both! {
         let house = House::at(database, clock.clone()).await;
         let host = house.host();
         let node = first(&host, "/nodes").await;
+        let network = format!("/networks/{}", first(&host, "/networks").await);
+        let tag = host.get(&network).await.tag().to_owned();
+        // Nobody outside is asked.
+        host.patch(&network, &tag, json!({ "dns": ["127.0.0.1"] })).await.expect(StatusCode::OK);
         let ada = house.user("ada", "member").await;
         let made = host.post("/devices", json!({ "name": "laptop", "user_id": ada })).await;
         let id = made.expect(StatusCode::CREATED)["id"].as_str().unwrap().to_owned();
@@ -197,14 +201,17 @@ on_both! {
         };
 
         assert_eq!(found(&host, "node").await["outcome"], "fail");
+        assert_eq!(found(&host, "dns").await["code"], "dns_untried", "no tunnel runs here");
         assert_eq!(found(&host, "handshake").await["outcome"], "fail");
         report(&house.app, &node, clock.now(), &[(&id, 5_000, 300)]).await;
         assert_eq!(found(&host, "node").await["outcome"], "ok");
         assert_eq!(found(&host, "handshake").await["outcome"], "ok");
+        assert_eq!(found(&host, "state").await["code"], "device_active");
         let (told, hidden) = (found(&host, "forwarding").await, found(&member, "forwarding").await);
         assert_eq!((&told["outcome"], &told["detail"]), (&json!("fail"), &json!("no forwarding")));
         assert_eq!((&hidden["outcome"], &hidden["detail"]), (&json!("fail"), &json!("The server does not forward packets.")));
         host.act(&format!("/users/{ada}/disable")).await.expect(StatusCode::OK);
         assert_eq!(found(&host, "state").await["fix"], "Enable the account.");
+        assert_eq!(found(&host, "state").await["code"], "account_disabled");
     }
 }

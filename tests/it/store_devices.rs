@@ -171,6 +171,7 @@ on_all! {
             device: device.id,
             reading: Reading { epoch, traffic: Traffic { rx_bytes: rx, tx_bytes: 2 * rx } },
             last_handshake: Some(later(7)),
+            endpoint: None,
         };
         let stranger = DeviceReport { device: caspervpn::domain::id::DeviceId::new(id()), ..report(1, 5) };
         let record = async |reports: Vec<DeviceReport>| {
@@ -221,7 +222,7 @@ on_all! {
         scene
             .store
             .write(async move |tx: &mut Tx| {
-                let reports = devices.map(|device| DeviceReport { device, reading, last_handshake: None });
+                let reports = devices.map(|device| DeviceReport { device, reading, last_handshake: None, endpoint: None });
                 usage::record(tx, node, &reports, NOW).await?;
                 users::update(tx, &user, 1, NOW).await
             })
@@ -261,7 +262,7 @@ on_all! {
                 for new in &new {
                     devices::insert(tx, new, &pools, Choices::default(), NOW).await?;
                 }
-                let report = |device| DeviceReport { device, reading, last_handshake: Some(NOW) };
+                let report = |device| DeviceReport { device, reading, last_handshake: Some(NOW), endpoint: None };
                 usage::record(tx, node, &new.iter().map(|new| report(new.id)).collect::<Vec<_>>(), NOW).await
             })
             .await

@@ -256,7 +256,7 @@ async fn write_month(
             total.rx_bytes += part / 8;
             total.tx_bytes += part - part / 8;
             let reading = Reading { epoch: first.as_millis(), traffic: *total };
-            reports.push(DeviceReport { device: *device, reading, last_handshake: None });
+            reports.push(DeviceReport { device: *device, reading, last_handshake: None, endpoint: None });
         }
         app.store()
             .write(async move |tx: &mut Tx| usage::record(tx, node, &reports, at).await.map(drop))

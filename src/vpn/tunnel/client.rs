@@ -18,6 +18,7 @@ use crate::domain::key::{PresharedKey, PrivateKey, PublicKey};
 use crate::domain::network::Mtu;
 use crate::vpn::tunnel::TunnelError;
 use crate::vpn::tunnel::echo;
+use crate::vpn::tunnel::handshakes::HandshakeCounts;
 use crate::vpn::tunnel::memory::{Counts, MemoryRecv, MemorySend, packet, queue};
 use crate::vpn::tunnel::udp::{UdpFactory, UdpFree};
 
@@ -81,7 +82,7 @@ impl Client {
         let mut peer = device::Peer::new(server_key).with_endpoint(settings.server);
         peer.preshared_key = settings.preshared_key.as_ref().map(|key| *key.expose());
         peer.allowed_ips = ["0.0.0.0/0", "::/0"].iter().filter_map(|net| net.parse().ok()).collect();
-        let (udp, udp_free) = UdpFactory::new();
+        let (udp, udp_free) = UdpFactory::new(HandshakeCounts::new());
         let device = DeviceBuilder::new()
             .with_udp(udp)
             .with_ip_pair(send, recv)

@@ -5,6 +5,7 @@
 pub mod client;
 mod echo;
 mod gro;
+mod handshakes;
 pub mod kernel;
 mod lease;
 mod lives;
@@ -22,6 +23,7 @@ use std::net::SocketAddr;
 use futures_util::future::BoxFuture;
 
 use crate::domain::desired::{ObservedInterface, ObservedPeer, WireguardSettings};
+use crate::domain::handshake::Handshakes;
 use crate::domain::key::PublicKey;
 use crate::domain::network::Mtu;
 use crate::domain::node::{InterfaceName, Port};
@@ -55,6 +57,12 @@ pub trait Tunnel: Send + Sync {
 
     /// Counters of every peer. `now` turns "so long ago" into a point in time.
     fn statistics(&self, now: Timestamp) -> BoxFuture<'_, Result<Vec<PeerStatistics>, TunnelError>>;
+
+    /// What its port hears of handshakes, by the looks so far and this one. `None` where whoever carries it does not tell:
+    /// the kernel keeps that to itself.
+    fn handshakes(&self, _now: Timestamp) -> BoxFuture<'_, Option<Handshakes>> {
+        Box::pin(std::future::ready(None))
+    }
 
     /// Takes the interface down. When this returns, its port and its name are free.
     fn close(&self) -> BoxFuture<'_, ()>;

@@ -19,6 +19,7 @@ use tokio::io::Interest;
 use tokio::net::UdpSocket;
 
 use crate::vpn::tunnel::gro::{GroBuffer, enable_gro};
+use crate::vpn::tunnel::handshakes::HandshakeCounts;
 use crate::vpn::tunnel::lease::{Lease, LeaseEnd, lease};
 
 /// Datagrams handed over in one go, both ways.
@@ -40,6 +41,7 @@ const ERROR_PAUSE: Duration = Duration::from_millis(50);
 /// Binds the socket, and binds it again when the port or the key changes.
 pub(super) struct UdpFactory {
     in_use: Arc<Mutex<Option<LeaseEnd>>>,
+    handshakes: Arc<HandshakeCounts>,
 }
 
 /// Tells when no socket of a factory is open any more.
@@ -59,10 +61,10 @@ impl UdpFree {
 }
 
 impl UdpFactory {
-    /// A factory and the handle that tells when its socket is closed.
-    pub(super) fn new() -> (Self, UdpFree) {
+    /// A factory and the handle that tells when its socket is closed. Handshakes are counted on every socket of it.
+    pub(super) fn new(handshakes: Arc<HandshakeCounts>) -> (Self, UdpFree) {
         let in_use = Arc::new(Mutex::new(None));
-        (Self { in_use: Arc::clone(&in_use) }, UdpFree { in_use })
+        (Self { in_use: Arc::clone(&in_use), handshakes }, UdpFree { in_use })
     }
 }
 
@@ -74,7 +76,7 @@ impl UdpTransportFactory for UdpFactory {
         // The tasks of the socket before this one were aborted, but may not have been dropped yet.
         UdpFree { in_use: Arc::clone(&self.in_use) }.wait().await;
         let (held, end) = lease();
-        let udp = Udp { inner: Arc::new(Inner::open(params.port, held)?) };
+        let udp = Udp { inner: Arc::new(Inner::open(params.port, Arc::clone(&self.handshakes), held)?) };
         *self.in_use.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(end);
         Ok((udp.clone(), udp))
     }
@@ -89,12 +91,13 @@ pub(super) struct Udp {
 struct Inner {
     socket: UdpSocket,
     segment_offload: AtomicBool,
+    handshakes: Arc<HandshakeCounts>,
     /// Last, so that the port is free when the lease ends.
     _lease: Lease,
 }
 
 impl Inner {
-    fn open(port: u16, lease: Lease) -> io::Result<Self> {
+    fn open(port: u16, handshakes: Arc<HandshakeCounts>, lease: Lease) -> io::Result<Self> {
         let socket = match bind_dual_stack(port) {
             // A kernel with IPv6 turned off still serves IPv4.
             Err(cause) if matches!(cause.raw_os_error(), Some(libc::EAFNOSUPPORT | libc::EADDRNOTAVAIL)) => {
@@ -109,6 +112,7 @@ impl Inner {
         Ok(Self {
             socket: UdpSocket::from_std(socket.into())?,
             segment_offload: AtomicBool::new(true),
+            handshakes,
             _lease: lease,
         })
     }
@@ -211,6 +215,9 @@ impl UdpSend for Udp {
 
     async fn send_many_to(&self, _: &mut (), packets: &mut Vec<(Packet, SocketAddr)>) -> io::Result<()> {
         let mut rest = packets.as_slice();
+        for (packet, _) in rest {
+            self.inner.handshakes.note_sent(packet);
+        }
         while !rest.is_empty() {
             let run = rest.get(..run_length(rest)).unwrap_or(rest);
             let done = self.inner.socket.async_io(Interest::WRITABLE, || self.inner.send_run(run)).await?;
@@ -232,6 +239,7 @@ impl UdpRecv for Udp {
         let mut bytes = BytesMut::zeroed(usize::from(u16::MAX));
         let (length, from) = self.inner.socket.recv_from(&mut bytes).await?;
         bytes.truncate(length);
+        self.inner.handshakes.note_received(&bytes);
         Ok((Packet::from_bytes(bytes), unmapped(from)))
     }
 
@@ -241,12 +249,13 @@ impl UdpRecv for Udp {
         _: &mut PacketBufPool,
         packets: &mut Vec<(Packet, SocketAddr)>,
     ) -> io::Result<()> {
-        let socket = &self.inner.socket;
+        let (socket, handshakes) = (&self.inner.socket, &self.inner.handshakes);
         loop {
             let received = socket
                 .async_io(Interest::READABLE, || {
                     while packets.len() < BATCH {
                         match buffer.receive(&SockRef::from(socket), |segment, from| {
+                            handshakes.note_received(segment);
                             packets.push((Packet::from_bytes(BytesMut::from(segment)), unmapped(from)));
                         }) {
                             Ok(()) => {}
@@ -295,7 +304,7 @@ mod tests {
     use gotatun::packet::{Packet, PacketBufPool};
     use gotatun::udp::{UdpRecv, UdpSend, UdpTransportFactory, UdpTransportFactoryParams};
 
-    use super::{MAX_SEGMENTS, UdpFactory, run_length};
+    use super::{HandshakeCounts, MAX_SEGMENTS, UdpFactory, run_length};
 
     fn packets(sizes: &[usize], to: SocketAddr) -> Vec<(Packet, SocketAddr)> {
         let packet = |(n, size): (usize, &usize)| {
@@ -323,7 +332,8 @@ mod tests {
     #[tokio::test]
     async fn what_is_sent_in_segments_arrives_packet_by_packet_in_order() {
         let params = UdpTransportFactoryParams { addr: None, port: 0, fwmark: None };
-        let ((mut sender, _), (mut receiver, _)) = (UdpFactory::new(), UdpFactory::new());
+        let ((mut sender, _), (mut receiver, _)) =
+            (UdpFactory::new(HandshakeCounts::new()), UdpFactory::new(HandshakeCounts::new()));
         let (sending, _) = sender.bind(&params).await.unwrap();
         let (bound, mut receiving) = receiver.bind(&params).await.unwrap();
         let port = bound.local_addr().unwrap().unwrap().port();

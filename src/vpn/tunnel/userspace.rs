@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::sync::Arc;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -12,11 +13,13 @@ use gotatun::x25519;
 use tokio::sync::Mutex;
 
 use crate::domain::desired::{ObservedInterface, ObservedPeer, WireguardSettings};
+use crate::domain::handshake::Handshakes;
 use crate::domain::key::{PrivateKey, PublicKey};
 use crate::domain::network::Mtu;
 use crate::domain::node::{InterfaceName, Port as UdpPort};
 use crate::domain::time::Timestamp;
 use crate::domain::usage::{Reading, Traffic};
+use crate::vpn::tunnel::handshakes::{HandshakeCounts, HandshakeWatch};
 use crate::vpn::tunnel::lease::LeaseEnd;
 use crate::vpn::tunnel::transport::{PacketTransport, Port, PortState};
 use crate::vpn::tunnel::udp::{UdpFactory, UdpFree};
@@ -40,7 +43,7 @@ enum State<T: PacketTransport> {
     /// An interface without a key: packets go nowhere.
     Open(Port<T::Send, T::Recv>),
     /// WireGuard is spoken.
-    Running(Running<T>),
+    Running(Box<Running<T>>),
 }
 
 struct Running<T: PacketTransport> {
@@ -48,6 +51,8 @@ struct Running<T: PacketTransport> {
     port_state: Box<dyn PortState>,
     packets_free: LeaseEnd,
     udp_free: UdpFree,
+    handshakes: Arc<HandshakeCounts>,
+    watch: HandshakeWatch,
     public_key: PublicKey,
     /// `None` while no socket could be bound.
     listen_port: Option<UdpPort>,
@@ -81,7 +86,7 @@ impl<T: PacketTransport> UserspaceTunnel<T> {
                 *state = State::Open(self.transport.open(&self.interface, *mtu)?);
                 Ok(())
             }
-            InterfaceChange::SetWireguard(settings) => self.set_wireguard(state, settings).await,
+            InterfaceChange::SetWireguard(settings) => self.set_wireguard(state, settings, now).await,
             InterfaceChange::RemovePeers(keys) => {
                 let running = self.running(state)?;
                 for key in keys {
@@ -114,11 +119,12 @@ impl<T: PacketTransport> UserspaceTunnel<T> {
         &self,
         state: &mut State<T>,
         settings: &WireguardSettings,
+        now: Timestamp,
     ) -> Result<(), TunnelError> {
         if matches!(state, State::Open(_))
             && let State::Open(port) = std::mem::replace(state, State::Absent)
         {
-            *state = State::Running(self.start(port, &settings.private_key).await?);
+            *state = State::Running(Box::new(self.start(port, &settings.private_key, now).await?));
         }
         let running = self.running(state)?;
         let before = running.listen_port;
@@ -142,8 +148,10 @@ impl<T: PacketTransport> UserspaceTunnel<T> {
         &self,
         port: Port<T::Send, T::Recv>,
         private_key: &PrivateKey,
+        now: Timestamp,
     ) -> Result<Running<T>, TunnelError> {
-        let (udp, udp_free) = UdpFactory::new();
+        let handshakes = HandshakeCounts::new();
+        let (udp, udp_free) = UdpFactory::new(Arc::clone(&handshakes));
         let engine = DeviceBuilder::new()
             .with_udp(udp)
             .with_ip_pair(port.send, port.recv)
@@ -156,6 +164,8 @@ impl<T: PacketTransport> UserspaceTunnel<T> {
             port_state: port.state,
             packets_free: port.end,
             udp_free,
+            watch: HandshakeWatch::new(Arc::clone(&handshakes), now),
+            handshakes,
             public_key: private_key.public_key(),
             listen_port: None,
             peers: BTreeMap::new(),
@@ -233,6 +243,7 @@ impl<T: PacketTransport> Running<T> {
     /// Takes key and port, and binds the socket anew where either changes.
     async fn listen(&mut self, private_key: &PrivateKey, port: UdpPort) -> Result<(), device::Error> {
         let key = secret(private_key);
+        self.handshakes.set_key(&private_key.public_key());
         let rebind = self.listen_port != Some(port);
         let changed = self
             .engine
@@ -312,6 +323,15 @@ impl<T: PacketTransport> Tunnel for UserspaceTunnel<T> {
             let State::Running(running) = &mut *state else { return Ok(Vec::new()) };
             let seen = running.engine.peers().await;
             Ok(seen.into_iter().filter_map(|found| statistics_of(&mut running.peers, found, now)).collect())
+        })
+    }
+
+    fn handshakes(&self, now: Timestamp) -> BoxFuture<'_, Option<Handshakes>> {
+        Box::pin(async move {
+            match &mut *self.state.lock().await {
+                State::Running(running) => Some(running.watch.look(now)),
+                State::Absent | State::Open(_) => None,
+            }
         })
     }
 

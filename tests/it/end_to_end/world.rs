@@ -73,7 +73,12 @@ impl World {
 
     /// Starts the server and sets it up with the link that the verb prints, over TCP, as a browser does.
     pub(crate) fn serve_and_set_up(&self) -> Service {
-        let service = self.launch().serve();
+        self.set_up(&self.launch())
+    }
+
+    /// The same of a server that is started in a way of its own.
+    pub(super) fn set_up(&self, launch: &Launch) -> Service {
+        let service = launch.serve();
         eventually("a word on how to begin", SOON, || {
             service.log().contains("`caspervpn setup-link` prints")
         });
@@ -95,6 +100,16 @@ impl World {
 
     /// Makes a device with a key of its client, and brings its configuration up with only that key filled in.
     pub(super) fn connect(&mut self, client: usize, service: &Service) -> Value {
+        self.connect_altered(client, service, |conf, _| conf)
+    }
+
+    /// The same with another configuration than the right one, which is made of that and the client's key.
+    pub(super) fn connect_altered(
+        &mut self,
+        client: usize,
+        service: &Service,
+        alter: impl FnOnce(String, &str) -> String,
+    ) -> Value {
         let name = device_name(client);
         // Any 32 bytes are a private key (RFC 7748, §5); these are of this process and this client alone.
         let mut bytes = [u8::try_from(client + 1).unwrap(); 32];
@@ -114,7 +129,8 @@ impl World {
         let conf = revealed["conf"].as_str().unwrap();
         assert_eq!(conf.matches("PrivateKey = \n").count(), 1, "one place for the key");
         let filled = format!("PrivateKey = {}\n", key.expose_base64().as_str());
-        self.wg_quick(client, &revealed, &conf.replacen("PrivateKey = \n", &filled, 1));
+        let conf = conf.replacen("PrivateKey = \n", &filled, 1);
+        self.wg_quick(client, &revealed, &alter(conf, key.expose_base64().as_str()));
         device
     }
 

@@ -8,7 +8,7 @@ import Typography from '@mui/material/Typography'
 import { useId, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 
-import { Code } from './parts'
+import { withCode } from './with-code'
 
 const PLATFORMS = ['android', 'ios', 'windows', 'macos', 'linux', 'router'] as const
 export type Platform = (typeof PLATFORMS)[number]
@@ -19,11 +19,6 @@ export function platformOf(userAgent: string, touches: number): Platform {
   if (/iphone|ipad|ipod/i.test(userAgent)) return 'ios'
   if (/macintosh/i.test(userAgent)) return touches > 1 ? 'ios' : 'macos'
   return /windows/i.test(userAgent) ? 'windows' : 'linux'
-}
-
-/** A word between backquotes is written as on a screen: a command or a path. */
-function withCode(text: string) {
-  return text.split('`').map((part, place) => (place % 2 === 1 ? <Code key={part}>{part}</Code> : part))
 }
 
 export function PlatformHelp() {

@@ -15,8 +15,11 @@ import { useQuery } from '@tanstack/react-query'
 import { useTranslation } from 'react-i18next'
 
 import type { Schema } from '../../api/types'
+import { useFormats } from '../../i18n/use-formats'
 import { Fault } from '../../ui/fault'
 import { Section } from '../../ui/parts'
+import { withCode } from '../../ui/with-code'
+import { findingOf } from './finding'
 import { diagnosisQuery } from './queries'
 
 type Check = Schema<'CheckView'>
@@ -66,25 +69,38 @@ export function Diagnosis({ id }: { id: string }) {
 }
 
 function CheckRow({ check }: { check: Check }) {
-  const { t } = useTranslation('devices')
+  const { t } = useTranslation(['devices', 'diagnosis'])
+  const { found, fix, isForeign } = findingOf(check, t, useFormats())
+  const { said, address } = check.values
   return (
     <Stack component="li" direction="row" sx={{ gap: 1.5 }}>
       {ICONS[check.outcome]}
-      <Box sx={{ minWidth: 0 }}>
+      <Box sx={{ minWidth: 0, flex: 1 }}>
         <Typography sx={{ fontWeight: 600 }}>
           {t(`diagnosis.check.${check.name}`, { defaultValue: check.name.replaceAll('_', ' ') })}
           <span className="visually-hidden">: {t(`diagnosis.outcome.${check.outcome}`)}</span>
         </Typography>
-        {/* The server's own sentences, which are English. */}
-        <Typography color="text.secondary" lang="en" dir="auto">
-          {check.detail}
+        <Typography color="text.secondary">
+          <Words text={found} isForeign={isForeign} />
         </Typography>
-        {check.fix && (
-          <Typography lang="en" dir="auto">
-            {check.fix}
+        {address && <Typography color="text.secondary">{t('diagnosis.heardFrom', { address: `\u2066${address}\u2069` })}</Typography>}
+        {/* What a server says itself is English. */}
+        {said && !isForeign && (
+          <Typography variant="body2" color="text.secondary" sx={{ my: 0.5, overflowWrap: 'anywhere' }}>
+            <Words text={said} isForeign />
+          </Typography>
+        )}
+        {fix && (
+          <Typography>
+            <Words text={fix} isForeign={isForeign} />
           </Typography>
         )}
       </Box>
     </Stack>
   )
+}
+
+/** A sentence of the server's own is English on a page of any direction. */
+function Words({ text, isForeign }: { text: string; isForeign: boolean }) {
+  return isForeign ? <bdi lang="en" dir="ltr">{withCode(text)}</bdi> : withCode(text)
 }
