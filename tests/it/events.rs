@@ -16,14 +16,18 @@ use crate::overview::{NOW, report};
 use crate::service::Launch;
 
 /// A stream as a browser reads it.
-struct Stream {
+pub(crate) struct Stream {
     body: Body,
     text: String,
 }
 
 impl Stream {
     async fn open(client: &Client, topics: &str) -> Self {
-        let (parts, body) = client.stream(&format!("/events{topics}")).await;
+        Self::open_with(client, topics, &[]).await
+    }
+
+    pub(crate) async fn open_with(client: &Client, topics: &str, headers: &[(&str, &str)]) -> Self {
+        let (parts, body) = client.stream(&format!("/events{topics}"), headers).await;
         assert_eq!(parts.status, StatusCode::OK);
         assert_eq!(parts.headers["content-type"], "text/event-stream");
         assert_eq!(parts.headers["cache-control"], "no-store");
@@ -31,7 +35,7 @@ impl Stream {
     }
 
     /// The next event with its data; none at the end of the stream.
-    async fn next(&mut self) -> Option<(String, Value)> {
+    pub(crate) async fn next(&mut self) -> Option<(String, Value)> {
         loop {
             while let Some((block, rest)) = self.text.split_once("\n\n") {
                 let field =
