@@ -1,6 +1,7 @@
 //! What people do in a browser, in a real one on the real binary's pages: the first run, passkeys, the whole panel.
 
 mod acts;
+mod again;
 mod certificate;
 mod providers;
 mod talk;
