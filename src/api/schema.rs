@@ -303,7 +303,7 @@ macro_rules! words {
 
 words! {
     Role: Owner Admin Operator Support Auditor Member, "What a user may do, from most to least.";
-    UserState: Active Disabled, "Whether an account can be used.";
+    UserState: Active Expired Disabled, "Whether an account can be used, and why not.";
     Pressure: Normal High Exhausted, "How full a pool is: room enough, nine tenths taken, no address left.";
     NodeState: Pending Online Draining Offline, "Whether a node reports, and takes new devices.";
     DeviceState: Active OnHold Limited Expired Disabled, "Whether a device may use the tunnel.";

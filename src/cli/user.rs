@@ -26,6 +26,9 @@ pub(super) enum UserVerb {
         #[arg(long)]
         role: Option<Role>,
         /// Only deleted users.
+        /// Only users in this state: active, expired, disabled.
+        #[arg(long, value_name = "STATE")]
+        state: Option<String>,
         #[arg(long)]
         deleted: bool,
     },
@@ -230,9 +233,12 @@ impl UserVerb {
     /// Does it.
     pub(super) async fn run(self, on: &Asked) -> Result<(), Failure> {
         match self {
-            Self::List { page, role, deleted } => {
-                let filters =
-                    [("role", role.map(Role::word)), ("deleted", deleted.then(|| "true".to_owned()))];
+            Self::List { page, role, state, deleted } => {
+                let filters = [
+                    ("role", role.map(Role::word)),
+                    ("state", state),
+                    ("deleted", deleted.then(|| "true".to_owned())),
+                ];
                 on.form.list(&page.read(&on.client, USERS, &filters).await?, ROW)
             }
             Self::Show(user) => {

@@ -182,7 +182,7 @@ async function work() {
   })
   await step('bulk_and_undo', async () => {
     for (const each of ['one', 'two', 'three']) await byApi(page, 'POST', '/users', { login: `bulk-${each}-${stamp}`, role: 'member' })
-    const disabled = async () => (await items(`/users?q=${stamp}&disabled=true`)).filter((one) => one.login.startsWith('bulk-')).length
+    const disabled = async () => (await items(`/users?q=${stamp}&state=disabled`)).filter((one) => one.login.startsWith('bulk-')).length
     await page.goto(`${origin}/users?q=bulk-`)
     await page.getByRole('checkbox', { name: 'Select all rows' }).check()
     await page.getByRole('button', { name: 'Disable', exact: true }).click()

@@ -59,7 +59,7 @@ pub struct UserView {
     language: Option<Language>,
     /// What the user may do.
     role: Role,
-    /// Whether the account can be used: neither disabled nor expired.
+    /// Whether the account can be used: its time may be over, or an operator have stopped it.
     state: UserState,
     /// Whether a password is set; without one nobody signs in as this user.
     has_password: bool,
