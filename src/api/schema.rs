@@ -25,7 +25,7 @@ use crate::domain::certificate::{
     CertificateName, CertificateSource, CertificateState, Method as AcmeMethod,
 };
 use crate::domain::contact::Email;
-use crate::domain::device::{DeviceReason, DeviceState};
+use crate::domain::device::{DeviceReason, DeviceState, DisabledBy};
 use crate::domain::diagnosis::{CheckName, CheckOutcome};
 use crate::domain::id::{
     ApiTokenId, AuditEventId, DeliveryId, DeviceId, ExternalIdentityId, IdentityProviderId, InviteId, JobId,
@@ -306,6 +306,7 @@ words! {
     UserState: Active Expired Disabled, "Whether an account can be used, and why not.";
     Pressure: Normal High Exhausted, "How full a pool is: room enough, nine tenths taken, no address left.";
     NodeState: Pending Online Draining Offline, "Whether a node reports, and takes new devices.";
+    DisabledBy: Owner Operator, "Who stopped a device: the one whose it is, or somebody else.";
     DeviceState: Active OnHold Limited Expired Disabled, "Whether a device may use the tunnel.";
     CheckName: State Node Interface Endpoint Configuration Address Handshake Traffic Forwarding Firewall Mtu Dns Clock,
         "What was looked at.";

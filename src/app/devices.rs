@@ -12,7 +12,7 @@ use crate::app::error::{AppError, Result};
 use crate::app::jobs::restorable_since;
 use crate::app::{App, Patch, Revision, expect_revision, noun};
 use crate::domain::access::{Action, Actor};
-use crate::domain::device::{Device, is_online};
+use crate::domain::device::{Device, DisabledBy, is_online};
 use crate::domain::id::DeviceId;
 use crate::domain::name::{DeviceName, Note};
 use crate::domain::page::{Page, PageRequest};
@@ -122,8 +122,14 @@ impl Devices<'_> {
     /// Lets a device connect again.
     pub async fn enable(&self, ctx: &Ctx, id: DeviceId) -> Result<DeviceItem> {
         let scope = ctx.scope(Action::DeviceEnable)?;
-        self.change(ctx, Action::DeviceEnable, scope, id, |device| {
-            device.disabled = false;
+        self.change(ctx, Action::DeviceEnable, scope, id, move |device| {
+            if scope != Scope::All && device.disabled_by_whom() == Some(DisabledBy::Operator) {
+                return Err(AppError::Forbidden {
+                    action: Action::DeviceEnable,
+                    why: "an operator stopped this device, and only an operator can let it connect again; ask one",
+                });
+            }
+            device.enable();
             Ok(())
         })
         .await
@@ -132,8 +138,9 @@ impl Devices<'_> {
     /// Stops a device; its traffic ends within two seconds.
     pub async fn disable(&self, ctx: &Ctx, id: DeviceId) -> Result<DeviceItem> {
         let scope = ctx.scope(Action::DeviceDisable)?;
-        self.change(ctx, Action::DeviceDisable, scope, id, |device| {
-            device.disabled = true;
+        let by = ctx.actor.user();
+        self.change(ctx, Action::DeviceDisable, scope, id, move |device| {
+            device.disable(by);
             Ok(())
         })
         .await

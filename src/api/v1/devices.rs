@@ -25,7 +25,7 @@ use crate::app::device_create::{self, DeviceKey};
 use crate::app::device_rows::DeviceItem;
 use crate::app::devices::{self, DeviceFilter, DeviceSort};
 use crate::app::{App, Patch, Revision};
-use crate::domain::device::{DeviceReason, DeviceState};
+use crate::domain::device::{DeviceReason, DeviceState, DisabledBy};
 use crate::domain::id::{DeviceId, NetworkId, UserId};
 use crate::domain::key::PublicKey;
 use crate::domain::name::{DeviceName, Login, Note};
@@ -74,6 +74,8 @@ pub struct DeviceView {
     outdated: bool,
     /// Whether somebody stopped it.
     disabled: bool,
+    /// Who stopped it; its owner may start again only what the owner stopped.
+    disabled_by: Option<DisabledBy>,
     /// When it stops.
     expires_at: Option<Timestamp>,
     /// Seconds it may be used from the first handshake on.
@@ -127,6 +129,7 @@ impl From<DeviceItem> for DeviceView {
             reason: item.reason,
             outdated: item.outdated,
             disabled: device.disabled,
+            disabled_by: device.disabled_by_whom(),
             expires_at: device.expires_at,
             duration_s: device.duration_s,
             data_limit_bytes: device.data_limit_bytes,
@@ -338,6 +341,8 @@ async fn delete(
 /// Let a device connect again.
 #[utoipa::path(post, path = "/devices/{id}/enable", operation_id = "device_enable", tag = "devices",
     params(Id<DeviceId>), responses((status = 200, description = "The device as it is now.", body = DeviceView)))]
+///
+/// A member lets connect what the member stopped, not what an operator did.
 async fn enable(State(app): State<App>, ctx: Ctx, Id(id): Id<DeviceId>) -> Answer {
     reply::item(DeviceView::from(app.devices().enable(&ctx, id).await?))
 }
