@@ -317,7 +317,7 @@ words! {
         UserDataLimit AwaitingFirstUse, "Why a device is not active.";
     Method: Totp RecoveryCode Passkey, "A way to prove a second factor.";
     InviteState: Open Used Expired, "Whether an invite can be used.";
-    Language: En De Ru Zh, "A language: English, German, Russian, Chinese in simplified characters.";
+    Language: En De Es Fa Ru Zh, "A language: English, German, Spanish, Persian, Russian, Chinese in simplified characters.";
     MailSecurity: Starttls Tls Plain, "How a mail server is spoken to; `plain` only on this machine.";
     Outcome: Done Refused, "How an act ended.";
     CertificateState: Valid Expiring Expired Pending Failing, "How a certificate stands.";

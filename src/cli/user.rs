@@ -126,7 +126,7 @@ pub(super) struct CreateArgs {
     #[arg(long, value_name = "ADDRESS")]
     #[serde(skip_serializing_if = "Option::is_none")]
     email: Option<String>,
-    /// The language of those letters: en, de, ru or zh.
+    /// The language of those letters: en, de, es, fa, ru or zh.
     #[arg(long, value_name = "LANGUAGE")]
     #[serde(skip_serializing_if = "Option::is_none")]
     language: Option<String>,
@@ -177,7 +177,7 @@ pub(super) struct UpdateArgs {
     #[arg(long, value_name = "ADDRESS")]
     #[serde(skip_serializing_if = "Option::is_none")]
     email: Option<Change<String>>,
-    /// The language of those letters: en, de, ru or zh, or `none` for the service's own.
+    /// The language of those letters: en, de, es, fa, ru or zh, or `none` for the service's own.
     #[arg(long, value_name = "LANGUAGE")]
     #[serde(skip_serializing_if = "Option::is_none")]
     language: Option<Change<String>>,
