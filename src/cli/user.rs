@@ -12,6 +12,7 @@ use crate::cli::link;
 use crate::cli::output::Column;
 use crate::cli::page::PageArgs;
 use crate::cli::password::{self, PasswordArgs};
+use crate::cli::usage::DaysArgs;
 use crate::cli::value::{Bytes, Change, When};
 
 /// What can be done with users.
@@ -25,10 +26,10 @@ pub(super) enum UserVerb {
         /// Only users of this role.
         #[arg(long)]
         role: Option<Role>,
-        /// Only deleted users.
         /// Only users in this state: active, expired, disabled.
         #[arg(long, value_name = "STATE")]
         state: Option<String>,
+        /// Only deleted users.
         #[arg(long)]
         deleted: bool,
     },
@@ -86,6 +87,14 @@ pub(super) enum UserVerb {
     /// Undo a delete.
     #[command(after_help = "Example:\n  caspervpn user restore ada")]
     Restore(Named),
+    /// Show what a user's devices moved by day.
+    #[command(after_help = "Example:\n  caspervpn user usage ada --from 2026-11-01 --to 2026-11-30")]
+    Usage {
+        #[command(flatten)]
+        user: Named,
+        #[command(flatten)]
+        days: DaysArgs,
+    },
 }
 
 /// Which user.
@@ -282,6 +291,9 @@ impl UserVerb {
                 let id = on.client.resolve_among("users", "login", &user.user, &among).await?;
                 let answer = on.client.post(&format!("{USERS}/{id}/restore"), None).await?;
                 on.form.done(&answer.body, &format!("{} is back", user.user))
+            }
+            Self::Usage { user, days } => {
+                days.print(&format!("{}/usage", user.path(on).await?), &[], on).await
             }
         }
     }
