@@ -89,7 +89,8 @@ impl Devices<'_> {
                 Ok::<_, AppError>(Page { items: rows(on, items).await?, next })
             })
             .await?;
-        Ok(page.map(|row| item(Arc::new(row), now)))
+        let actor = ctx.actor;
+        Ok(page.map(|row| item(actor, Arc::new(row), now)))
     }
 
     /// One device.
@@ -195,7 +196,7 @@ impl Devices<'_> {
             .await
             .map_err(noun("device"))?;
         app.device_changed(id);
-        Ok(item(Arc::new(row), now))
+        Ok(item(actor, Arc::new(row), now))
     }
 
     /// What moves while the device is connected.
@@ -279,7 +280,7 @@ impl Devices<'_> {
             .await
             .map_err(noun("device"))?;
         app.device_changed(id);
-        Ok(item(Arc::new(row), now))
+        Ok(item(actor, Arc::new(row), now))
     }
 }
 

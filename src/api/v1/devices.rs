@@ -48,8 +48,8 @@ pub struct DeviceView {
     id: DeviceId,
     /// Whose it is.
     user_id: UserId,
-    /// What its owner signs in with.
-    user_login: Login,
+    /// What its owner signs in with; null where the caller may not read that user, as by a token without `user_list` and `user_get`.
+    user_login: Option<Login>,
     /// The network it is a peer in.
     network_id: NetworkId,
     /// What it is called.
@@ -117,7 +117,7 @@ impl From<DeviceItem> for DeviceView {
         Self {
             id: device.id,
             user_id: device.user,
-            user_login: item.row.owner_login.clone(),
+            user_login: item.owner_login.clone(),
             network_id: device.network,
             name: device.name.clone(),
             public_key: device.public_key,
