@@ -21,10 +21,12 @@ import { useNow } from '../../ui/use-now'
 import { DeviceActs, useToggle } from './device-acts'
 import { useDeviceDialogs } from './device-dialogs'
 import { DeviceState, EndingPill, OnlineDot, UsedOfLimit, useSeen } from './device-words'
+import { useFollowed } from './live'
 import { deviceUsageQuery } from './queries'
 import { filled, lastDays } from './usage-days'
 
-export function MemberCard({ device, line }: { device: Device; line: boolean }) {
+export function MemberCard({ device: read, line }: { device: Device; line: boolean }) {
+  const device = useFollowed(read)
   const { t } = useTranslation('devices')
   const seen = useSeen()(device.last_handshake_at)
   const dialogs = useDeviceDialogs()
