@@ -95,6 +95,14 @@ pub(in crate::app) async fn find_row(on: &mut Conn, id: DeviceId) -> Result<Devi
     found.map(row_of).ok_or(AppError::not_found("device"))
 }
 
+/// The row of a deleted device in the scope.
+pub(in crate::app) async fn find_deleted_row(on: &mut Conn, id: DeviceId, scope: Scope) -> Result<DeviceRow> {
+    let found = peers::find(on, id).await?.filter(|PeerFacts { device, .. }| {
+        device.deleted_at.is_some() && scope.owner().is_none_or(|owner| owner == device.user)
+    });
+    found.map(row_of).ok_or(AppError::not_found("device"))
+}
+
 /// The rows of a page, in its order.
 pub(in crate::app) async fn rows(on: &mut Conn, page: Vec<Device>) -> Result<Vec<DeviceRow>> {
     let ids: Vec<DeviceId> = page.iter().map(|device| device.id).collect();

@@ -7,7 +7,9 @@ use serde_json::{Value, json};
 use crate::app::ctx::{Ctx, Scope};
 use crate::app::device_create::refuse_over_limit;
 use crate::app::device_room::keep_few_deleted;
-use crate::app::device_rows::{DeviceItem, DeviceRow, find_row, item, live, require_rank, rows, touch};
+use crate::app::device_rows::{
+    DeviceItem, DeviceRow, find_deleted_row, find_row, item, live, require_rank, rows, touch,
+};
 use crate::app::error::{AppError, Result};
 use crate::app::jobs::restorable_since;
 use crate::app::{App, Patch, Revision, expect_revision, noun};
@@ -93,10 +95,14 @@ impl Devices<'_> {
         Ok(page.map(|row| item(actor, Arc::new(row), now)))
     }
 
-    /// One device.
+    /// One device; a deleted one for whoever is given it in the list of them.
     pub async fn get(&self, ctx: &Ctx, id: DeviceId) -> Result<DeviceItem> {
         let scope = ctx.scope(Action::DeviceGet)?;
-        Ok(item(self.row(scope, id).await?, self.0.now()))
+        let row = match (self.row(scope, id).await, ctx.scope(Action::DeviceList)) {
+            (Err(AppError::NotFound { .. }), Ok(listed)) => self.deleted_row(listed, id).await?,
+            (found, _) => found?,
+        };
+        Ok(item(ctx.actor, row, self.0.now()))
     }
 
     /// Changes a device. Only those who manage accounts set limits.
@@ -120,7 +126,7 @@ impl Devices<'_> {
         .await
     }
 
-    /// Lets a device connect again.
+    /// Lets a device connect again. An owner undoes so only what an owner did.
     pub async fn enable(&self, ctx: &Ctx, id: DeviceId) -> Result<DeviceItem> {
         let scope = ctx.scope(Action::DeviceEnable)?;
         self.change(ctx, Action::DeviceEnable, scope, id, move |device| {
@@ -252,6 +258,12 @@ impl Devices<'_> {
             Some(owner) if row.device.user != owner => Err(AppError::not_found("device")),
             Some(_) | None => Ok(row),
         }
+    }
+
+    async fn deleted_row(&self, scope: Scope, id: DeviceId) -> Result<Arc<DeviceRow>> {
+        let found =
+            self.0.core.store.read(async move |on: &mut Conn| find_deleted_row(on, id, scope).await).await?;
+        Ok(Arc::new(found))
     }
 
     async fn change(

@@ -303,6 +303,8 @@ async fn create(State(app): State<App>, ctx: Ctx, body: Once<CreateDevice>) -> A
 }
 
 /// Read a device.
+///
+/// A deleted one, too, until its purge.
 #[utoipa::path(get, path = "/devices/{id}", operation_id = "device_get", tag = "devices", params(Id<DeviceId>),
     responses((status = 200, description = "The device.", body = DeviceView)))]
 async fn get(State(app): State<App>, ctx: Ctx, Id(id): Id<DeviceId>) -> Answer {
@@ -339,10 +341,10 @@ async fn delete(
 }
 
 /// Let a device connect again.
-#[utoipa::path(post, path = "/devices/{id}/enable", operation_id = "device_enable", tag = "devices",
-    params(Id<DeviceId>), responses((status = 200, description = "The device as it is now.", body = DeviceView)))]
 ///
 /// A member lets connect what the member stopped, not what an operator did.
+#[utoipa::path(post, path = "/devices/{id}/enable", operation_id = "device_enable", tag = "devices",
+    params(Id<DeviceId>), responses((status = 200, description = "The device as it is now.", body = DeviceView)))]
 async fn enable(State(app): State<App>, ctx: Ctx, Id(id): Id<DeviceId>) -> Answer {
     reply::item(DeviceView::from(app.devices().enable(&ctx, id).await?))
 }

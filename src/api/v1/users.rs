@@ -290,6 +290,8 @@ async fn create(State(app): State<App>, ctx: Ctx, body: Once<CreateUser>) -> Ans
 }
 
 /// Read a user.
+///
+/// A deleted one, too, until its purge.
 #[utoipa::path(get, path = "/users/{id}", operation_id = "user_get", tag = "users", params(Id<UserId>),
     responses((status = 200, description = "The user.", body = UserView)))]
 async fn get(State(app): State<App>, ctx: Ctx, Id(id): Id<UserId>) -> Answer {

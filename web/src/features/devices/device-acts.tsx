@@ -36,8 +36,16 @@ export function DeviceActs({ device, short = false }: { device: Device; short?: 
     ...(extension ? [extension] : []),
     { label: t('common:act.delete'), disabledReason: whyNot('device_delete'), onRun: remove },
   ]
-  const back = { label: t('common:act.restore'), disabledReason: whyNot('device_restore'), onRun: () => void act(() => restoreDevice(device), t('done.restored', { name: device.name })) }
+  const back = useRestore(device)
   return <ActionMenu label={device.name} actions={device.deleted_at ? [back] : usual} />
+}
+
+/** Takes the deletion back. */
+export function useRestore(device: Device): ActionProps {
+  const { t } = useTranslation(['devices', 'common'])
+  const act = useAct()
+  const whyNot = useWhyNot(device)
+  return { label: t('common:act.restore'), disabledReason: whyNot('device_restore'), onRun: () => void act(() => restoreDevice(device), t('done.restored', { name: device.name })) }
 }
 
 /** Gives more time; for those alone who set the ends of devices. */
@@ -57,7 +65,7 @@ export function useExtension(device: Device): ActionProps | undefined {
   return { label: t('extend.menu'), disabledReason: whyNot('device_update') ?? endless, onRun: () => void run() }
 }
 
-/** Enables or disables. Who may only disable is told that there is no way back of their own. */
+/** Enables or disables. What an operator disabled, its owner does not enable. */
 export function useToggle(device: Device): ActionProps {
   const { t } = useTranslation(['devices', 'common'])
   const act = useAct()

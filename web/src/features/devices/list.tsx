@@ -48,7 +48,7 @@ function DeviceList() {
         { name: 'deleted', label: t('common:list.shown'), options: [['true', t('common:list.deleted')]] },
       ]}
       bulk={useBulk()}
-      {...(deleted ? {} : { rowPath: (device: Device) => paths.devices.detail(device.id) })}
+      rowPath={(device) => paths.devices.detail(device.id)}
       rowActions={(device) => <DeviceActs device={device} />}
       card={(device) => <DeviceRow device={device} />}
       create={{
@@ -94,15 +94,10 @@ function useColumns(networks: ReadonlyMap<string, string>): Column<Device>[] {
       header: t('field.name'),
       sort: 'name',
       flex: 2,
-      render: (device) => (
-        <Stack direction="row" sx={{ gap: 1, alignItems: 'center', height: '100%', minWidth: 0 }}>
-          <OnlineDot lastHandshake={device.last_handshake_at} />
-          <span>{device.name}</span>
-        </Stack>
-      ),
+      render: (device) => <Name device={device} />,
     },
     { key: 'state', header: t('common:field.state'), width: 130, render: (device) => <DeviceState device={device} /> },
-    { key: 'user', header: t('field.user'), render: (device) => device.user_login },
+    { key: 'user', header: t('field.user'), render: (device) => device.user_login ?? '–' },
     ...(networks.size > 1 ? [{ key: 'network', header: t('field.network'), render: (device: Device) => networks.get(device.network_id) ?? '–' }] : []),
     { key: 'addresses', header: t('field.addresses'), width: 118, render: (device) => <Code>{device.ipv4 ?? device.ipv6 ?? '–'}</Code> },
     { key: 'seen', header: t('field.seen'), sort: 'last_handshake_at', width: 120, render: (device) => <Seen device={device} /> },
@@ -113,6 +108,11 @@ function useColumns(networks: ReadonlyMap<string, string>): Column<Device>[] {
       width: 145,
       render: (device) => <Used device={device} />,
     },
+    { key: 'ends', header: t('field.ends'), sort: 'expires_at', width: 140, render: (device) => <EndingPill device={device} short /> },
+    ...(wide ? [{ key: 'created_at', header: t('common:field.created'), sort: 'created_at', width: 120, render: (device: Device) => format.date(device.created_at) }] : []),
+  ]
+}
+
 function Name({ device }: { device: Device }) {
   return (
     <Stack direction="row" sx={{ gap: 1, alignItems: 'center', height: '100%', minWidth: 0 }}>
@@ -133,11 +133,6 @@ function Used({ device }: { device: Device }) {
       <UsedOfLimit used={useFollowed(device).used_bytes} limit={device.data_limit_bytes} label={t('usedOfName', { name: device.name })} />
     </Stack>
   )
-}
-
-    { key: 'ends', header: t('field.ends'), sort: 'expires_at', width: 140, render: (device) => <EndingPill device={device} short /> },
-    ...(wide ? [{ key: 'created_at', header: t('common:field.created'), sort: 'created_at', width: 120, render: (device: Device) => format.date(device.created_at) }] : []),
-  ]
 }
 
 function OwnerChip({ id }: { id: string }) {
@@ -166,7 +161,7 @@ function DeviceRow({ device: read }: { device: Device }) {
           {device.name}
         </Typography>
         <Typography variant="body2" color="text.secondary" noWrap>
-          {device.user_login} · {seen(device.last_handshake_at)} · {format.bytes(device.used_bytes)}
+          {device.user_login ?? '–'} · {seen(device.last_handshake_at)} · {format.bytes(device.used_bytes)}
         </Typography>
       </Stack>
       <DeviceState device={device} />

@@ -38,11 +38,9 @@ export function MemberCard({ device: read, line }: { device: Device; line: boole
           <OnlineDot lastHandshake={device.last_handshake_at} />
           <Box sx={{ flexGrow: 1, minWidth: 0 }}>
             <Typography component="h2" sx={{ fontWeight: 650, overflowWrap: 'anywhere' }}>
-              {gone ? device.name : (
-                <Link component={RouterLink} to={paths.devices.detail(device.id)} color="inherit">
-                  {device.name}
-                </Link>
-              )}
+              <Link component={RouterLink} to={paths.devices.detail(device.id)} color="inherit">
+                {device.name}
+              </Link>
             </Typography>
             <Typography variant="body2" color="text.secondary">
               {seen}
