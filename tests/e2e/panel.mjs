@@ -178,7 +178,7 @@ async function work() {
   await step('restored_from_its_page', async () => {
     const left = []
     for (const noun of ['devices', 'networks', 'users']) {
-      const body = { devices: { name: `gone-${stamp}` }, networks: { name: `gone-${stamp}`, ipv4: '10.201.0.0/24' }, users: { login: `gone-${stamp}`, role: 'member' } }[noun]
+      const body = { devices: { name: `gone-${stamp}` }, networks: { name: `gone-${stamp}`, ipv4: '10.201.0.0/24', dns: ['10.201.0.1'] }, users: { login: `gone-${stamp}`, role: 'member' } }[noun]
       const { id, revision } = await byApi(page, 'POST', `/${noun}`, body)
       await byApi(page, 'DELETE', `/${noun}/${id}`, undefined, { 'If-Match': `"${revision}"` })
       await page.goto(`${origin}/${noun}?deleted=true`)

@@ -188,7 +188,7 @@ fn verbs_answer_the_same_with_the_server_stopped_and_running() {
         assert_eq!(stopped[0][key], running[0][key], "{key}");
     }
     assert_eq!(stopped[0]["users"]["total"], 2);
-    assert!(shown.contains("users             2\n") && shown.contains("\nNetworks\nNAME"), "{shown}");
+    assert!(shown.contains("active users    2\n") && shown.contains("\nNetworks\nNAME"), "{shown}");
     assert_eq!(stopped[1..], running[1..]);
     assert_eq!(missing.status.code(), Some(1));
     assert!(text(&missing.stderr).starts_with("error: nothing in users has the login \"nobody\""));
