@@ -177,8 +177,9 @@ async function work() {
   })
   await step('restored_from_its_page', async () => {
     const left = []
+    const [network] = await items('/networks')
     for (const noun of ['devices', 'networks', 'users']) {
-      const body = { devices: { name: `gone-${stamp}` }, networks: { name: `gone-${stamp}`, ipv4: '10.201.0.0/24', dns: ['10.201.0.1'] }, users: { login: `gone-${stamp}`, role: 'member' } }[noun]
+      const body = { devices: { name: `gone-${stamp}`, network_id: network.id }, networks: { name: `gone-${stamp}`, ipv4: '10.201.0.0/24', dns: ['10.201.0.1'] }, users: { login: `gone-${stamp}`, role: 'member' } }[noun]
       const { id, revision } = await byApi(page, 'POST', `/${noun}`, body)
       await byApi(page, 'DELETE', `/${noun}/${id}`, undefined, { 'If-Match': `"${revision}"` })
       await page.goto(`${origin}/${noun}?deleted=true`)

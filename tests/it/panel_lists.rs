@@ -169,8 +169,8 @@ on_both! {
         let (member, other, support) = (house.sign_in("ada").await, house.sign_in("eve").await, house.sign_in("help").await);
         let range = json!({ "name": "old", "ipv4": "10.99.0.0/24", "dns": ["10.99.0.1"] });
         let made = [
-            ("networks", host.post("/networks", range).await.expect(StatusCode::CREATED)),
             ("devices", host.post("/devices", json!({ "name": "old", "user_id": ada })).await.expect(StatusCode::CREATED)),
+            ("networks", host.post("/networks", range).await.expect(StatusCode::CREATED)),
             ("users", host.post("/users", json!({ "login": "old", "role": "member" })).await.expect(StatusCode::CREATED)),
         ];
 
