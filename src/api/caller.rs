@@ -37,14 +37,17 @@ impl FromRequestParts<Api> for Ctx {
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
         let origin = api.origin(&parts.extensions);
         let cookie = cookie::find(&parts.headers, origin)?.map(|cookie| Zeroizing::new(cookie.to_owned()));
-        let actor = match (credentials(&parts.headers)?, cookie) {
+        let (actor, cookie) = match (credentials(&parts.headers)?, cookie) {
             (Some(_), Some(_)) => return Err(two_credentials()),
-            (Some(value), None) => by_token(api, value, origin).await?,
-            (None, Some(cookie)) => by_cookie(parts, api, &cookie, origin).await?,
-            (None, None) if origin.is_host => Actor::Host,
+            (Some(value), None) => (by_token(api, value, origin).await?, None),
+            (None, Some(cookie)) => {
+                let (actor, digest) = by_cookie(parts, api, &cookie, origin).await?;
+                (actor, Some(digest))
+            }
+            (None, None) if origin.is_host => (Actor::Host, None),
             (None, None) => return Err(Problem::unauthenticated("sign in first", "Bearer")),
         };
-        Ok(standing(parts, api, actor, origin))
+        Ok(Self { cookie, ..standing(parts, api, actor, origin) })
     }
 }
 
@@ -69,8 +72,14 @@ async fn by_token(api: &Api, value: &HeaderValue, origin: Origin) -> Result<Acto
     api.app().authenticate(token, origin.address).await.map_err(refused)
 }
 
-/// A browser sends its cookie whoever made the request, so a change needs the proof of a page of ours.
-async fn by_cookie(parts: &mut Parts, api: &Api, cookie: &str, origin: Origin) -> Result<Actor, Problem> {
+/// A browser sends its cookie whoever made the request, so a change needs the proof of a page of ours. Gives the cookie's
+/// digest, too.
+async fn by_cookie(
+    parts: &mut Parts,
+    api: &Api,
+    cookie: &str,
+    origin: Origin,
+) -> Result<(Actor, [u8; 32]), Problem> {
     let sessions = api.app().sessions();
     let CookieHolder { actor, session, token } =
         sessions.authenticate_cookie(cookie).await.map_err(refused)?;
@@ -84,7 +93,7 @@ async fn by_cookie(parts: &mut Parts, api: &Api, cookie: &str, origin: Origin) -
         ));
     }
     parts.extensions.insert(ByCookie(Some(token.csrf_token())));
-    Ok(actor)
+    Ok((actor, *token.digest().as_bytes()))
 }
 
 fn two_credentials() -> Problem {
@@ -164,7 +173,7 @@ impl FromRequestParts<Api> for SetupProof {
 
 fn context(actor: Actor, origin: Origin, extensions: &Extensions) -> Ctx {
     let request = extensions.get::<RequestId>().copied();
-    Ctx { actor, request, address: origin.address, idempotency: None }
+    Ctx { actor, request, address: origin.address, cookie: None, idempotency: None }
 }
 
 /// The one `Authorization` header. Two of them would leave open which counts.

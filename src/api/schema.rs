@@ -26,7 +26,7 @@ use crate::domain::certificate::{
 };
 use crate::domain::certificate_log::{StepKind, StepOutcome};
 use crate::domain::contact::Email;
-use crate::domain::device::{DeviceReason, DeviceState};
+use crate::domain::device::{DeviceReason, DeviceState, DisabledBy};
 use crate::domain::diagnosis::{CheckCode, CheckName, CheckOutcome};
 use crate::domain::id::{
     ApiTokenId, AuditEventId, DeliveryId, DeviceId, ExternalIdentityId, IdentityProviderId, InviteId, JobId,
@@ -304,9 +304,10 @@ macro_rules! words {
 
 words! {
     Role: Owner Admin Operator Support Auditor Member, "What a user may do, from most to least.";
-    UserState: Active Disabled, "Whether an account can be used.";
+    UserState: Active Expired Disabled, "Whether an account can be used, and why not.";
     Pressure: Normal High Exhausted, "How full a pool is: room enough, nine tenths taken, no address left.";
     NodeState: Pending Online Draining Offline, "Whether a node reports, and takes new devices.";
+    DisabledBy: Owner Operator, "Who stopped a device: the one whose it is, or somebody else.";
     DeviceState: Active OnHold Limited Expired Disabled, "Whether a device may use the tunnel.";
     CheckName: State Node Interface Endpoint Configuration Address Handshake Traffic Nat Forwarding Firewall Mtu Dns Clock,
         "What was looked at.";
@@ -326,7 +327,7 @@ words! {
         UserDataLimit AwaitingFirstUse, "Why a device is not active.";
     Method: Totp RecoveryCode Passkey, "A way to prove a second factor.";
     InviteState: Open Used Expired, "Whether an invite can be used.";
-    Language: En De Ru Zh, "A language: English, German, Russian, Chinese in simplified characters.";
+    Language: En De Es Fa Ru Zh, "A language: English, German, Spanish, Persian, Russian, Chinese in simplified characters.";
     MailSecurity: Starttls Tls Plain, "How a mail server is spoken to; `plain` only on this machine.";
     Outcome: Done Refused, "How an act ended.";
     CertificateState: Valid Expiring Expired Pending Failing, "How a certificate stands.";

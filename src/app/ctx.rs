@@ -15,6 +15,8 @@ pub struct Ctx {
     pub request: Option<RequestId>,
     /// The address it came from, for limits and the audit.
     pub address: Option<IpAddr>,
+    /// The digest of the cookie by which a browser's session asks.
+    pub cookie: Option<[u8; 32]>,
     /// The caller's proof that a repeated request is the same one.
     pub idempotency: Option<Idempotency>,
 }
@@ -50,12 +52,12 @@ impl Scope {
 impl Ctx {
     /// The service acting by itself.
     pub const fn system() -> Self {
-        Self { actor: Actor::System, request: None, address: None, idempotency: None }
+        Self { actor: Actor::System, request: None, address: None, cookie: None, idempotency: None }
     }
 
     /// The machine's administrator.
     pub const fn host(request: Option<RequestId>) -> Self {
-        Self { actor: Actor::Host, request, address: None, idempotency: None }
+        Self { actor: Actor::Host, request, address: None, cookie: None, idempotency: None }
     }
 
     /// How far this actor may go with an action.

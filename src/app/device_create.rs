@@ -75,7 +75,7 @@ impl Devices<'_> {
         let event = app.event(ctx, Action::DeviceCreate.as_str(), ("device", id.to_string()));
         let reclaim =
             app.event(&Ctx { request: ctx.request, ..Ctx::system() }, RECLAIM, ("device", String::new()));
-        let ctx = ctx.clone();
+        let (ctx, actor) = (ctx.clone(), ctx.actor);
         let (made, freed) = app
             .core
             .store
@@ -108,8 +108,8 @@ impl Devices<'_> {
         }
         app.publish();
         Ok(match made {
-            Created::New(row) => Created::New(item(Arc::new(row), now)),
-            Created::Replayed(row) => Created::Replayed(item(Arc::new(row), now)),
+            Created::New(row) => Created::New(item(actor, Arc::new(row), now)),
+            Created::Replayed(row) => Created::Replayed(item(actor, Arc::new(row), now)),
         })
     }
 }

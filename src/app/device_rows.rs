@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::app::ctx::Scope;
 use crate::app::error::{AppError, Result};
-use crate::domain::access::{Action, Actor};
+use crate::domain::access::{Action, Actor, Reach};
 use crate::domain::device::{Device, DeviceReason, DeviceState, Surroundings};
 use crate::domain::id::{DeviceId, UserId};
 use crate::domain::name::Login;
@@ -41,6 +41,8 @@ pub struct DeviceItem {
     pub reason: Option<DeviceReason>,
     /// Whether its owner still has a configuration that the network no longer gives.
     pub outdated: bool,
+    /// What its owner signs in with; none where the actor may not read that user.
+    pub owner_login: Option<Login>,
 }
 
 /// The device, unless deleted or outside the scope.
@@ -93,6 +95,14 @@ pub(in crate::app) async fn find_row(on: &mut Conn, id: DeviceId) -> Result<Devi
     found.map(row_of).ok_or(AppError::not_found("device"))
 }
 
+/// The row of a deleted device in the scope.
+pub(in crate::app) async fn find_deleted_row(on: &mut Conn, id: DeviceId, scope: Scope) -> Result<DeviceRow> {
+    let found = peers::find(on, id).await?.filter(|PeerFacts { device, .. }| {
+        device.deleted_at.is_some() && scope.owner().is_none_or(|owner| owner == device.user)
+    });
+    found.map(row_of).ok_or(AppError::not_found("device"))
+}
+
 /// The rows of a page, in its order.
 pub(in crate::app) async fn rows(on: &mut Conn, page: Vec<Device>) -> Result<Vec<DeviceRow>> {
     let ids: Vec<DeviceId> = page.iter().map(|device| device.id).collect();
@@ -111,9 +121,19 @@ fn row_of(facts: PeerFacts) -> DeviceRow {
     }
 }
 
-/// A row with what follows from it.
-pub(in crate::app) fn item(row: Arc<DeviceRow>, now: Timestamp) -> DeviceItem {
+/// A row with what follows from it, as far as this actor may see it.
+pub(in crate::app) fn item(actor: Actor, row: Arc<DeviceRow>, now: Timestamp) -> DeviceItem {
     let (state, reason) = row.device.state(&row.around, now);
     let outdated = row.device.is_outdated(row.network_config_revision);
-    DeviceItem { row, state, reason, outdated }
+    let owner_login = may_read(actor, row.device.user).then(|| row.owner_login.clone());
+    DeviceItem { row, state, reason, outdated, owner_login }
+}
+
+/// Whether the actor may read this user in a list or alone. A token reads nothing that its scopes do not name.
+fn may_read(actor: Actor, user: UserId) -> bool {
+    [Action::UserList, Action::UserGet].into_iter().any(|action| match actor.reach(action) {
+        Reach::All => true,
+        Reach::Own => actor.user() == Some(user),
+        Reach::None => false,
+    })
 }

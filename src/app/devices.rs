@@ -7,12 +7,14 @@ use serde_json::{Value, json};
 use crate::app::ctx::{Ctx, Scope};
 use crate::app::device_create::refuse_over_limit;
 use crate::app::device_room::keep_few_deleted;
-use crate::app::device_rows::{DeviceItem, DeviceRow, find_row, item, live, require_rank, rows, touch};
+use crate::app::device_rows::{
+    DeviceItem, DeviceRow, find_deleted_row, find_row, item, live, require_rank, rows, touch,
+};
 use crate::app::error::{AppError, Result};
 use crate::app::jobs::restorable_since;
 use crate::app::{App, Patch, Revision, expect_revision, noun};
 use crate::domain::access::{Action, Actor};
-use crate::domain::device::{Device, is_online};
+use crate::domain::device::{Device, DisabledBy, is_online};
 use crate::domain::id::DeviceId;
 use crate::domain::name::{DeviceName, Note};
 use crate::domain::page::{Page, PageRequest};
@@ -89,13 +91,18 @@ impl Devices<'_> {
                 Ok::<_, AppError>(Page { items: rows(on, items).await?, next })
             })
             .await?;
-        Ok(page.map(|row| item(Arc::new(row), now)))
+        let actor = ctx.actor;
+        Ok(page.map(|row| item(actor, Arc::new(row), now)))
     }
 
-    /// One device.
+    /// One device; a deleted one for whoever is given it in the list of them.
     pub async fn get(&self, ctx: &Ctx, id: DeviceId) -> Result<DeviceItem> {
         let scope = ctx.scope(Action::DeviceGet)?;
-        Ok(item(self.row(scope, id).await?, self.0.now()))
+        let row = match (self.row(scope, id).await, ctx.scope(Action::DeviceList)) {
+            (Err(AppError::NotFound { .. }), Ok(listed)) => self.deleted_row(listed, id).await?,
+            (found, _) => found?,
+        };
+        Ok(item(ctx.actor, row, self.0.now()))
     }
 
     /// Changes a device. Only those who manage accounts set limits.
@@ -119,11 +126,17 @@ impl Devices<'_> {
         .await
     }
 
-    /// Lets a device connect again.
+    /// Lets a device connect again. An owner undoes so only what an owner did.
     pub async fn enable(&self, ctx: &Ctx, id: DeviceId) -> Result<DeviceItem> {
         let scope = ctx.scope(Action::DeviceEnable)?;
-        self.change(ctx, Action::DeviceEnable, scope, id, |device| {
-            device.disabled = false;
+        self.change(ctx, Action::DeviceEnable, scope, id, move |device| {
+            if scope != Scope::All && device.disabled_by_whom() == Some(DisabledBy::Operator) {
+                return Err(AppError::Forbidden {
+                    action: Action::DeviceEnable,
+                    why: "an operator stopped this device, and only an operator can let it connect again; ask one",
+                });
+            }
+            device.enable();
             Ok(())
         })
         .await
@@ -132,8 +145,9 @@ impl Devices<'_> {
     /// Stops a device; its traffic ends within two seconds.
     pub async fn disable(&self, ctx: &Ctx, id: DeviceId) -> Result<DeviceItem> {
         let scope = ctx.scope(Action::DeviceDisable)?;
-        self.change(ctx, Action::DeviceDisable, scope, id, |device| {
-            device.disabled = true;
+        let by = ctx.actor.user();
+        self.change(ctx, Action::DeviceDisable, scope, id, move |device| {
+            device.disable(by);
             Ok(())
         })
         .await
@@ -188,7 +202,7 @@ impl Devices<'_> {
             .await
             .map_err(noun("device"))?;
         app.device_changed(id);
-        Ok(item(Arc::new(row), now))
+        Ok(item(actor, Arc::new(row), now))
     }
 
     /// What moves while the device is connected.
@@ -246,6 +260,12 @@ impl Devices<'_> {
         }
     }
 
+    async fn deleted_row(&self, scope: Scope, id: DeviceId) -> Result<Arc<DeviceRow>> {
+        let found =
+            self.0.core.store.read(async move |on: &mut Conn| find_deleted_row(on, id, scope).await).await?;
+        Ok(Arc::new(found))
+    }
+
     async fn change(
         &self,
         ctx: &Ctx,
@@ -272,7 +292,7 @@ impl Devices<'_> {
             .await
             .map_err(noun("device"))?;
         app.device_changed(id);
-        Ok(item(Arc::new(row), now))
+        Ok(item(actor, Arc::new(row), now))
     }
 }
 

@@ -1,7 +1,8 @@
 //! Live events: who listens, and what they are told.
 //!
 //! Invariant: nothing is looked at while nobody listens, and once for all who do. A listener that does not keep up is let
-//! go and never waited for; one whose session has ended, or whose address may not come in any more, is let go within a second.
+//! go and never waited for; one whose session has ended, whose password or cookie is another by now, or whose address may not come
+//! in any more, is let go within a second.
 
 mod sight;
 
@@ -67,6 +68,8 @@ struct Listeners {
 #[derive(Debug, Clone)]
 struct Listening {
     actor: Actor,
+    /// The digest of the cookie by which it came.
+    cookie: Option<[u8; 32]>,
     address: Option<IpAddr>,
     topics: Topics,
     ends_at: Timestamp,
@@ -121,7 +124,8 @@ impl Events<'_> {
         let topics = allowed(ctx, topics);
         let (sender, receiver) = mpsc::channel(QUEUED);
         let ends_at = app.now() + LASTS;
-        let listening = Listening { actor: ctx.actor, address: ctx.address, topics, ends_at, sender };
+        let listening =
+            Listening { actor: ctx.actor, cookie: ctx.cookie, address: ctx.address, topics, ends_at, sender };
         let number = app.core.hub.listeners().take(listening, app.core.facts.event_streams)?;
         let listener = Listener { app: app.clone(), number, receiver };
         // From here on nothing that is done is missed.
@@ -181,7 +185,8 @@ impl Events<'_> {
         }
     }
 
-    /// Lets go whose session has ended, whose role is another now, whose address may not come in any more, and whose time is over.
+    /// Lets go whose session has ended, whose role, password or cookie is another now, whose address may not come in any more,
+    /// and whose time is over.
     async fn dismiss(&self) -> Result<()> {
         let app = self.0;
         let (now, gate) = (app.now(), app.gate());
@@ -189,11 +194,11 @@ impl Events<'_> {
         let open: Vec<_> = {
             let listeners = app.core.hub.listeners();
             let judged = |it: &Listening| it.ends_at <= now || !gate.admits(it.address);
-            listeners.open.iter().map(|(number, it)| (*number, it.actor, judged(it))).collect()
+            listeners.open.iter().map(|(number, it)| (*number, (it.actor, it.cookie), judged(it))).collect()
         };
-        for (number, actor, is_over) in open {
+        for (number, shown, is_over) in open {
             // While the database is away nobody is let go for what cannot be asked, but for what is known.
-            let refused = match app.confirm(actor).await {
+            let refused = match self.confirm(shown).await {
                 Ok(()) => false,
                 Err(cause) if matches!(cause, AppError::Internal { .. }) => {
                     unasked = Err(cause);
@@ -206,6 +211,14 @@ impl Events<'_> {
             }
         }
         unasked
+    }
+
+    async fn confirm(&self, (actor, cookie): (Actor, Option<[u8; 32]>)) -> Result<()> {
+        self.0.confirm(actor).await?;
+        match cookie {
+            Some(digest) => self.0.sessions().confirm_cookie(digest).await,
+            None => Ok(()),
+        }
     }
 }
 

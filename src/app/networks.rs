@@ -117,15 +117,18 @@ impl Networks<'_> {
             .await
     }
 
-    /// One network.
+    /// One network; a deleted one for whoever is given the list of them.
     pub async fn get(&self, ctx: &Ctx, id: NetworkId) -> Result<NetworkItem> {
         ctx.scope(Action::NetworkGet)?;
+        let sees_deleted =
+            ctx.scope(Action::NetworkList).is_ok() && ctx.require(Action::NetworkRestore).is_ok();
         self.0
             .core
             .store
             .read(async move |on: &mut Conn| {
-                let network = live(on, id).await?;
-                item(on, network).await
+                let found = networks::find(on, id).await?;
+                let found = found.filter(|network| sees_deleted || network.deleted_at.is_none());
+                item(on, found.ok_or(AppError::not_found("network"))?).await
             })
             .await
     }

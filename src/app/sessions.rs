@@ -66,7 +66,11 @@ pub(in crate::app) struct Authority {
 impl Authority {
     /// Who acts by this session.
     fn actor(&self, now: Timestamp) -> Actor {
-        let proof = Proof { is_fresh: is_fresh(self.session.proved_at, now), lacks_mfa: self.lacks_mfa };
+        let proof = Proof {
+            is_fresh: is_fresh(self.session.proved_at, now),
+            lacks_mfa: self.lacks_mfa,
+            epoch: self.user.epoch,
+        };
         let by = Means::Session(self.session.id, proof);
         Actor::User { id: self.user.id, role: self.user.role, by }
     }
@@ -125,7 +129,7 @@ impl Sessions<'_> {
         if good { Ok(authority.actor(now)) } else { Err(REFUSED) }
     }
 
-    /// Refuses who was let in before and would not be now.
+    /// Refuses who was let in before and would not be now, also because the password is another by now.
     pub(in crate::app) async fn confirm(&self, actor: Actor, session: SessionId) -> Result<()> {
         let now = self.0.now();
         let authority = self.authority(session).await?.ok_or(REFUSED)?;
@@ -135,7 +139,10 @@ impl Sessions<'_> {
             (
                 Actor::User { id, role, by: Means::Session(_, proof) },
                 Actor::User { id: same_id, role: same_role, by: Means::Session(_, proof_now) },
-            ) => (id, role, proof.lacks_mfa) == (same_id, same_role, proof_now.lacks_mfa),
+            ) => {
+                (id, role, proof.lacks_mfa, proof.epoch)
+                    == (same_id, same_role, proof_now.lacks_mfa, proof_now.epoch)
+            }
             (Actor::User { .. } | Actor::Host | Actor::System | Actor::Anonymous, _) => false,
         };
         let good = same && is_able(user, now) && session.is_live(now);

@@ -15,7 +15,7 @@ use crate::app::node_networks::{self, NewPlace};
 use crate::app::passwords::names;
 use crate::app::users::{self, CreateUser};
 use crate::app::{App, ctx::Scope};
-use crate::domain::access::{Action, Role};
+use crate::domain::access::{Action, Actor, Role};
 use crate::domain::acme::DirectoryUrl;
 use crate::domain::device::NewDevice;
 use crate::domain::id::{DeviceId, LinkId, NetworkId};
@@ -194,7 +194,11 @@ impl Setup<'_> {
         app.user_changed();
         let (device, config) = match made.device {
             None => (None, None),
-            Some((row, source)) => (Some(device_rows::item(row.into(), now)), Some(app.render(&source)?)),
+            Some((row, source)) => {
+                // Whoever sets the service up is the owner whose device this is.
+                let item = device_rows::item(Actor::System, row.into(), now);
+                (Some(item), Some(app.render(&source)?))
+            }
         };
         Ok(SetupDone { user: made.user, network: made.network.id, device, config, authority })
     }

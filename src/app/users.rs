@@ -117,19 +117,21 @@ impl Users<'_> {
         }))
     }
 
-    /// One user.
+    /// One user; a deleted one for whoever is given the list of them.
     pub async fn get(&self, ctx: &Ctx, id: UserId) -> Result<UserItem> {
         let owner = ctx.scope(Action::UserGet)?.owner();
         if owner.is_some_and(|owner| owner != id) {
             return Err(AppError::not_found("user"));
         }
+        let sees_deleted = ctx.scope(Action::UserList).is_ok();
         let now = self.0.now();
         self.0
             .core
             .store
             .read(async move |on: &mut Conn| {
-                let found = live(on, id).await?;
-                item(on, found, now).await
+                let found = users::find(on, id).await?;
+                let found = found.filter(|user| sees_deleted || user.deleted_at.is_none());
+                item(on, found.ok_or(AppError::not_found("user"))?, now).await
             })
             .await
     }

@@ -8,8 +8,9 @@ use crate::cli::Asked;
 use crate::cli::device_config::{self, ConfArgs, CreateArgs};
 use crate::cli::failure::Failure;
 use crate::cli::output::Column;
-use crate::cli::page::{PageArgs, query};
-use crate::cli::value::{Bytes, Change, Day, Seconds, When};
+use crate::cli::page::PageArgs;
+use crate::cli::usage::DaysArgs;
+use crate::cli::value::{Bytes, Change, Seconds, When};
 
 /// What can be done with devices.
 #[derive(Debug, Subcommand)]
@@ -71,12 +72,8 @@ pub(super) enum DeviceVerb {
     Usage {
         #[command(flatten)]
         device: Named,
-        /// The first day; 30 days before the last one where it is left out.
-        #[arg(long, value_name = "DATE")]
-        from: Option<Day>,
-        /// The last day; today in UTC where it is left out.
-        #[arg(long, value_name = "DATE")]
-        to: Option<Day>,
+        #[command(flatten)]
+        days: DaysArgs,
     },
     /// Show what keeps a device from connecting, one check after the other, and what to do.
     #[command(after_help = "Example:\n  caspervpn device diagnose laptop --user ada")]
@@ -172,11 +169,6 @@ const LIVE: &[Column] = &[
 const CHECK: &[Column] =
     &[("CHECK", "/name"), ("OUTCOME", "/outcome"), ("FOUND", "/detail"), ("WHAT TO DO", "/fix")];
 
-const DAY: &[Column] = &[("DAY", "/date"), ("RX", "/rx_bytes"), ("TX", "/tx_bytes")];
-
-/// Days that `usage` shows when it is not told.
-const USUAL_DAYS: u32 = 30;
-
 impl DeviceVerb {
     /// Does it.
     pub(super) async fn run(self, on: &Asked) -> Result<(), Failure> {
@@ -216,14 +208,8 @@ impl DeviceVerb {
             Self::Reveal { device, conf } => device_config::reveal(&device.path(on).await?, &conf, on).await,
             Self::Qr(device) => device_config::draw(&device.path(on).await?, on).await,
             Self::Link(device) => device_config::link(&device.path(on).await?, on).await,
-            Self::Usage { device, from, to } => {
-                let path = device.path(on).await?;
-                let to = to.unwrap_or_else(|| Day::of(on.clock.now()));
-                let from = from.unwrap_or_else(|| to.before(USUAL_DAYS));
-                let days = [("from", Some(from.to_string())), ("to", Some(to.to_string()))];
-                let answer = on.client.get(&query(&format!("{path}/usage"), &days)).await?.body;
-                let rows = json!({ "items": answer.get("days") });
-                if on.form.is_json() { on.form.one(&answer, DAY) } else { on.form.list(&rows, DAY) }
+            Self::Usage { device, days } => {
+                days.print(&format!("{}/usage", device.path(on).await?), &[], on).await
             }
             Self::Diagnose(device) => {
                 let path = device.path(on).await?;

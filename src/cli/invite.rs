@@ -50,7 +50,7 @@ pub(super) struct CreateArgs {
     #[arg(long, value_name = "ADDRESS")]
     #[serde(skip_serializing_if = "Option::is_none")]
     email: Option<String>,
-    /// The language of its letter and of the account: en, de, ru or zh.
+    /// The language of its letter and of the account: en, de, es, fa, ru or zh.
     #[arg(long, value_name = "LANGUAGE")]
     #[serde(skip_serializing_if = "Option::is_none")]
     language: Option<String>,

@@ -25,6 +25,7 @@ mod network;
 mod node;
 mod node_network;
 mod output;
+mod overview;
 mod page;
 mod password;
 mod ratelimit;
@@ -36,6 +37,7 @@ mod setup;
 mod support_bundle;
 mod tar;
 mod tls;
+mod usage;
 mod user;
 mod value;
 mod webhook;
@@ -127,6 +129,12 @@ enum ApiVerb {
     /// Set the service up unattended, as a file describes it.
     #[command(after_help = setup::HELP)]
     Setup(setup::SetupArgs),
+    /// Show how everything does: devices, users, traffic, nodes, networks, certificates, and what is wrong.
+    #[command(after_help = "Example:\n  caspervpn overview")]
+    Overview,
+    /// Show what all devices moved by day, or those of a user or a network.
+    #[command(after_help = "Example:\n  caspervpn usage --network home --from 2026-11-01 --to 2026-11-30")]
+    Usage(usage::UsageArgs),
     /// Users: accounts that own devices.
     #[command(subcommand)]
     User(user::UserVerb),
@@ -269,6 +277,8 @@ impl ApiVerb {
         match self {
             Self::SetupLink => setup::link(settings, on).await,
             Self::Setup(args) => setup::run(&args, on).await,
+            Self::Overview => overview::run(on).await,
+            Self::Usage(args) => args.run(on).await,
             Self::User(verb) => verb.run(on).await,
             Self::Invite(verb) => verb.run(on).await,
             Self::Network(verb) => verb.run(on).await,

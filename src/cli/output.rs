@@ -17,9 +17,20 @@ pub(super) enum Form {
     Json,
 }
 
-/// A column: its heading and the place of its value, as a JSON pointer. A place that ends with `_bytes` is shown in
-/// the units people use.
+/// A column: its heading and the place of its value, as a JSON pointer. A place that ends with `_bytes` or
+/// `_bytes_per_s` is shown in the units people use.
 pub(super) type Column = (&'static str, &'static str);
+
+/// A list within an answer, under a title of its own.
+#[derive(Debug)]
+pub(super) struct Part {
+    /// What is said above it.
+    pub(super) title: &'static str,
+    /// Its place in the answer, as a JSON pointer.
+    pub(super) at: &'static str,
+    /// Its columns.
+    pub(super) columns: &'static [Column],
+}
 
 impl Form {
     /// Whether a program reads this.
@@ -48,6 +59,21 @@ impl Form {
             Self::Json => self.json(answer),
             Self::Text => put(&record(answer, columns)),
         }
+    }
+
+    /// Prints one thing, then the lists within it that hold anything.
+    pub(super) fn parts(self, answer: &Value, columns: &[Column], parts: &[Part]) -> Result<(), Failure> {
+        if self.is_json() {
+            return self.json(answer);
+        }
+        let mut text = record(answer, columns);
+        for Part { title, at, columns } in parts {
+            let items = answer.pointer(at).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+            if !items.is_empty() {
+                text.push_str(&format!("\n{title}\n{}", table(items, columns)));
+            }
+        }
+        put(&text)
     }
 
     /// Prints a sentence, or the whole answer.
@@ -106,6 +132,9 @@ fn cell(item: &Value, at: &str) -> String {
     match item.pointer(at) {
         Some(Value::Number(number)) if at.ends_with("_bytes") => {
             number.as_u64().map_or_else(|| number.to_string(), size)
+        }
+        Some(Value::Number(number)) if at.ends_with("_bytes_per_s") => {
+            number.as_u64().map_or_else(|| number.to_string(), |bytes| format!("{}/s", size(bytes)))
         }
         found => plain(found),
     }

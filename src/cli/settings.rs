@@ -41,7 +41,7 @@ pub(super) struct UpdateArgs {
     #[arg(long, value_name = "HOST")]
     #[serde(skip_serializing_if = "Option::is_none")]
     endpoint_host: Option<Change<String>>,
-    /// The language of letters to users who chose none: en, de, ru or zh.
+    /// The language of letters to users who chose none: en, de, es, fa, ru or zh.
     #[arg(long, value_name = "LANGUAGE")]
     #[serde(skip_serializing_if = "Option::is_none")]
     language: Option<String>,

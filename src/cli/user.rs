@@ -12,6 +12,7 @@ use crate::cli::link;
 use crate::cli::output::Column;
 use crate::cli::page::PageArgs;
 use crate::cli::password::{self, PasswordArgs};
+use crate::cli::usage::DaysArgs;
 use crate::cli::value::{Bytes, Change, When};
 
 /// What can be done with users.
@@ -25,6 +26,9 @@ pub(super) enum UserVerb {
         /// Only users of this role.
         #[arg(long)]
         role: Option<Role>,
+        /// Only users in this state: active, expired, disabled.
+        #[arg(long, value_name = "STATE")]
+        state: Option<String>,
         /// Only deleted users.
         #[arg(long)]
         deleted: bool,
@@ -83,6 +87,14 @@ pub(super) enum UserVerb {
     /// Undo a delete.
     #[command(after_help = "Example:\n  caspervpn user restore ada")]
     Restore(Named),
+    /// Show what a user's devices moved by day.
+    #[command(after_help = "Example:\n  caspervpn user usage ada --from 2026-11-01 --to 2026-11-30")]
+    Usage {
+        #[command(flatten)]
+        user: Named,
+        #[command(flatten)]
+        days: DaysArgs,
+    },
 }
 
 /// Which user.
@@ -123,7 +135,7 @@ pub(super) struct CreateArgs {
     #[arg(long, value_name = "ADDRESS")]
     #[serde(skip_serializing_if = "Option::is_none")]
     email: Option<String>,
-    /// The language of those letters: en, de, ru or zh.
+    /// The language of those letters: en, de, es, fa, ru or zh.
     #[arg(long, value_name = "LANGUAGE")]
     #[serde(skip_serializing_if = "Option::is_none")]
     language: Option<String>,
@@ -174,7 +186,7 @@ pub(super) struct UpdateArgs {
     #[arg(long, value_name = "ADDRESS")]
     #[serde(skip_serializing_if = "Option::is_none")]
     email: Option<Change<String>>,
-    /// The language of those letters: en, de, ru or zh, or `none` for the service's own.
+    /// The language of those letters: en, de, es, fa, ru or zh, or `none` for the service's own.
     #[arg(long, value_name = "LANGUAGE")]
     #[serde(skip_serializing_if = "Option::is_none")]
     language: Option<Change<String>>,
@@ -230,9 +242,12 @@ impl UserVerb {
     /// Does it.
     pub(super) async fn run(self, on: &Asked) -> Result<(), Failure> {
         match self {
-            Self::List { page, role, deleted } => {
-                let filters =
-                    [("role", role.map(Role::word)), ("deleted", deleted.then(|| "true".to_owned()))];
+            Self::List { page, role, state, deleted } => {
+                let filters = [
+                    ("role", role.map(Role::word)),
+                    ("state", state),
+                    ("deleted", deleted.then(|| "true".to_owned())),
+                ];
                 on.form.list(&page.read(&on.client, USERS, &filters).await?, ROW)
             }
             Self::Show(user) => {
@@ -276,6 +291,9 @@ impl UserVerb {
                 let id = on.client.resolve_among("users", "login", &user.user, &among).await?;
                 let answer = on.client.post(&format!("{USERS}/{id}/restore"), None).await?;
                 on.form.done(&answer.body, &format!("{} is back", user.user))
+            }
+            Self::Usage { user, days } => {
+                days.print(&format!("{}/usage", user.path(on).await?), &[], on).await
             }
         }
     }

@@ -194,7 +194,7 @@ access_table! {
     /// Change a device's name, note, expiry or limit.
     DeviceUpdate = "device_update":                 All All All All None Own;
     /// Let a device connect again.
-    DeviceEnable = "device_enable":                 All All All All None None;
+    DeviceEnable = "device_enable":                 All All All All None Own;
     /// Stop a device.
     DeviceDisable = "device_disable":               All All All All None Own;
     /// Delete a device.

@@ -20,11 +20,13 @@ pub struct Proof {
     pub is_fresh: bool,
     /// Whether the role's policy asks for a second factor that the user has not.
     pub lacks_mfa: bool,
+    /// The epoch of the account: it moves on with each change of its password.
+    pub epoch: i64,
 }
 
 impl Proof {
     /// Of somebody who has just signed in with all that is asked for.
-    pub const WHOLE: Self = Self { is_fresh: true, lacks_mfa: false };
+    pub const WHOLE: Self = Self { is_fresh: true, lacks_mfa: false, epoch: 1 };
 }
 
 /// Who acts.
@@ -154,7 +156,7 @@ mod tests {
     #[test]
     fn a_session_without_the_second_factor_it_must_have_reaches_nothing_but_to_enrol_one() {
         for role in Role::ALL {
-            let actor = by_session(role, Proof { is_fresh: true, lacks_mfa: true });
+            let actor = by_session(role, Proof { lacks_mfa: true, ..Proof::WHOLE });
             for action in Action::ALL {
                 let expected = if BEFORE_ENROLMENT.contains(action) { Reach::Own } else { Reach::None };
                 assert_eq!(actor.reach(*action), expected, "{role} {}", action.as_str());

@@ -35,8 +35,10 @@ pub struct Device {
     pub ipv4: Option<IpAddr>,
     /// Its address in the IPv6 pool.
     pub ipv6: Option<IpAddr>,
-    /// Whether an operator stopped it.
+    /// Whether somebody stopped it.
     pub disabled: bool,
+    /// The user who did; none where it was the machine's administrator, or where it is not known.
+    pub disabled_by: Option<UserId>,
     /// When it stops.
     pub expires_at: Option<Timestamp>,
     /// Seconds it may be used from the first handshake on.
@@ -84,6 +86,16 @@ pub struct NewDevice {
     pub data_limit_bytes: Option<u64>,
     /// An operator's remark.
     pub note: Note,
+}
+
+/// Who stopped a device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DisabledBy {
+    /// Its owner, who may let it connect again.
+    Owner,
+    /// Somebody else, who may have a reason.
+    Operator,
 }
 
 /// Whether a device may use the tunnel.
@@ -165,6 +177,26 @@ pub struct Surroundings {
 }
 
 impl Device {
+    /// Stops it. What the owner stopped is an operator's to start again once an operator has stopped it, too.
+    pub fn disable(&mut self, by: Option<UserId>) {
+        if self.disabled_by_whom() != Some(DisabledBy::Operator) {
+            self.disabled_by = by;
+        }
+        self.disabled = true;
+    }
+
+    /// Lets it connect again.
+    pub const fn enable(&mut self) {
+        self.disabled = false;
+        self.disabled_by = None;
+    }
+
+    /// Who stopped it; none while it is not stopped.
+    pub fn disabled_by_whom(&self) -> Option<DisabledBy> {
+        let by_owner = self.disabled_by == Some(self.user);
+        self.disabled.then_some(if by_owner { DisabledBy::Owner } else { DisabledBy::Operator })
+    }
+
     /// The state that follows from the facts, and why where it is not active.
     pub fn state(&self, around: &Surroundings, now: Timestamp) -> (DeviceState, Option<DeviceReason>) {
         let over = |limit: Option<u64>, used: u64| limit.is_some_and(|limit| used >= limit);
@@ -236,7 +268,7 @@ pub fn is_online(last_handshake: Option<Timestamp>, now: Timestamp) -> bool {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use super::{Device, DeviceReason, DeviceState, Surroundings, is_online};
+    use super::{Device, DeviceReason, DeviceState, DisabledBy, Surroundings, is_online};
     use crate::domain::id::{DeviceId, NetworkId, UserId};
     use crate::domain::key::PublicKey;
     use crate::domain::time::Timestamp;
@@ -254,6 +286,7 @@ pub(crate) mod tests {
             ipv4: Some("10.86.0.2".parse().unwrap()),
             ipv6: None,
             disabled: false,
+            disabled_by: None,
             expires_at: None,
             duration_s: None,
             data_limit_bytes: None,
@@ -268,6 +301,24 @@ pub(crate) mod tests {
     }
 
     const NOW: Timestamp = Timestamp::from_millis(1_000_000);
+
+    #[test]
+    fn what_an_operator_stopped_stays_an_operators_whatever_its_owner_does() {
+        let (mut device, operator) = (device(), Some(UserId::new(uuid::Uuid::from_u128(99))));
+        let owner = Some(device.user);
+        assert_eq!(device.disabled_by_whom(), None);
+
+        device.disable(owner);
+        assert_eq!(device.disabled_by_whom(), Some(DisabledBy::Owner));
+        device.disable(operator);
+        assert_eq!(device.disabled_by_whom(), Some(DisabledBy::Operator));
+        device.disable(owner);
+        assert_eq!(device.disabled_by_whom(), Some(DisabledBy::Operator));
+        device.enable();
+        device.disable(None);
+
+        assert_eq!(device.disabled_by_whom(), Some(DisabledBy::Operator), "the machine's administrator did");
+    }
 
     #[test]
     fn a_device_without_limits_is_active() {

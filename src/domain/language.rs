@@ -11,6 +11,10 @@ pub enum Language {
     En,
     /// German.
     De,
+    /// Spanish.
+    Es,
+    /// Persian.
+    Fa,
     /// Russian.
     Ru,
     /// Chinese in simplified characters.
@@ -19,13 +23,15 @@ pub enum Language {
 
 impl Language {
     /// Every language.
-    pub const ALL: [Self; 4] = [Self::En, Self::De, Self::Ru, Self::Zh];
+    pub const ALL: [Self; 6] = [Self::En, Self::De, Self::Es, Self::Fa, Self::Ru, Self::Zh];
 
     /// The name on every layer: the code of ISO 639-1.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::En => "en",
             Self::De => "de",
+            Self::Es => "es",
+            Self::Fa => "fa",
             Self::Ru => "ru",
             Self::Zh => "zh",
         }
@@ -36,9 +42,16 @@ impl Language {
         match self {
             Self::En => "en",
             Self::De => "de",
+            Self::Es => "es",
+            Self::Fa => "fa",
             Self::Ru => "ru",
             Self::Zh => "zh-Hans",
         }
+    }
+
+    /// Whether it is written from right to left.
+    pub const fn is_right_to_left(self) -> bool {
+        matches!(self, Self::Fa)
     }
 
     /// The language of a name.

@@ -73,20 +73,26 @@ pub struct NewUser {
     pub device_limit: Option<u32>,
 }
 
-/// Whether an account is usable.
+/// Whether an account is usable, and why not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum UserState {
     /// The account works.
     Active,
-    /// An operator stopped it, or its time is over.
+    /// Its time is over.
+    Expired,
+    /// An operator stopped it.
     Disabled,
 }
 
 impl User {
     /// The state that follows from the facts.
     pub fn state(&self, now: Timestamp) -> UserState {
-        if self.disabled || self.is_expired(now) { UserState::Disabled } else { UserState::Active }
+        match (self.disabled, self.is_expired(now)) {
+            (true, _) => UserState::Disabled,
+            (false, true) => UserState::Expired,
+            (false, false) => UserState::Active,
+        }
     }
 
     /// Whether the account's time is over.

@@ -6,7 +6,7 @@ use std::fmt::Write;
 
 use crate::domain::language::Language;
 use crate::domain::mail::{Letter, Template};
-use crate::notify::words::{Part, Words, de, en, ru, zh};
+use crate::notify::words::{Part, Words, de, en, es, fa, ru, zh};
 
 /// A letter in words.
 #[derive(Clone, PartialEq, Eq)]
@@ -39,6 +39,8 @@ const fn words(language: Language) -> &'static Words {
     match language {
         Language::En => &en::WORDS,
         Language::De => &de::WORDS,
+        Language::Es => &es::WORDS,
+        Language::Fa => &fa::WORDS,
         Language::Ru => &ru::WORDS,
         Language::Zh => &zh::WORDS,
     }
@@ -98,8 +100,9 @@ fn html(
     words: &Words,
     language: Language,
 ) -> String {
+    let direction = if language.is_right_to_left() { "rtl" } else { "ltr" };
     let mut html = format!(
-        "<!doctype html>\n<html lang=\"{}\"><head><meta charset=\"utf-8\"></head>\
+        "<!doctype html>\n<html lang=\"{}\" dir=\"{direction}\"><head><meta charset=\"utf-8\"></head>\
          <body style=\"font-family:sans-serif;line-height:1.5;max-width:36em\">\n",
         language.tag()
     );
@@ -112,7 +115,7 @@ fn html(
         paragraph(&escaped(text));
         if let (0, Some(link)) = (index, link) {
             let link = escaped(link);
-            paragraph(&format!("<a href=\"{link}\">{link}</a>"));
+            paragraph(&format!("<a href=\"{link}\" dir=\"ltr\">{link}</a>"));
         }
     }
     paragraph(&format!("<small>{}</small>", escaped(words.footer)));
@@ -176,7 +179,11 @@ mod tests {
                 assert!(!subject.contains(['{', '\n', '\r']) && subject.chars().count() < 80, "{subject}");
                 subjects.insert(subject);
             }
-            assert_eq!(subjects.len(), 4, "{template:?} has the same subject in two languages");
+            assert_eq!(
+                subjects.len(),
+                Language::ALL.len(),
+                "{template:?} has the same subject in two languages"
+            );
         }
     }
 
@@ -196,6 +203,17 @@ mod tests {
         );
 
         assert!(text.lines().any(|line| line == "https://vpn.example.org/invite#cvi_x"));
-        assert!(html.contains("<a href=\"https://vpn.example.org/invite#cvi_x\">"));
+        assert!(html.contains("<a href=\"https://vpn.example.org/invite#cvi_x\" dir=\"ltr\">"));
+    }
+
+    #[test]
+    fn persian_runs_from_right_to_left_and_what_is_latin_in_it_keeps_its_order() {
+        let template = Template::SecondFactorLocked { address: Some("2001:db8::1".to_owned()) };
+
+        let Written { text, html, .. } = written(Language::Fa, template);
+
+        assert!(html.contains("<html lang=\"fa\" dir=\"rtl\">"));
+        assert!(text.contains("\u{2068}2001:db8::1\u{2069}") && html.contains("\u{2068}2001:db8::1\u{2069}"));
+        assert!(written(Language::Es, Template::Test).html.contains("<html lang=\"es\" dir=\"ltr\">"));
     }
 }

@@ -203,7 +203,7 @@ pub async fn count_of_user(conn: &mut Conn, user: UserId) -> Result<u64, StoreEr
 }
 
 const UPDATE: &str = "UPDATE devices SET name = ?3, disabled = ?4, expires_at = ?5, duration_s = ?6, \
-    data_limit_bytes = ?7, note = ?8, search = ?9, public_key = ?10, changed_seq = ?11, updated_at = ?12, \
+    data_limit_bytes = ?7, note = ?8, search = ?9, public_key = ?10, changed_seq = ?11, updated_at = ?12, disabled_by = ?13, \
     revision = revision + 1 WHERE id = ?1 AND revision = ?2 AND deleted_at IS NULL RETURNING *";
 
 /// Writes a device's fields, its public key among them, if the row still has the expected revision.
@@ -233,6 +233,7 @@ pub async fn update(
                 device.public_key,
                 sequence,
                 now,
+                device.disabled_by,
             ],
         )
         .await?;
@@ -400,6 +401,7 @@ impl FromRow for Device {
             ipv4: row.take("ipv4")?,
             ipv6: row.take("ipv6")?,
             disabled: row.take("disabled")?,
+            disabled_by: row.take("disabled_by")?,
             expires_at: row.take("expires_at")?,
             duration_s: row.take("duration_s")?,
             data_limit_bytes: row.take("data_limit_bytes")?,

@@ -172,7 +172,8 @@ pub async fn list(
         Some(UserState::Active) => {
             select.and("(disabled = FALSE AND (expires_at IS NULL OR expires_at > {}))", filter.now);
         }
-        Some(UserState::Disabled) => select.and("(disabled = TRUE OR expires_at <= {})", filter.now),
+        Some(UserState::Expired) => select.and("(disabled = FALSE AND expires_at <= {})", filter.now),
+        Some(UserState::Disabled) => select.and_plain("disabled = TRUE"),
         None => {}
     }
     select.page(conn, page).await

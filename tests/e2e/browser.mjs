@@ -42,10 +42,10 @@ export async function fillSignIn(page, login, password) {
 }
 
 /** An act by the page's own session, beside what the page does. */
-export async function byApi(page, method, path, data) {
+export async function byApi(page, method, path, data, headers = {}) {
   const { origin } = new URL(page.url())
   const { csrf_token: csrf } = await (await page.request.get(`${origin}/api/v1/me`)).json()
-  const answer = await page.request.fetch(`${origin}/api/v1${path}`, { method, data, headers: { 'X-CSRF-Token': csrf, Origin: origin } })
+  const answer = await page.request.fetch(`${origin}/api/v1${path}`, { method, data, headers: { 'X-CSRF-Token': csrf, Origin: origin, ...headers } })
   if (!answer.ok()) throw new Error(`${method} ${path}: ${answer.status()} ${await answer.text()}`)
   const text = await answer.text()
   return text && JSON.parse(text)

@@ -175,6 +175,24 @@ async function work() {
     await page.getByRole('button', { name: 'Enable', exact: true }).waitFor()
     return (await items(`/devices?q=phone-${stamp}`))[0].disabled === true
   })
+  await step('restored_from_its_page', async () => {
+    const left = []
+    const [network] = await items('/networks')
+    for (const noun of ['devices', 'networks', 'users']) {
+      const body = { devices: { name: `gone-${stamp}`, network_id: network.id }, networks: { name: `gone-${stamp}`, ipv4: '10.201.0.0/24', dns: ['10.201.0.1'] }, users: { login: `gone-${stamp}`, role: 'member' } }[noun]
+      const { id, revision } = await byApi(page, 'POST', `/${noun}`, body)
+      await byApi(page, 'DELETE', `/${noun}/${id}`, undefined, { 'If-Match': `"${revision}"` })
+      await page.goto(`${origin}/${noun}?deleted=true`)
+      await page.getByText(`gone-${stamp}`).first().click()
+      await page.getByRole('heading', { name: `gone-${stamp}` }).waitFor()
+      await page.locator('#main').getByText('Deleted', { exact: true }).first().waitFor()
+      await picture(`deleted-${noun}`)
+      await page.getByRole('button', { name: 'Restore', exact: true }).click()
+      await page.getByRole('button', { name: 'Edit', exact: true }).waitFor()
+      left.push((await (await page.request.get(`${api}/${noun}/${id}`)).json()).deleted_at)
+    }
+    return left
+  })
   await step('audit_shows_it', async () => {
     await page.goto(`${origin}/audit`)
     await page.getByText('Devices: disable').first().waitFor()
@@ -182,7 +200,7 @@ async function work() {
   })
   await step('bulk_and_undo', async () => {
     for (const each of ['one', 'two', 'three']) await byApi(page, 'POST', '/users', { login: `bulk-${each}-${stamp}`, role: 'member' })
-    const disabled = async () => (await items(`/users?q=${stamp}&disabled=true`)).filter((one) => one.login.startsWith('bulk-')).length
+    const disabled = async () => (await items(`/users?q=${stamp}&state=disabled`)).filter((one) => one.login.startsWith('bulk-')).length
     await page.goto(`${origin}/users?q=bulk-`)
     await page.getByRole('checkbox', { name: 'Select all rows' }).check()
     await page.getByRole('button', { name: 'Disable', exact: true }).click()

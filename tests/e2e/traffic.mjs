@@ -1,4 +1,4 @@
-// Watches the overview and a device's page while its client begins to talk.
+// Watches the overview, a device's page and the list of devices while its client begins to talk.
 //
 //   node traffic.mjs ORIGIN LOGIN PASSWORD DIRECTORY DEVICE
 //
@@ -18,6 +18,13 @@ try {
   const found = { complaints: [], loaded: {} }
   const overview = await watch('overview', '/')
   const device = await watch('device', `/devices/${id}`)
+  const list = await watch('list', '/devices')
+  const row = list.getByRole('row').last()
+  await row.getByText('Never', { exact: true }).waitFor()
+  // From here on a list that is read anew says what it said: what the row comes to show, it was told.
+  const asked = (url) => url.pathname === '/api/v1/devices'
+  const before = await (await list.request.get(`${origin}/api/v1/devices`)).text()
+  await list.route(asked, (route) => route.fulfill({ status: 200, contentType: 'application/json', body: before }))
   const figure = (page, name) => page.locator('#main section[aria-label="Figures"] .MuiCard-root', { hasText: name })
   const fact = async (name) => (await device.locator('dt', { hasText: new RegExp(`^${name}$`) }).locator('xpath=following-sibling::dd[1]').innerText()).trim()
   const online = async () => Number((await figure(overview, 'Devices online').locator('p').nth(1).innerText()).trim())
@@ -38,6 +45,9 @@ try {
   await overview.clock.fastForward('01:01')
   await until(async () => (await today()).down >= counted.tx_bytes * 0.99)
   await until(async () => (await online()) === 1)
+  await row.getByText('Online', { exact: true }).waitFor()
+  await until(async () => bytes(await row.innerText()) >= (counted.rx_bytes + counted.tx_bytes) * 0.99)
+  found.row = bytes(await row.innerText())
 
   found.now = { up: bytes(await fact('Upload'), 'all'), down: bytes(await fact('Download'), 'all') }
   found.days = await today()

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::api_house::{Answer, Client, House, PASSWORD};
 use crate::databases::{TestDatabase, on_both};
+use crate::events::Stream;
 use crate::store_fixtures::NOW;
 
 const HOST: &str = "vpn.example.org";
@@ -52,12 +53,27 @@ impl Browser {
 
     /// A change as our own page makes it.
     async fn proved(&self, method: Method, path: &str, body: Option<Value>) -> Answer {
-        let headers = [
+        self.send(method, path, &self.proof(), body).await
+    }
+
+    fn proof(&self) -> [(&str, &str); 3] {
+        [
             ("x-csrf-token", self.csrf_token.as_str()),
             ("sec-fetch-site", "same-origin"),
             ("origin", "https://vpn.example.org"),
-        ];
-        self.send(method, path, &headers, body).await
+        ]
+    }
+
+    /// Keeps the cookie that an answer gives in place of the one so far.
+    fn take(&mut self, given: Answer) {
+        let cookie = given.headers["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
+        let given = given.expect(StatusCode::OK);
+        (self.cookie, self.csrf_token) = (cookie, given["csrf_token"].as_str().unwrap().to_owned());
+    }
+
+    async fn listen(&self) -> Stream {
+        let headers = [("cookie", self.cookie.as_str()), ("host", HOST)];
+        Stream::open_with(&self.client, "?topics=changed", &headers).await
     }
 }
 
@@ -193,15 +209,30 @@ on_both! {
 
         let cookie = given.headers["set-cookie"].to_str().unwrap();
         assert!(cookie.starts_with("__Host-caspervpn=") && cookie.ends_with("; Path=/; Secure; HttpOnly; SameSite=Strict"));
-        let cookie = cookie.split(';').next().unwrap().to_owned();
-        let given = given.expect(StatusCode::OK);
-        assert_eq!(given["session_id"], here.session);
+        assert_eq!(given.body["session_id"], here.session);
         assert_eq!(here.get("/me").await.problem(401), "unauthenticated", "the cookie so far is of no more use");
         assert_eq!(elsewhere.get("/me").await.problem(401), "unauthenticated");
         assert_eq!(program.get("/me").await.problem(401), "unauthenticated");
-        (here.cookie, here.csrf_token) = (cookie, given["csrf_token"].as_str().unwrap().to_owned());
+        here.take(given);
         here.get("/me").await.expect(StatusCode::OK);
         here.proved(Method::POST, "/me/sessions/end-others", None).await.expect(StatusCode::NO_CONTENT);
+    }
+
+    async fn a_stream_of_events_ends_with_the_cookie_that_opened_it_and_goes_on_with_the_next(database) {
+        let house = House::new(database).await;
+        let mut here = Browser::of(&house, "owner").await;
+        let mut by_old = here.listen().await;
+        let body = json!({ "current_password": PASSWORD, "new_password": "another long one" });
+
+        let given = here.proved(Method::POST, "/me/password", Some(body)).await;
+        here.take(given);
+        let mut by_new = here.listen().await;
+        house.app.events_step().await.unwrap();
+
+        assert_eq!(by_old.next().await, None, "whoever has the old cookie hears of nothing more");
+        house.user("mia", "member").await;
+        house.app.events_step().await.unwrap();
+        assert_eq!(by_new.next().await.unwrap().1["kind"], "user");
     }
 
     async fn the_tokens_of_a_session_that_a_browser_has_renew_nothing(database) {

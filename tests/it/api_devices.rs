@@ -113,6 +113,32 @@ on_both! {
         operator.act(&format!("{own}/reveal")).await.expect(StatusCode::OK);
     }
 
+    async fn a_member_starts_again_what_the_member_stopped_and_nothing_that_an_operator_did(database) {
+        let house = House::new(database).await;
+        house.user("help", "support").await;
+        house.user("ada", "member").await;
+        let (support, member) = (house.sign_in("help").await, house.sign_in("ada").await);
+        let path = device(&member, "desk").await;
+        let act = async |who: &Client, act: &str| who.act(&format!("{path}/{act}")).await;
+
+        let own = act(&member, "disable").await.expect(StatusCode::OK);
+        assert_eq!((&own["state"], &own["disabled_by"]), (&json!("disabled"), &json!("owner")));
+        let again = act(&member, "enable").await.expect(StatusCode::OK);
+        assert_eq!((&again["state"], &again["disabled_by"]), (&json!("active"), &json!(null)));
+
+        act(&member, "disable").await.expect(StatusCode::OK);
+        let theirs = act(&support, "disable").await.expect(StatusCode::OK);
+        assert_eq!(theirs["disabled_by"], "operator", "what both stopped is the operator's");
+        act(&member, "disable").await.expect(StatusCode::OK);
+        let refused = act(&member, "enable").await;
+        assert_eq!(refused.problem(403), "forbidden");
+        assert!(refused.body["detail"].as_str().unwrap().contains("an operator stopped this device"), "{}", refused.body);
+        act(&support, "enable").await.expect(StatusCode::OK);
+        let by_host = house.host().act(&format!("{path}/disable")).await.expect(StatusCode::OK);
+        assert_eq!(by_host["disabled_by"], "operator");
+        assert_eq!(act(&member, "enable").await.problem(403), "forbidden");
+    }
+
     async fn support_helps_a_device_along_but_sets_no_limits(database) {
         let house = House::new(database).await;
         house.user("help", "support").await;

@@ -286,8 +286,10 @@ impl Client {
     }
 
     /// The head of an answer that has no end, and what comes of it.
-    pub(crate) async fn stream(&self, path: &str) -> (http::response::Parts, Body) {
-        self.answer(Request::get(format!("/api/v1{path}")).body(Body::empty()).unwrap()).await
+    pub(crate) async fn stream(&self, path: &str, headers: &[(&str, &str)]) -> (http::response::Parts, Body) {
+        let request =
+            headers.iter().fold(Request::get(format!("/api/v1{path}")), |it, (k, v)| it.header(*k, *v));
+        self.answer(request.body(Body::empty()).unwrap()).await
     }
 
     async fn bytes(&self, request: Request<Body>) -> (http::response::Parts, bytes::Bytes) {

@@ -115,6 +115,32 @@ on_both! {
         assert_forbidden(&token.get("/me").await, "scopes");
     }
 
+    async fn a_token_learns_whose_a_device_is_only_where_it_may_read_users(database) {
+        let world = World::over(database).await;
+        let member = world.house.user("mia", "member").await;
+        let made = world.house.host().post("/devices", json!({ "name": "laptop", "user_id": member })).await;
+        let path = format!("/devices/{}", made.expect(StatusCode::CREATED)["id"].as_str().unwrap());
+        for (scopes, login) in [
+            (json!(["device_list", "device_get", "device_update"]), json!(null)),
+            (json!(["device_list", "device_get", "device_update", "user_get"]), json!("mia")),
+            (json!(["device_list", "device_get", "device_update", "user_list"]), json!("mia")),
+        ] {
+            let token = world.token(json!({ "name": scopes.to_string(), "scopes": scopes })).await.client;
+
+            let listed = token.get("/devices").await.expect(StatusCode::OK);
+            let alone = token.get(&path).await;
+            let changed = token.patch(&path, alone.tag(), json!({ "note": "seen" })).await.expect(StatusCode::OK);
+
+            for device in [&listed["items"][0], &alone.body, &changed] {
+                assert_eq!((&device["user_login"], &device["user_id"]), (&login, &json!(member)), "{scopes}");
+            }
+        }
+        let own = world.token_of("mia", json!({ "name": "own", "scopes": ["device_list"] })).await.client;
+        assert_eq!(own.get("/devices").await.body["items"][0]["user_login"], json!(null), "not even the own login");
+        let page = world.house.sign_in("mia").await;
+        assert_eq!(page.get("/devices").await.body["items"][0]["user_login"], "mia");
+    }
+
     async fn a_token_is_shown_once_and_only_its_hash_is_kept(database) {
         let world = World::over(database).await;
         let ada = world.house.sign_in("ada").await;

@@ -165,8 +165,12 @@ fn verbs_answer_the_same_with_the_server_stopped_and_running() {
     place.set_up();
     let made = place.run(&["user", "create", "grace", "--role", "admin", "--data-limit", "50GiB"]);
     assert!(made.status.success(), "{}", text(&made.stderr));
-    let asked: [&[&str]; 5] = [
-        &["user", "list"],
+    let asked: [&[&str]; 9] = [
+        &["overview"],
+        &["usage", "--from", "2026-01-01", "--to", "2026-01-31"],
+        &["usage", "--user", "ada", "--network", "office"],
+        &["user", "usage", "grace"],
+        &["user", "list", "--state", "active"],
         &["user", "show", "grace"],
         &["network", "show", "office"],
         &["device", "list"],
@@ -177,8 +181,15 @@ fn verbs_answer_the_same_with_the_server_stopped_and_running() {
     let server = place.serve();
     let running: Vec<Value> = asked.iter().map(|args| place.json(args)).collect();
     let missing = place.run(&["user", "show", "nobody"]);
+    let shown = text(&place.run(&["overview"]).stdout);
 
-    assert_eq!(stopped, running);
+    // Whether the node reports, and what it finds, follows from the server's running.
+    for key in ["users", "networks", "expiring_users", "expiring_devices"] {
+        assert_eq!(stopped[0][key], running[0][key], "{key}");
+    }
+    assert_eq!(stopped[0]["users"]["total"], 2);
+    assert!(shown.contains("active users    2\n") && shown.contains("\nNetworks\nNAME"), "{shown}");
+    assert_eq!(stopped[1..], running[1..]);
     assert_eq!(missing.status.code(), Some(1));
     assert!(text(&missing.stderr).starts_with("error: nothing in users has the login \"nobody\""));
     assert_eq!(server.stop(), Some(0));

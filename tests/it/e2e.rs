@@ -1,6 +1,7 @@
 //! What people do in a browser, in a real one on the real binary's pages: the first run, passkeys, the whole panel.
 
 mod acts;
+mod again;
 mod certificate;
 mod providers;
 mod talk;
@@ -175,6 +176,7 @@ fn e2e_an_operator_works_in_the_panel_from_a_new_user_to_the_audit() {
     for step in told {
         assert_eq!(work[step], true, "{step}: {found}");
     }
+    assert_eq!(work["restored_from_its_page"], json!([null, null, null]), "{found}");
     assert_eq!(work["bulk_and_undo"], json!({ "disabled": 3, "after_undo": 0 }));
     let kept = json!(["/users/new", "kept-*", "Typed before"]);
     let ended = json!({ "kept": kept, "before": 0, "made": ["Typed before"] });

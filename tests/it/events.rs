@@ -23,7 +23,11 @@ pub(crate) struct Stream {
 
 impl Stream {
     pub(crate) async fn open(client: &Client, topics: &str) -> Self {
-        let (parts, body) = client.stream(&format!("/events{topics}")).await;
+        Self::open_with(client, topics, &[]).await
+    }
+
+    pub(crate) async fn open_with(client: &Client, topics: &str, headers: &[(&str, &str)]) -> Self {
+        let (parts, body) = client.stream(&format!("/events{topics}"), headers).await;
         assert_eq!(parts.status, StatusCode::OK);
         assert_eq!(parts.headers["content-type"], "text/event-stream");
         assert_eq!(parts.headers["cache-control"], "no-store");

@@ -65,6 +65,8 @@ async fn smtp_a_letter_is_read_in_the_language_that_was_chosen() {
     for (language, greeting, subject) in [
         ("en", "Hello Ада", "Test letter"),
         ("de", "Guten Tag Ада", "Testnachricht"),
+        ("es", "Hola, Ада", "Mensaje de prueba"),
+        ("fa", "\u{2068}Ада", "نامهٔ آزمایشی"),
         ("ru", "Здравствуйте, Ада", "Проверочное письмо"),
         ("zh", "Ада <b>Лавлейс</b>，您好：", "测试邮件"),
     ] {

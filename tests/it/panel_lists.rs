@@ -147,8 +147,50 @@ on_both! {
         let one = host.get(&format!("/users/{ada}")).await.expect(StatusCode::OK);
         assert_eq!((&one["device_count"], &one["used_bytes"]), (&json!(1), &json!(13)));
         assert_eq!(names(&host, "/users?state=active&sort=login&", "login").await, ["ada", "owner"]);
-        assert_eq!(names(&host, "/users?state=disabled&", "login").await, ["eve"]);
+        assert_eq!(names(&host, "/users?state=expired&", "login").await, ["eve"]);
         assert_eq!(names(&host, "/users?sort=expires_at&", "login").await[0], "eve");
+        for login in ["ada", "eve"] {
+            let id = host.get(&format!("/users?q={login}")).await.body["items"][0]["id"].as_str().unwrap().to_owned();
+            let stopped = host.act(&format!("/users/{id}/disable")).await.expect(StatusCode::OK);
+            assert_eq!(stopped["state"], "disabled", "{login}, expired or not");
+        }
+        assert_eq!(names(&host, "/users?state=disabled&sort=login&", "login").await, ["ada", "eve"]);
+        assert_eq!(names(&host, "/users?state=expired&", "login").await, Vec::<String>::new());
+        assert_eq!(names(&host, "/users?state=active&", "login").await, ["owner"]);
+    }
+
+    async fn what_is_deleted_is_read_by_whom_the_list_gives_it_and_by_nobody_else(database) {
+        let house = House::new(database).await;
+        let host = house.host();
+        let (owner, ada) = (house.owner().await, house.user("ada", "member").await);
+        for (login, role) in [("eve", "member"), ("help", "support")] {
+            house.user(login, role).await;
+        }
+        let (member, other, support) = (house.sign_in("ada").await, house.sign_in("eve").await, house.sign_in("help").await);
+        let range = json!({ "name": "old", "ipv4": "10.99.0.0/24", "dns": ["10.99.0.1"] });
+        let made = [
+            ("devices", host.post("/devices", json!({ "name": "old", "user_id": ada })).await.expect(StatusCode::CREATED)),
+            ("networks", host.post("/networks", range).await.expect(StatusCode::CREATED)),
+            ("users", host.post("/users", json!({ "login": "old", "role": "member" })).await.expect(StatusCode::CREATED)),
+        ];
+
+        for (noun, made) in &made {
+            let path = format!("/{noun}/{}", made["id"].as_str().unwrap());
+            let tag = host.get(&path).await.tag().to_owned();
+            host.delete(&path, &tag).await.expect(StatusCode::NO_CONTENT);
+            let gone = owner.get(&path).await.expect(StatusCode::OK);
+            assert!(gone["deleted_at"].is_string(), "{noun}");
+            assert_eq!(owner.get(&format!("/{noun}?deleted=true")).await.body["items"][0], gone);
+            assert_eq!(other.get(&path).await.problem(404), "not_found", "{noun} of somebody else");
+            for (who, sees) in [(&support, *noun != "networks"), (&member, *noun == "devices")] {
+                let expected = if sees { StatusCode::OK } else { StatusCode::NOT_FOUND };
+                assert_eq!(who.get(&path).await.status, expected, "{noun}");
+            }
+            let tag = format!("\"{}\"", gone["revision"]);
+            assert_eq!(owner.patch(&path, &tag, json!({})).await.status, StatusCode::NOT_FOUND, "it is read alone");
+            owner.act(&format!("{path}/restore")).await.expect(StatusCode::OK);
+            assert_eq!(owner.get(&path).await.body["deleted_at"], json!(null));
+        }
     }
 
     async fn a_job_that_was_given_up_is_listed_and_tried_again(database) {

@@ -2,7 +2,7 @@
 
 pub(crate) mod browser;
 pub(crate) mod issuer;
-mod real;
+pub(crate) mod real;
 
 use std::time::Duration;
 

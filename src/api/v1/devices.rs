@@ -25,7 +25,7 @@ use crate::app::device_create::{self, DeviceKey};
 use crate::app::device_rows::DeviceItem;
 use crate::app::devices::{self, DeviceFilter, DeviceSort};
 use crate::app::{App, Patch, Revision};
-use crate::domain::device::{DeviceReason, DeviceState};
+use crate::domain::device::{DeviceReason, DeviceState, DisabledBy};
 use crate::domain::id::{DeviceId, NetworkId, UserId};
 use crate::domain::key::PublicKey;
 use crate::domain::name::{DeviceName, Login, Note};
@@ -48,8 +48,8 @@ pub struct DeviceView {
     id: DeviceId,
     /// Whose it is.
     user_id: UserId,
-    /// What its owner signs in with.
-    user_login: Login,
+    /// What its owner signs in with; null where the caller may not read that user, as by a token without `user_list` and `user_get`.
+    user_login: Option<Login>,
     /// The network it is a peer in.
     network_id: NetworkId,
     /// What it is called.
@@ -74,6 +74,8 @@ pub struct DeviceView {
     outdated: bool,
     /// Whether somebody stopped it.
     disabled: bool,
+    /// Who stopped it; its owner may start again only what the owner stopped.
+    disabled_by: Option<DisabledBy>,
     /// When it stops.
     expires_at: Option<Timestamp>,
     /// Seconds it may be used from the first handshake on.
@@ -115,7 +117,7 @@ impl From<DeviceItem> for DeviceView {
         Self {
             id: device.id,
             user_id: device.user,
-            user_login: item.row.owner_login.clone(),
+            user_login: item.owner_login.clone(),
             network_id: device.network,
             name: device.name.clone(),
             public_key: device.public_key,
@@ -127,6 +129,7 @@ impl From<DeviceItem> for DeviceView {
             reason: item.reason,
             outdated: item.outdated,
             disabled: device.disabled,
+            disabled_by: device.disabled_by_whom(),
             expires_at: device.expires_at,
             duration_s: device.duration_s,
             data_limit_bytes: device.data_limit_bytes,
@@ -300,6 +303,8 @@ async fn create(State(app): State<App>, ctx: Ctx, body: Once<CreateDevice>) -> A
 }
 
 /// Read a device.
+///
+/// A deleted one, too, until its purge.
 #[utoipa::path(get, path = "/devices/{id}", operation_id = "device_get", tag = "devices", params(Id<DeviceId>),
     responses((status = 200, description = "The device.", body = DeviceView)))]
 async fn get(State(app): State<App>, ctx: Ctx, Id(id): Id<DeviceId>) -> Answer {
@@ -336,6 +341,8 @@ async fn delete(
 }
 
 /// Let a device connect again.
+///
+/// A member lets connect what the member stopped, not what an operator did.
 #[utoipa::path(post, path = "/devices/{id}/enable", operation_id = "device_enable", tag = "devices",
     params(Id<DeviceId>), responses((status = 200, description = "The device as it is now.", body = DeviceView)))]
 async fn enable(State(app): State<App>, ctx: Ctx, Id(id): Id<DeviceId>) -> Answer {

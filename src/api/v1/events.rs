@@ -99,7 +99,7 @@ impl From<&ChangedThing> for ChangedView {
 /// changed, every two seconds at most. `device` holds a list of `DeviceMoveView`: those that moved something, came or went.
 /// `changed` holds a `ChangedView`: what an act has changed is to be read again. Each only as far as the caller may see it; a
 /// member hears of the own things and gets no `overview`. A comment comes every 15 s. The stream ends when the session does,
-/// when the role changes, when the address may not come in any more, when the reader does not keep up, and after an hour: connect again, and read again what is shown.
+/// when the password or the role changes, when the address may not come in any more, when the reader does not keep up, and after an hour: connect again, and read again what is shown.
 #[utoipa::path(get, path = "/events", operation_id = "event_listen", tag = "system", params(EventQuery),
     responses((status = 200, description = "The stream.", content_type = "text/event-stream", body = String,
         example = "event: changed\ndata: {\"kind\":\"device\",\"id\":\"01983f6e-7b3a-7c00-8000-000000000000\"}\n\n")))]

@@ -268,6 +268,8 @@ async fn create(State(app): State<App>, ctx: Ctx, body: Once<CreateNetwork>) -> 
 }
 
 /// Read a network.
+///
+/// A deleted one, too, until its purge, for those who may restore it.
 #[utoipa::path(get, path = "/networks/{id}", operation_id = "network_get", tag = "networks", params(Id<NetworkId>),
     responses((status = 200, description = "The network.", body = NetworkView)))]
 async fn get(State(app): State<App>, ctx: Ctx, Id(id): Id<NetworkId>) -> Answer {

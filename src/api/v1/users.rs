@@ -59,7 +59,7 @@ pub struct UserView {
     language: Option<Language>,
     /// What the user may do.
     role: Role,
-    /// Whether the account can be used: neither disabled nor expired.
+    /// Whether the account can be used: its time may be over, or an operator have stopped it.
     state: UserState,
     /// Whether a password is set; without one nobody signs in as this user.
     has_password: bool,
@@ -290,6 +290,8 @@ async fn create(State(app): State<App>, ctx: Ctx, body: Once<CreateUser>) -> Ans
 }
 
 /// Read a user.
+///
+/// A deleted one, too, until its purge.
 #[utoipa::path(get, path = "/users/{id}", operation_id = "user_get", tag = "users", params(Id<UserId>),
     responses((status = 200, description = "The user.", body = UserView)))]
 async fn get(State(app): State<App>, ctx: Ctx, Id(id): Id<UserId>) -> Answer {

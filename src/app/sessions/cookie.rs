@@ -127,6 +127,11 @@ impl Sessions<'_> {
         self.0.refused(ctx, "session_unproved", ("session", session.to_string())).await
     }
 
+    /// Refuses a cookie in whose place its session has been given another.
+    pub(in crate::app) async fn confirm_cookie(&self, digest: [u8; 32]) -> Result<()> {
+        self.of_cookie(digest).await?.map(drop).ok_or(ENDED)
+    }
+
     async fn of_cookie(&self, digest: [u8; 32]) -> Result<Option<SessionId>> {
         let core = &self.0.core;
         let read = core.store.read(async move |on: &mut Conn| {

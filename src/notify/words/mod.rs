@@ -2,6 +2,8 @@
 
 pub(super) mod de;
 pub(super) mod en;
+pub(super) mod es;
+pub(super) mod fa;
 pub(super) mod ru;
 pub(super) mod zh;
 

@@ -59,13 +59,14 @@ fn e2e_what_a_client_moves_is_shown_by_pages_that_were_open_before() {
         assert!(is_about(&found["days"][way], bytes), "{way} of {bytes}: {found}");
     }
     assert!(is_about(&found["used"], up + down), "{} in all: {found}", up + down);
+    assert!(is_about(&found["row"], up + down), "the row in the list: {found}");
     assert_eq!(found["before"], json!({ "online": 0, "seen": "Never connected", "first_use": "Not yet" }));
     assert_eq!((&found["online"], &found["of"]), (&json!(1), &json!("of 1 device")));
     assert!(found["seen"].as_str().unwrap().starts_with("Online, last handshake"), "{found}");
     assert_ne!(found["first_use"], "Not yet");
     let fastest = found["fastest"].as_f64().unwrap();
     assert!(fastest > 1000.0 && fastest <= down as f64, "{fastest} bytes in a second: {found}");
-    assert_eq!(found["loaded"], json!({ "overview": 1, "device": 1 }), "no page was loaded again");
+    assert_eq!(found["loaded"], json!({ "overview": 1, "device": 1, "list": 1 }), "no page was loaded again");
     assert_eq!(found["complaints"], json!([]));
 }
 

@@ -55,14 +55,14 @@ async fn account(house: &House, id: &str, login: &str) -> Value {
 }
 
 /// The provider's process.
-struct Provider {
-    issuer: String,
+pub(crate) struct Provider {
+    pub(crate) issuer: String,
     child: Child,
     says: BufReader<std::process::ChildStdout>,
 }
 
 impl Provider {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
         let script = root.join("tests/e2e/provider.mjs");
         assert!(
@@ -84,7 +84,7 @@ impl Provider {
     }
 
     /// Tells it where it sends people back to.
-    fn expect(&mut self, redirect: &str) {
+    pub(crate) fn expect(&mut self, redirect: &str) {
         writeln!(self.child.stdin.as_mut().unwrap(), "{redirect}").unwrap();
         let mut line = String::new();
         while line.trim() != "ready" {

@@ -118,9 +118,8 @@ export function useOnLive(act: () => void): void {
   }, [state])
 }
 
-/** What a device moves now; undefined until the server has told of it. */
-export function useDeviceLive(id: string): DeviceLive | undefined {
-  useTopic('device')
+/** What a device moves now; undefined until the server has told of it. Some part that is shown listens to the topic `device`. */
+export function useDeviceTold(id: string): DeviceLive | undefined {
   return useSyncExternalStore(
     useCallback((tell) => onDevice(id, tell), [id]),
     () => deviceLive(id),

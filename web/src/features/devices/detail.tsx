@@ -3,6 +3,7 @@ import CheckCircle from '@mui/icons-material/CheckCircleOutlined'
 import Edit from '@mui/icons-material/EditOutlined'
 import MoreTime from '@mui/icons-material/MoreTime'
 import Refresh from '@mui/icons-material/Refresh'
+import RestoreFromTrash from '@mui/icons-material/RestoreFromTrashOutlined'
 import Alert from '@mui/material/Alert'
 import Stack from '@mui/material/Stack'
 import { useQuery, useSuspenseQuery } from '@tanstack/react-query'
@@ -18,7 +19,7 @@ import { CopyText } from '../../ui/copy'
 import { Facts, PageHeader, Section } from '../../ui/parts'
 import { networkChoicesQuery } from '../networks/queries'
 import { UserName } from '../users/user-name'
-import { DeviceActs, useExtension, useToggle } from './device-acts'
+import { DeviceActs, useExtension, useRestore, useToggle } from './device-acts'
 import { DeviceDialogs } from './device-dialogs'
 import { DeviceState, OnlineDot, UsedOfLimit, useEnding, useSeen } from './device-words'
 import { Diagnosis } from './diagnosis'
@@ -34,15 +35,15 @@ export function Component() {
   return (
     <DeviceDialogs>
       <PageHeader title={device.name} lead={device.note || undefined} chip={<DeviceState device={device} />} actions={<HeaderActs device={device} />} />
-      {device.outdated && (
+      {device.outdated && !device.deleted_at && (
         <Alert severity="warning" sx={{ mb: 2 }}>
           {t('outdated')}
         </Alert>
       )}
-      <Live id={id} />
-      <Diagnosis id={id} />
+      {!device.deleted_at && <Live id={id} />}
+      {!device.deleted_at && <Diagnosis id={id} />}
       <About device={device} />
-      <UsageSection query={(from, to) => deviceUsageQuery(id, from, to)} />
+      {!device.deleted_at && <UsageSection query={(from, to) => deviceUsageQuery(id, from, to)} />}
       <Outlet />
     </DeviceDialogs>
   )
@@ -54,6 +55,8 @@ function HeaderActs({ device }: { device: Device }) {
   const whyNot = useWhyNot(device)
   const toggle = useToggle(device)
   const extension = useExtension(device)
+  const restore = useRestore(device)
+  if (device.deleted_at) return <Action variant="contained" icon={<RestoreFromTrash />} {...restore} />
   return (
     <Stack direction="row" sx={{ gap: 1, flexWrap: 'wrap' }}>
       {extension && device.reason === 'device_expired' && <Action variant="contained" icon={<MoreTime />} {...extension} />}
@@ -113,6 +116,7 @@ function About({ device }: { device: Device }) {
           [t('field.presharedKey'), device.has_preshared_key ? t('common:yes') : t('common:no')],
           [t('common:field.created'), format.dateTime(device.created_at)],
           [t('common:field.updated'), format.dateTime(device.updated_at)],
+          [t('common:field.deleted'), device.deleted_at ? format.dateTime(device.deleted_at) : undefined],
         ]}
       />
     </Section>

@@ -3,9 +3,10 @@
 import { useTranslation } from 'react-i18next'
 import { useLocation, useNavigate } from 'react-router'
 
+import { reach } from '../../api/access'
 import type { Device } from '../../api/types'
 import { paths } from '../../app/paths'
-import { useCan, useMe } from '../../session/use-me'
+import { useMe } from '../../session/use-me'
 import type { ActionProps } from '../../ui/action'
 import { ActionMenu } from '../../ui/action-menu'
 import { useConfirm } from '../../ui/confirm'
@@ -35,8 +36,16 @@ export function DeviceActs({ device, short = false }: { device: Device; short?: 
     ...(extension ? [extension] : []),
     { label: t('common:act.delete'), disabledReason: whyNot('device_delete'), onRun: remove },
   ]
-  const back = { label: t('common:act.restore'), disabledReason: whyNot('device_restore'), onRun: () => void act(() => restoreDevice(device), t('done.restored', { name: device.name })) }
+  const back = useRestore(device)
   return <ActionMenu label={device.name} actions={device.deleted_at ? [back] : usual} />
+}
+
+/** Takes the deletion back. */
+export function useRestore(device: Device): ActionProps {
+  const { t } = useTranslation(['devices', 'common'])
+  const act = useAct()
+  const whyNot = useWhyNot(device)
+  return { label: t('common:act.restore'), disabledReason: whyNot('device_restore'), onRun: () => void act(() => restoreDevice(device), t('done.restored', { name: device.name })) }
 }
 
 /** Gives more time; for those alone who set the ends of devices. */
@@ -56,26 +65,18 @@ export function useExtension(device: Device): ActionProps | undefined {
   return { label: t('extend.menu'), disabledReason: whyNot('device_update') ?? endless, onRun: () => void run() }
 }
 
-/** Enables or disables. Who may only disable is told that there is no way back of their own. */
+/** Enables or disables. What an operator disabled, its owner does not enable. */
 export function useToggle(device: Device): ActionProps {
   const { t } = useTranslation(['devices', 'common'])
   const act = useAct()
-  const can = useCan()
-  const confirm = useConfirm()
+  const { role } = useMe()
   const whyNot = useWhyNot(device)
   const off = device.disabled
-
-  async function run(): Promise<void> {
-    if (!off && !can('device_enable')) {
-      const sure = await confirm({ title: t('disableTitle', { name: device.name }), text: t('disableText'), act: t('common:act.disable'), destructive: true })
-      if (!sure) return
-    }
-    await act(() => (off ? enableDevice(device) : disableDevice(device)), t(off ? 'done.enabled' : 'done.disabled', { name: device.name }))
-  }
+  const isOperators = device.disabled_by === 'operator' && reach(role, 'device_enable') === 'own'
   return {
     label: off ? t('common:act.enable') : t('common:act.disable'),
-    disabledReason: off && !can('device_enable') ? t('askOperator') : whyNot(off ? 'device_enable' : 'device_disable'),
-    onRun: () => void run(),
+    disabledReason: isOperators ? t('askOperator') : whyNot(off ? 'device_enable' : 'device_disable'),
+    onRun: () => void act(() => (off ? enableDevice(device) : disableDevice(device)), t(off ? 'done.enabled' : 'done.disabled', { name: device.name })),
   }
 }
 

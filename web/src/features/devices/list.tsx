@@ -18,6 +18,7 @@ import { DeviceActs } from './device-acts'
 import { DeviceDialogs } from './device-dialogs'
 import { DeviceState, EndingPill, OnlineDot, UsedOfLimit, useSeen } from './device-words'
 import { MemberHome } from './member-home'
+import { useFollowed, useFollowing } from './live'
 import { devices, ofUser } from './queries'
 import { useBulk } from './use-bulk'
 
@@ -31,7 +32,7 @@ function DeviceList() {
   const forbidden = useForbidden()
   const [search] = useSearchParams()
   const userId = search.get('user_id')
-  const deleted = search.get('deleted') === 'true'
+  useFollowing()
   const networks = useQuery(networkChoicesQuery).data ?? []
   const columns = useColumns(new Map(networks.map(({ id, name }) => [id, name])))
   return (
@@ -47,7 +48,7 @@ function DeviceList() {
         { name: 'deleted', label: t('common:list.shown'), options: [['true', t('common:list.deleted')]] },
       ]}
       bulk={useBulk()}
-      {...(deleted ? {} : { rowPath: (device: Device) => paths.devices.detail(device.id) })}
+      rowPath={(device) => paths.devices.detail(device.id)}
       rowActions={(device) => <DeviceActs device={device} />}
       card={(device) => <DeviceRow device={device} />}
       create={{
@@ -86,7 +87,6 @@ const STATES = ['active', 'on_hold', 'limited', 'expired', 'disabled'] as const
 function useColumns(networks: ReadonlyMap<string, string>): Column<Device>[] {
   const { t } = useTranslation(['devices', 'common'])
   const format = useFormats()
-  const seen = useSeen(true)
   const wide = useMediaQuery((theme) => theme.breakpoints.up('xl'))
   return [
     {
@@ -94,32 +94,45 @@ function useColumns(networks: ReadonlyMap<string, string>): Column<Device>[] {
       header: t('field.name'),
       sort: 'name',
       flex: 2,
-      render: (device) => (
-        <Stack direction="row" sx={{ gap: 1, alignItems: 'center', height: '100%', minWidth: 0 }}>
-          <OnlineDot lastHandshake={device.last_handshake_at} />
-          <span>{device.name}</span>
-        </Stack>
-      ),
+      render: (device) => <Name device={device} />,
     },
     { key: 'state', header: t('common:field.state'), width: 130, render: (device) => <DeviceState device={device} /> },
-    { key: 'user', header: t('field.user'), render: (device) => device.user_login },
+    { key: 'user', header: t('field.user'), render: (device) => device.user_login ?? '–' },
     ...(networks.size > 1 ? [{ key: 'network', header: t('field.network'), render: (device: Device) => networks.get(device.network_id) ?? '–' }] : []),
     { key: 'addresses', header: t('field.addresses'), width: 118, render: (device) => <Code>{device.ipv4 ?? device.ipv6 ?? '–'}</Code> },
-    { key: 'seen', header: t('field.seen'), sort: 'last_handshake_at', width: 120, render: (device) => seen(device.last_handshake_at) },
+    { key: 'seen', header: t('field.seen'), sort: 'last_handshake_at', width: 120, render: (device) => <Seen device={device} /> },
     {
       key: 'used',
       header: t('field.used'),
       sort: 'used_bytes',
       width: 145,
-      render: (device) => (
-        <Stack sx={{ height: '100%', justifyContent: 'center' }}>
-          <UsedOfLimit used={device.used_bytes} limit={device.data_limit_bytes} label={t('usedOfName', { name: device.name })} />
-        </Stack>
-      ),
+      render: (device) => <Used device={device} />,
     },
     { key: 'ends', header: t('field.ends'), sort: 'expires_at', width: 140, render: (device) => <EndingPill device={device} short /> },
     ...(wide ? [{ key: 'created_at', header: t('common:field.created'), sort: 'created_at', width: 120, render: (device: Device) => format.date(device.created_at) }] : []),
   ]
+}
+
+function Name({ device }: { device: Device }) {
+  return (
+    <Stack direction="row" sx={{ gap: 1, alignItems: 'center', height: '100%', minWidth: 0 }}>
+      <OnlineDot lastHandshake={useFollowed(device).last_handshake_at} />
+      <span>{device.name}</span>
+    </Stack>
+  )
+}
+
+function Seen({ device }: { device: Device }) {
+  return useSeen(true)(useFollowed(device).last_handshake_at)
+}
+
+function Used({ device }: { device: Device }) {
+  const { t } = useTranslation('devices')
+  return (
+    <Stack sx={{ height: '100%', justifyContent: 'center' }}>
+      <UsedOfLimit used={useFollowed(device).used_bytes} limit={device.data_limit_bytes} label={t('usedOfName', { name: device.name })} />
+    </Stack>
+  )
 }
 
 function OwnerChip({ id }: { id: string }) {
@@ -136,7 +149,8 @@ function OwnerChip({ id }: { id: string }) {
   return <Chip size="small" label={t('of', { name: name ?? '…' })} onDelete={remove} slotProps={{ root: { 'aria-label': t('ofClear', { name: name ?? '' }) } }} />
 }
 
-function DeviceRow({ device }: { device: Device }) {
+function DeviceRow({ device: read }: { device: Device }) {
+  const device = useFollowed(read)
   const seen = useSeen()
   const format = useFormats()
   return (
@@ -147,7 +161,7 @@ function DeviceRow({ device }: { device: Device }) {
           {device.name}
         </Typography>
         <Typography variant="body2" color="text.secondary" noWrap>
-          {device.user_login} · {seen(device.last_handshake_at)} · {format.bytes(device.used_bytes)}
+          {device.user_login ?? '–'} · {seen(device.last_handshake_at)} · {format.bytes(device.used_bytes)}
         </Typography>
       </Stack>
       <DeviceState device={device} />

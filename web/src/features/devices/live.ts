@@ -3,8 +3,9 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { useEffect, useEffectEvent, useRef } from 'react'
 
-import type { Schema } from '../../api/types'
-import { useDeviceLive as useTold } from '../../app/live'
+import type { Device, Schema } from '../../api/types'
+import { useDeviceTold, useTopic } from '../../app/live'
+import { followed } from './followed'
 import { deviceLiveQuery } from './queries'
 
 interface Live extends Schema<'DeviceLiveView'> {
@@ -23,10 +24,21 @@ export interface DeviceLive {
 const READ_ANEW_MS = 10_000
 
 export function useDeviceLive(id: string): DeviceLive {
-  const told = useTold(id)
+  useTopic('device')
+  const told = useDeviceTold(id)
   useSumsFollow(id, told && told.rx_bytes + told.tx_bytes)
   const { data, isFetching, refetch } = useQuery(deviceLiveQuery(id))
   return { live: told ?? data, busy: isFetching, look: () => void refetch() }
+}
+
+/** Has rows below follow the server: once for a page, however many rows it has. */
+export function useFollowing(): void {
+  useTopic('device')
+}
+
+/** A row of a list as the server tells of it since. */
+export function useFollowed(device: Device): Device {
+  return followed(device, useDeviceTold(device.id))
 }
 
 /** What was read of the device before it moved says less than the line tells: its sum, its days, its first use. */

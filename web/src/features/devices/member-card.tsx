@@ -21,10 +21,12 @@ import { useNow } from '../../ui/use-now'
 import { DeviceActs, useToggle } from './device-acts'
 import { useDeviceDialogs } from './device-dialogs'
 import { DeviceState, EndingPill, OnlineDot, UsedOfLimit, useSeen } from './device-words'
+import { useFollowed } from './live'
 import { deviceUsageQuery } from './queries'
 import { filled, lastDays } from './usage-days'
 
-export function MemberCard({ device, line }: { device: Device; line: boolean }) {
+export function MemberCard({ device: read, line }: { device: Device; line: boolean }) {
+  const device = useFollowed(read)
   const { t } = useTranslation('devices')
   const seen = useSeen()(device.last_handshake_at)
   const dialogs = useDeviceDialogs()
@@ -36,11 +38,9 @@ export function MemberCard({ device, line }: { device: Device; line: boolean }) 
           <OnlineDot lastHandshake={device.last_handshake_at} />
           <Box sx={{ flexGrow: 1, minWidth: 0 }}>
             <Typography component="h2" sx={{ fontWeight: 650, overflowWrap: 'anywhere' }}>
-              {gone ? device.name : (
-                <Link component={RouterLink} to={paths.devices.detail(device.id)} color="inherit">
-                  {device.name}
-                </Link>
-              )}
+              <Link component={RouterLink} to={paths.devices.detail(device.id)} color="inherit">
+                {device.name}
+              </Link>
             </Typography>
             <Typography variant="body2" color="text.secondary">
               {seen}

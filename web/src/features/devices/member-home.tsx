@@ -18,6 +18,7 @@ import { UsageChart } from '../../ui/usage-chart'
 import { useNow } from '../../ui/use-now'
 import { usageQuery } from '../account/queries'
 import { UsedOfLimit } from './device-words'
+import { useFollowing } from './live'
 import { MemberCard } from './member-card'
 import { devices } from './queries'
 import { filled, lastDays } from './usage-days'
@@ -29,6 +30,7 @@ const MOST_LINES = 12
 
 export function MemberHome() {
   const { t } = useTranslation('devices')
+  useFollowing()
   const [search, setSearch] = useSearchParams()
   const deleted = search.get('deleted') === 'true'
   const own = useQuery({

@@ -27,7 +27,7 @@ function inviteSchema(number: string) {
   return z.object({
     role: z.enum(['owner', 'admin', 'operator', 'support', 'auditor', 'member']),
     email: z.string(),
-    language: z.enum(['', 'en', 'de', 'ru', 'zh']),
+    language: z.enum(['', 'en', 'de', 'es', 'fa', 'ru', 'zh']),
     device_limit: optionalNumber(number),
     data_limit_bytes: optionalNumber(number),
     account_expires_at: z.string(),

@@ -1,5 +1,6 @@
 import Delete from '@mui/icons-material/DeleteOutlined'
 import Edit from '@mui/icons-material/EditOutlined'
+import RestoreFromTrash from '@mui/icons-material/RestoreFromTrashOutlined'
 import Link from '@mui/material/Link'
 import Stack from '@mui/material/Stack'
 import { useSuspenseQuery } from '@tanstack/react-query'
@@ -11,7 +12,7 @@ import { paths } from '../../app/paths'
 import { useFormats } from '../../i18n/use-formats'
 import { useForbidden } from '../../session/use-me'
 import { Action } from '../../ui/action'
-import { Code, Facts, PageHeader, Section } from '../../ui/parts'
+import { Code, Facts, PageHeader, Section, StateChip } from '../../ui/parts'
 import { useAct } from '../../ui/use-act'
 import { useConfirmed } from '../../ui/use-confirmed'
 import { PoolBar } from './pool-bar'
@@ -25,7 +26,7 @@ export function Component() {
   const codes = (list: readonly string[], none: string) => (list.length === 0 ? none : <Codes list={list} />)
   return (
     <>
-      <PageHeader title={network.name} actions={<HeaderActs network={network} />} />
+      <PageHeader title={network.name} chip={network.deleted_at ? <StateChip state="deleted" /> : undefined} actions={<HeaderActs network={network} />} />
       <Section title={t('addresses')}>
         <Facts
           facts={[
@@ -50,6 +51,7 @@ export function Component() {
             [t('field.isolated'), network.isolated ? t('isIsolated') : t('isNotIsolated')],
             [t('common:field.created'), format.dateTime(network.created_at)],
             [t('common:field.updated'), format.dateTime(network.updated_at)],
+            [t('common:field.deleted'), network.deleted_at ? format.dateTime(network.deleted_at) : undefined],
           ]}
         />
       </Section>
@@ -96,6 +98,7 @@ function HeaderActs({ network }: { network: Network }) {
     )
     if (done) await navigate(paths.networks.list())
   }
+  if (network.deleted_at) return <Action variant="contained" icon={<RestoreFromTrash />} label={t('common:act.restore')} disabledReason={forbidden('network_restore')} onRun={restore} />
   return (
     <Stack direction="row" sx={{ gap: 1 }}>
       <Action variant="outlined" icon={<Edit />} label={t('common:act.edit')} disabledReason={forbidden('network_update')} onRun={() => void navigate(paths.networks.edit(network.id))} />

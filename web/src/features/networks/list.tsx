@@ -34,7 +34,7 @@ export function Component() {
       columns={columns}
       filters={restorable ? [{ name: 'deleted', label: t('common:list.shown'), options: [['true', t('common:list.deleted')]] }] : []}
       bulk={deleted && restorable ? [{ key: 'restore', label: t('common:act.restore'), icon: <RestoreFromTrash />, run: restoreNetwork, name: ({ name }) => name }] : []}
-      {...(deleted ? {} : { rowPath: (network: Network) => paths.networks.detail(network.id) })}
+      rowPath={(network) => paths.networks.detail(network.id)}
       card={(network) => (
         <Stack sx={{ gap: 0.5 }}>
           <Typography sx={{ fontWeight: 600 }} noWrap>

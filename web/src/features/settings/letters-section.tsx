@@ -11,7 +11,7 @@ import { useSection } from './use-section'
 export function LettersSection({ settings }: { settings: Settings }) {
   const { t } = useTranslation('settings')
   const api = useSection(settings, {
-    schema: z.object({ language: z.enum(['en', 'de', 'ru', 'zh']) }),
+    schema: z.object({ language: z.enum(['en', 'de', 'es', 'fa', 'ru', 'zh']) }),
     values: ({ language }) => ({ language }),
     body: (values) => values,
   })

@@ -2,6 +2,7 @@ import Block from '@mui/icons-material/Block'
 import CheckCircle from '@mui/icons-material/CheckCircleOutlined'
 import Edit from '@mui/icons-material/EditOutlined'
 import MoreTime from '@mui/icons-material/MoreTime'
+import RestoreFromTrash from '@mui/icons-material/RestoreFromTrashOutlined'
 import Stack from '@mui/material/Stack'
 import { useSuspenseQuery } from '@tanstack/react-query'
 import { useTranslation } from 'react-i18next'
@@ -17,7 +18,7 @@ import { Facts, PageHeader, Section, StateChip } from '../../ui/parts'
 import { useAct } from '../../ui/use-act'
 import { useExtend } from '../devices/extend-dialog'
 import { UsageSection } from '../devices/usage-section'
-import { disableUser, enableUser, setExpiry, userQuery, userUsageQuery } from './queries'
+import { disableUser, enableUser, restoreUser, setExpiry, userQuery, userUsageQuery } from './queries'
 import { UserActs } from './user-acts'
 import { UserDevices } from './user-devices'
 import { UserSessions } from './user-sessions'
@@ -78,6 +79,10 @@ function HeaderActs({ user }: { user: User }) {
   async function extend(): Promise<void> {
     const times = (await ask())?.({ expires_at: user.expires_at ?? null, duration_s: null, first_handshake_at: null })
     if (times) await act(() => setExpiry(user, times.expires_at ?? null), t('devices:done.extended', { name: user.login }))
+  }
+  if (user.deleted_at) {
+    const restore = () => void act(() => restoreUser(user), t('done.restored', { name: user.login }))
+    return <Action variant="contained" icon={<RestoreFromTrash />} label={t('common:act.restore')} disabledReason={why('user_restore')} onRun={restore} />
   }
   return (
     <Stack direction="row" sx={{ gap: 1, flexWrap: 'wrap' }}>

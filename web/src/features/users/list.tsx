@@ -37,7 +37,7 @@ export function Component() {
       columns={columns}
       filters={[
         { name: 'role', label: t('field.role'), options: ROLES.map((role) => [role, t(`common:role.${role}`)] as const) },
-        { name: 'disabled', label: t('common:field.state'), options: [['false', t('common:state.active')], ['true', t('common:state.disabled')]] },
+        { name: 'state', label: t('common:field.state'), options: STATES.map((state) => [state, t(`common:state.${state}`)] as const) },
         { name: 'deleted', label: t('common:list.shown'), options: [['true', t('common:list.deleted')]] },
       ]}
       bulk={useBulk()}
@@ -74,6 +74,8 @@ export function Component() {
     />
   )
 }
+
+const STATES = ['active', 'expired', 'disabled'] as const
 
 function useBulk(): BulkAct<User>[] {
   const { t } = useTranslation(['users', 'common'])

@@ -1,4 +1,4 @@
-// What is done to a user now and then: behind three dots, each with its question.
+// What is done to a user, who is not deleted, now and then: behind three dots, each with its question.
 
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
@@ -39,10 +39,7 @@ export function UserActs({ user, whyNot }: { user: User; whyNot: (action: Action
   ]
   return (
     <>
-      <ActionMenu
-        label={user.login}
-        actions={user.deleted_at ? [{ label: t('common:act.restore'), disabledReason: whyNot('user_restore'), onRun: restore }] : usual}
-      />
+      <ActionMenu label={user.login} actions={usual} />
       {link && <OneTimeLink title={t('resetLink')} url={`${location.origin}${paths.reset()}#${link.token}`} expiresAt={link.expires_at} onClose={() => setLink(undefined)} />}
       {setting && <PasswordDialog user={user} onClose={() => setSetting(false)} />}
     </>
