@@ -151,7 +151,7 @@ https://:{PORTS[CADDY]} {{
 """)
     process = subprocess.Popen(
         bench.inside(program, "run", "--config", str(config)), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        env={**os.environ, "HOME": str(home)})
+        start_new_session=True, env={**os.environ, "HOME": str(home)})
     wait_for(bench, PORTS[CADDY])
     # `ip netns exec` becomes the program.
     return lambda: [process.pid]

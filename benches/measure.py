@@ -82,7 +82,9 @@ class Server:
         if wrapper:
             words = [*wrapper, *words]
         self.began = time.perf_counter()
-        self.process = subprocess.Popen(inside(*words), stdout=self.log, stderr=self.log)
+        # As daemons are, nginx too: the kernel shares the processors out by sessions (autogroup), and in one with the load
+        # a server gets less, while a core is idle.
+        self.process = subprocess.Popen(inside(*words), stdout=self.log, stderr=self.log, start_new_session=True)
         self.started.append(self)
         self.ready_s = self._wait()
 
@@ -306,7 +308,7 @@ def measure_get():
         path = f"/api/v1/devices/{ids[0]}"
         body = data.parent / "body"
         body.write_bytes(server.try_call("GET", path)[1])
-        bare = subprocess.Popen(inside(BARE, "127.0.0.1:9090", str(body)))
+        bare = subprocess.Popen(inside(BARE, "127.0.0.1:9090", str(body)), start_new_session=True)
         time.sleep(0.5)
         ours, theirs = [], []
         for _ in range(3):
