@@ -71,8 +71,7 @@ impl Desk {
         let answer = self.content(fault, request);
         let (hsts, stop) = (self.asker.hsts.clone(), self.stop.clone());
         let alt_svc = self.server.alt_svc.clone().filter(|_| !self.asker.by_proxy);
-        async move {
-            let mut answer = answer.await?;
+        answer.map_ok(move |mut answer| {
             if let Some(hsts) = hsts {
                 answer.headers_mut().insert(STRICT_TRANSPORT_SECURITY, hsts);
             }
@@ -83,8 +82,8 @@ impl Desk {
                 strict::end_connection(&mut answer);
             }
             let until = is_event_stream(&answer).then(|| Box::pin(stop.cancelled_owned()));
-            Ok(answer.map(|content| AnswerBody { content, _answering: answering, until }))
-        }
+            answer.map(|content| AnswerBody { content, _answering: answering, until })
+        })
     }
 
     /// Whoever knows the answer first: for what has a `fault` nobody is asked, files are at hand, the rest is passed on or routed.
@@ -104,7 +103,7 @@ impl Desk {
         let request = request.map(body);
         Either::Right(match passing.as_ref().filter(|passing| passing.takes(&request)) {
             // Behind a pointer: otherwise the state of each request, also of one for a file, were as large as this and copied as often.
-            Some(passing) => Either::Left(Box::pin(passing.clone().pass(request)).map(Ok)),
+            Some(passing) => Either::Left(Box::pin(passing.pass(request)).map(Ok)),
             None => Either::Right(router.clone().oneshot(request).map_ok(|answer| answer.map(Content::from))),
         })
     }

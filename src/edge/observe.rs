@@ -78,19 +78,20 @@ impl Observer {
 
 impl Observer {
     /// Observes a request that is passed on, without a span, which would cost a tenth of all that is done for it. So what is told of it
-    /// meanwhile has to name its id.
-    pub(super) async fn passed<B, Answered>(
+    /// meanwhile has to name its id. No function of its own waits here: each would hold, and copy, the request once more.
+    pub(super) fn passed<B, Pass, Answering>(
         &self,
         mut request: http::Request<B>,
-        pass: impl FnOnce(http::Request<B>, RequestId) -> Answered,
-    ) -> http::Response<Content>
+        pass: Pass,
+    ) -> impl Future<Output = http::Response<Content>> + use<B, Pass, Answering>
     where
-        Answered: Future<Output = http::Response<Content>>,
+        Pass: FnOnce(http::Request<B>, RequestId) -> Answering,
+        Answering: Future<Output = http::Response<Content>>,
     {
         let mut record = Record::begin(self, &mut request, None);
         record.is_passed_on = true;
-        let answer = pass(request, record.id);
-        record.end(AssertUnwindSafe(answer).catch_unwind().await)
+        let answering = AssertUnwindSafe(pass(request, record.id)).catch_unwind();
+        answering.map(|answer| record.end(answer))
     }
 }
 
@@ -239,7 +240,7 @@ impl Drop for Record {
 
 /// The id as a header. It comes once, so HTTP/2 must not push another out of its table for it: marked as sensitive, it is left
 /// out of there (RFC 7541 §6.2.3).
-fn id_header(id: RequestId) -> HeaderValue {
+pub(super) fn id_header(id: RequestId) -> HeaderValue {
     let mut value = HeaderValue::from_str(id.as_uuid().hyphenated().encode_lower(&mut Uuid::encode_buffer()))
         .unwrap_or(HeaderValue::from_static(UNMATCHED));
     value.set_sensitive(true);

@@ -2,30 +2,45 @@
 //!
 //! Invariant: what a client chose has no control character, no quote that ends a field, and an end.
 
-use std::fmt::Write;
+use std::borrow::Cow;
 
 use http::{HeaderValue, Version};
 use serde::Serialize;
 use time::OffsetDateTime;
 
 use crate::edge::access_log::{Asked, Ended};
+use crate::edge::peer::push_address;
 
 /// Apache's combined format, which log readers know: address, time, request, status, bytes, referrer, user agent.
 pub(super) fn combined(asked: &Asked, ended: &Ended) -> String {
     let mut line = String::with_capacity(256);
     match asked.address {
-        Some(address) => push(&mut line, format_args!("{address}")),
+        Some(address) => push_address(&mut line, address),
         None => line.push('-'),
     }
     line.push_str(" - - [");
     push_time(&mut line, ended);
-    let (method, target, version) = (asked.method, asked.target.as_str(), version(asked.version));
-    push(&mut line, format_args!("] \"{method} {target} {version}\" {} ", ended.status));
+    let mut digits = itoa::Buffer::new();
+    let target = asked.target.as_str();
+    for text in [
+        "] \"",
+        asked.method,
+        " ",
+        target,
+        " ",
+        version(asked.version),
+        "\" ",
+        digits.format(ended.status),
+        " ",
+    ] {
+        line.push_str(text);
+    }
     match ended.bytes {
-        Some(bytes @ 1..) => push(&mut line, format_args!("{bytes}")),
+        Some(bytes @ 1..) => line.push_str(digits.format(bytes)),
         Some(0) | None => line.push('-'),
     }
-    for field in [asked.referrer.as_ref().and_then(origin), asked.user_agent.as_ref().map(cleaned)] {
+    let referrer = asked.referrer.as_ref().and_then(origin).map(Cow::Owned);
+    for field in [referrer, asked.user_agent.as_ref().map(cleaned)] {
         line.push_str(" \"");
         match field {
             Some(text) => push_escaped(&mut line, &text),
@@ -72,12 +87,7 @@ struct Fields<'a> {
     bytes: Option<u64>,
     duration_ms: f64,
     referrer: Option<String>,
-    user_agent: Option<String>,
-}
-
-/// Writing to a text cannot fail.
-fn push(line: &mut String, what: std::fmt::Arguments<'_>) {
-    let _ = line.write_fmt(what);
+    user_agent: Option<Cow<'a, str>>,
 }
 
 /// `23/Nov/2026:14:05:09 +0000`, always in UTC.
@@ -85,8 +95,22 @@ fn push_time(line: &mut String, ended: &Ended) {
     let at = OffsetDateTime::from_unix_timestamp(ended.began.as_seconds());
     let at = at.unwrap_or(OffsetDateTime::UNIX_EPOCH);
     let month = MONTHS.get(usize::from(u8::from(at.month()) - 1)).copied().unwrap_or_default();
-    let (day, year, hour, minute, second) = (at.day(), at.year(), at.hour(), at.minute(), at.second());
-    push(line, format_args!("{day:02}/{month}/{year}:{hour:02}:{minute:02}:{second:02} +0000"));
+    push_two_digits(line, at.day());
+    for text in ["/", month, "/", itoa::Buffer::new().format(at.year())] {
+        line.push_str(text);
+    }
+    for number in [at.hour(), at.minute(), at.second()] {
+        line.push(':');
+        push_two_digits(line, number);
+    }
+    line.push_str(" +0000");
+}
+
+fn push_two_digits(line: &mut String, number: u8) {
+    if number < 10 {
+        line.push('0');
+    }
+    line.push_str(itoa::Buffer::new().format(number));
 }
 
 const MONTHS: [&str; 12] =
@@ -94,6 +118,9 @@ const MONTHS: [&str; 12] =
 
 /// As Apache does it, so that the quotes around a field are those that end it.
 fn push_escaped(line: &mut String, text: &str) {
+    if !text.contains(['"', '\\']) {
+        return line.push_str(text);
+    }
     for symbol in text.chars() {
         if matches!(symbol, '"' | '\\') {
             line.push('\\');
@@ -124,7 +151,14 @@ fn origin(referrer: &HeaderValue) -> Option<String> {
 const MOST_BYTES: usize = 200;
 
 /// A client's text without what could move a terminal's cursor or turn its reading direction, cut.
-fn cleaned(value: &HeaderValue) -> String {
+fn cleaned(value: &HeaderValue) -> Cow<'_, str> {
+    // Of the controls only the tab is let through there.
+    if let Ok(plain) = value.to_str()
+        && plain.len() <= MOST_BYTES
+        && !plain.contains('\t')
+    {
+        return Cow::Borrowed(plain);
+    }
     let bytes = value.as_bytes();
     let text = String::from_utf8_lossy(&bytes[..bytes.len().min(2 * MOST_BYTES)]);
     let mut clean = String::new();
@@ -134,7 +168,7 @@ fn cleaned(value: &HeaderValue) -> String {
         }
         clean.push(symbol);
     }
-    clean
+    Cow::Owned(clean)
 }
 
 fn is_control(symbol: char) -> bool {

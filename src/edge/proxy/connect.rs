@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::poll_fn;
 use std::io;
+use std::mem;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,7 +13,6 @@ use std::time::Duration;
 use axum::body::{Body, HttpBody};
 use http::{Request, Response};
 use hyper::body::Incoming;
-use hyper::client::conn::TrySendError;
 use hyper::client::conn::http1::{Builder, SendRequest};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -33,6 +33,14 @@ pub(super) struct Connection {
     heard: Arc<AtomicBool>,
 }
 
+/// Why there is no answer to what was sent.
+#[derive(Debug)]
+pub(super) struct NotAnswered {
+    pub(super) error: hyper::Error,
+    /// Whether nothing of the request went out.
+    pub(super) is_unsent: bool,
+}
+
 type Driver = Pin<Box<dyn Future<Output = hyper::Result<()>> + Send>>;
 
 impl Connection {
@@ -45,23 +53,27 @@ impl Connection {
         Ok(Self { sender, driver: Some(Box::pin(connection.with_upgrades())), heard })
     }
 
-    /// Sends a request and waits for the head of its answer. An error gives the request back where nothing of it was sent.
+    /// Sends a request and waits for the head of its answer. Where nothing of it was sent, it is put back.
     /// With a body the connection gets a task in `group`, so that the body goes on when the answer does not wait for it.
     pub(super) async fn send(
         &mut self,
-        request: Request<Body>,
+        request: &mut Request<Body>,
         group: &Group,
-    ) -> Result<Response<Incoming>, TrySendError<Request<Body>>> {
+    ) -> Result<Response<Incoming>, NotAnswered> {
         self.heard.store(false, Ordering::Release);
         if !request.body().is_end_stream() {
             self.run(group);
         }
-        let mut answer = pin!(self.sender.try_send_request(request));
-        poll_fn(|cx| {
+        let mut answer = pin!(self.sender.try_send_request(mem::take(request)));
+        let ended = poll_fn(|cx| {
             drive(&mut self.driver, cx);
             answer.as_mut().poll(cx)
         })
-        .await
+        .await;
+        ended.map_err(|mut error| {
+            let unsent = error.take_message().map(|unsent| *request = unsent);
+            NotAnswered { is_unsent: unsent.is_some(), error: error.into_error() }
+        })
     }
 
     /// Does what there is to do on the connection.

@@ -37,7 +37,8 @@ pub(super) async fn forward(
     if wish.is_some() {
         upgrade::mark(&mut parts.headers);
     }
-    match retry::send(&proxy, outgoing(parts, body), id).await {
+    let mut request = outgoing(parts, body);
+    match retry::send(&proxy, &mut request, id).await {
         Ok(reached) => answer(&proxy, reached, wish, id),
         Err(failure) => refusal(failure, id).map(Content::from),
     }

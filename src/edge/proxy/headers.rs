@@ -12,8 +12,8 @@ use http::header::{
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::domain::id::RequestId;
-use crate::edge::observe::REQUEST_ID;
-use crate::edge::peer::Peer;
+use crate::edge::observe::{REQUEST_ID, id_header};
+use crate::edge::peer::{Peer, push_address};
 
 /// How a client reached us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,34 +125,46 @@ fn join_cookies(headers: &mut HeaderMap) {
 
 fn introduce(headers: &mut HeaderMap, told: &Told) {
     let ip = told.client.as_ref().and_then(Peer::ip);
-    if let Some(value) = ip.and_then(|ip| HeaderValue::try_from(ip.to_string()).ok()) {
-        headers.insert(X_FORWARDED_FOR, value);
+    // One room for all texts, of which each header takes a copy of the right length.
+    let mut text = String::with_capacity(128);
+    if let Some(ip) = ip {
+        push_address(&mut text, ip);
+        insert(headers, X_FORWARDED_FOR, &text);
     }
     headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static(told.scheme.as_str()));
-    if let Ok(value) = HeaderValue::try_from(forwarded(ip, told)) {
-        headers.insert(FORWARDED, value);
-    }
-    if let Ok(value) = HeaderValue::try_from(told.id.to_string()) {
-        headers.insert(REQUEST_ID, value);
-    }
+    text.clear();
+    push_forwarded(&mut text, ip, told);
+    insert(headers, FORWARDED, &text);
+    headers.insert(REQUEST_ID, id_header(told.id));
     if let Some(host) = &told.host {
         headers.insert(X_FORWARDED_HOST, host.clone());
         headers.insert(HOST, host.clone());
     }
 }
 
-/// RFC 7239 §4. An IPv6 address stands in brackets and quotes, and who has no address is unknown.
-fn forwarded(ip: Option<IpAddr>, told: &Told) -> String {
-    let node = match ip {
-        Some(IpAddr::V4(ip)) => ip.to_string(),
-        Some(IpAddr::V6(ip)) => format!("\"[{ip}]\""),
-        None => "unknown".to_owned(),
-    };
-    let scheme = told.scheme.as_str();
-    match told.host.as_ref().and_then(plain_host) {
-        Some(host) => format!("for={node};host=\"{host}\";proto={scheme}"),
-        None => format!("for={node};proto={scheme}"),
+/// What can be no header is left out.
+fn insert(headers: &mut HeaderMap, name: HeaderName, text: &str) {
+    if let Ok(value) = HeaderValue::from_str(text) {
+        headers.insert(name, value);
     }
+}
+
+/// RFC 7239 §4. An IPv6 address stands in brackets and quotes, and who has no address is unknown.
+fn push_forwarded(text: &mut String, ip: Option<IpAddr>, told: &Told) {
+    let (before, after) = if matches!(ip, Some(IpAddr::V6(_))) { ("for=\"[", "]\"") } else { ("for=", "") };
+    text.push_str(before);
+    match ip {
+        Some(ip) => push_address(text, ip),
+        None => text.push_str("unknown"),
+    }
+    text.push_str(after);
+    if let Some(host) = told.host.as_ref().and_then(plain_host) {
+        for piece in [";host=\"", host, "\""] {
+            text.push_str(piece);
+        }
+    }
+    text.push_str(";proto=");
+    text.push_str(told.scheme.as_str());
 }
 
 /// A host may hold commas and semicolons (RFC 3986 §3.2.2), at which a simple reader would begin another element.

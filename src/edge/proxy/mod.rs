@@ -150,10 +150,12 @@ impl Passing {
     }
 
     /// Passes a request on.
-    pub(super) async fn pass(self, request: Request<Body>) -> Response<Content> {
-        let Self { proxy, terms } = self;
-        let forward = |request, id| forward::forward(proxy, terms.scheme, request, id);
-        terms.observer.passed(request, forward).await
+    pub(super) fn pass(
+        &self,
+        request: Request<Body>,
+    ) -> impl Future<Output = Response<Content>> + Send + use<> {
+        let (proxy, scheme) = (Arc::clone(&self.proxy), self.terms.scheme);
+        self.terms.observer.passed(request, move |request, id| forward::forward(proxy, scheme, request, id))
     }
 }
 

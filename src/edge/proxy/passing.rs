@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 
 use axum::body::{Body, Bytes, HttpBody};
+use http::Request;
 use hyper::body::{Frame, Incoming, SizeHint};
 use tracing::debug;
 
@@ -17,8 +18,21 @@ use crate::edge::proxy::upstreams::End;
 
 /// A request's body, which counts the pieces that went, so that a slow sender is told from a silent receiver.
 pub(super) struct Going {
-    pub(super) body: Body,
-    pub(super) pieces: Arc<AtomicU64>,
+    body: Body,
+    pieces: Arc<AtomicU64>,
+}
+
+impl Going {
+    /// Counts the pieces of a request's body from now on, if it has one.
+    pub(super) fn count(request: &mut Request<Body>) -> Option<Arc<AtomicU64>> {
+        if request.body().is_end_stream() {
+            return None;
+        }
+        let pieces = Arc::new(AtomicU64::new(0));
+        let body = std::mem::take(request.body_mut());
+        *request.body_mut() = Body::new(Self { body, pieces: Arc::clone(&pieces) });
+        Some(pieces)
+    }
 }
 
 impl HttpBody for Going {

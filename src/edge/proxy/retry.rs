@@ -3,7 +3,6 @@
 //! Invariant: a request of which anything was sent goes out a second time only if its method is idempotent (RFC 9110
 //! §9.2.2), it has no body and no byte of an answer has come; and never a third time.
 
-use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,14 +11,13 @@ use std::time::Duration;
 use axum::body::{Body, HttpBody};
 use http::{Request, Response};
 use hyper::body::Incoming;
-use hyper::client::conn::TrySendError;
 use tokio::time::timeout;
 use tracing::debug;
 
 use crate::domain::id::RequestId;
 use crate::edge::proxy::Inner;
 use crate::edge::proxy::choose::choose;
-use crate::edge::proxy::connect::Connection;
+use crate::edge::proxy::connect::{Connection, NotAnswered};
 use crate::edge::proxy::endpoint::{Endpoint, Flight};
 use crate::edge::proxy::passing::Going;
 use crate::edge::proxy::upstreams::End;
@@ -48,8 +46,8 @@ pub(super) enum Failure {
 
 /// How an attempt failed.
 enum Failed {
-    /// Nothing of it was sent, so here it is again.
-    Unsent(Box<Request<Body>>, String),
+    /// Nothing of the request was sent, and it is still there.
+    Unsent(String),
     /// No byte of an answer had come when the connection broke.
     Unheard(String),
     /// An answer had begun.
@@ -58,10 +56,11 @@ enum Failed {
     Client,
 }
 
-/// Passes a request on, which has this id in the log.
+/// Passes a request on, which has this id in the log. The request stays where it is until it is sent: to carry it through every
+/// step of the way would copy it each time.
 pub(super) async fn send(
     proxy: &Arc<Inner>,
-    mut request: Request<Body>,
+    request: &mut Request<Body>,
     id: RequestId,
 ) -> Result<Reached, Failure> {
     let is_repeatable = request.method().is_idempotent() && request.body().is_end_stream();
@@ -70,68 +69,74 @@ pub(super) async fn send(
     let mut is_second = false;
     let mut failure = if some_up { Failure::Unreachable } else { Failure::NoneUp };
     while let Some(endpoint) = proxy.choose(&tried) {
-        let copy = (is_repeatable && !is_second).then(|| copy(&request));
+        let copy = (is_repeatable && !is_second).then(|| copy(request));
         let mut flight = Flight::begin(Arc::clone(&endpoint));
         // What may not be sent twice goes over a connection that was not idle, which the other side might just be closing.
         let may_be_idle = copy.is_some();
-        let again = match attempt(proxy, &endpoint, request, may_be_idle).await {
+        let failed = match attempt(proxy, &endpoint, request, may_be_idle).await {
             Ok((answer, connection)) => {
                 endpoint.health.succeeded();
                 flight.end = End::Answered;
                 return Ok(Reached { answer, connection, flight });
             }
-            Err(Failed::Unsent(request, why)) => {
-                flight.end = End::Unreachable;
-                proxy.failed(&endpoint, &why);
+            Err(failed) => failed,
+        };
+        flight.end = failed.end();
+        proxy.note(&endpoint, &failed, id);
+        match failed {
+            Failed::Unsent(_) => {
                 tried.push(endpoint);
-                Some(*request)
+                continue;
             }
-            Err(Failed::Unheard(why)) => {
+            Failed::Unheard(_) => {
                 failure = Failure::Broken;
-                flight.end = End::Broken;
-                proxy.failed(&endpoint, &why);
-                debug!(
-                    request.id = %id,
-                    upstream.name = endpoint.upstream.name(),
-                    error = why,
-                    "an upstream broke a connection"
-                );
                 // With no other there is still the same one, which may have restarted.
                 if proxy.upstreams.endpoints().len() > tried.len() + 1 {
                     tried.push(endpoint);
                 }
-                is_second = true;
-                copy
             }
-            Err(Failed::Late) => {
+            Failed::Late => {
                 failure = Failure::Late;
-                flight.end = End::Late;
-                proxy.failed(&endpoint, "no answer came in time");
                 tried.push(endpoint);
-                is_second = true;
-                copy
             }
-            Err(Failed::Heard(why)) => {
-                flight.end = End::Broken;
-                proxy.failed(&endpoint, &why);
-                debug!(
-                    request.id = %id,
-                    upstream.name = endpoint.upstream.name(),
-                    error = why,
-                    "an upstream gave no good answer"
-                );
-                return Err(Failure::Broken);
-            }
-            Err(Failed::Client) => return Err(Failure::Client),
-        };
-        request = again.ok_or(failure)?;
+            Failed::Heard(_) => return Err(Failure::Broken),
+            Failed::Client => return Err(Failure::Client),
+        }
+        is_second = true;
+        *request = copy.ok_or(failure)?;
     }
     Err(failure)
+}
+
+impl Failed {
+    const fn end(&self) -> End {
+        match self {
+            Self::Unsent(_) => End::Unreachable,
+            Self::Unheard(_) | Self::Heard(_) => End::Broken,
+            Self::Late => End::Late,
+            Self::Client => End::GivenUp,
+        }
+    }
 }
 
 impl Inner {
     fn ready_now(&self) -> bool {
         self.upstreams.ready(self.now_ms()).is_ok()
+    }
+
+    /// Holds a failure against the endpoint, unless it was the client's, and tells what nobody else will.
+    fn note(&self, endpoint: &Endpoint, failed: &Failed, id: RequestId) {
+        let (why, told) = match failed {
+            Failed::Unsent(why) => (why.as_str(), None),
+            Failed::Unheard(why) => (why.as_str(), Some("an upstream broke a connection")),
+            Failed::Heard(why) => (why.as_str(), Some("an upstream gave no good answer")),
+            Failed::Late => ("no answer came in time", None),
+            Failed::Client => return,
+        };
+        self.failed(endpoint, why);
+        if let Some(told) = told {
+            debug!(request.id = %id, upstream.name = endpoint.upstream.name(), error = why, "{told}");
+        }
     }
 
     /// An endpoint that was not tried: of those that are up, else of all. A wrong health check must not end the service.
@@ -160,9 +165,10 @@ fn copy(request: &Request<Body>) -> Request<Body> {
 async fn attempt(
     proxy: &Inner,
     endpoint: &Endpoint,
-    mut request: Request<Body>,
+    request: &mut Request<Body>,
     may_be_idle: bool,
 ) -> Result<(Response<Incoming>, Connection), Failed> {
+    let pieces = Going::count(request);
     let mut idle = if may_be_idle { endpoint.take_idle() } else { None };
     loop {
         let is_fresh = idle.is_none();
@@ -170,26 +176,19 @@ async fn attempt(
             Some(connection) => connection,
             None => match Connection::open(&endpoint.at, proxy.terms.connect_timeout).await {
                 Ok(connection) => connection,
-                Err(cause) => {
-                    return Err(Failed::Unsent(Box::new(request), format!("it cannot be reached: {cause}")));
-                }
+                Err(cause) => return Err(Failed::Unsent(format!("it cannot be reached: {cause}"))),
             },
         };
-        let pieces = Arc::new(AtomicU64::new(0));
-        if !request.body().is_end_stream() {
-            request = request.map(|body| Body::new(Going { body, pieces: Arc::clone(&pieces) }));
-        }
         let sending = connection.send(request, &proxy.connections);
-        let mut error = match head(sending, proxy.terms.answer_timeout, &pieces).await {
+        match head(sending, proxy.terms.answer_timeout, pieces.as_deref()).await {
             Some(Ok(answer)) => return Ok((answer, connection)),
-            Some(Err(error)) => error,
-            None => return Err(Failed::Late),
-        };
-        match error.take_message() {
             // It had been closed before anything was sent. That says nothing of a fresh one.
-            Some(unsent) if !is_fresh => request = unsent,
-            Some(unsent) => return Err(Failed::Unsent(Box::new(unsent), error.error().to_string())),
-            None => return Err(judged(&connection, error.error())),
+            Some(Err(NotAnswered { is_unsent: true, .. })) if !is_fresh => {}
+            Some(Err(NotAnswered { is_unsent: true, error })) => {
+                return Err(Failed::Unsent(error.to_string()));
+            }
+            Some(Err(NotAnswered { error, .. })) => return Err(judged(&connection, &error)),
+            None => return Err(Failed::Late),
         }
     }
 }
@@ -205,16 +204,17 @@ fn judged(connection: &Connection, error: &hyper::Error) -> Failed {
 
 /// Waits for the head of an answer, for as long as pieces of the body go out and then `limit`. None when it is over.
 async fn head(
-    sending: impl Future<Output = Result<Response<Incoming>, TrySendError<Request<Body>>>>,
+    sending: impl Future<Output = Result<Response<Incoming>, NotAnswered>>,
     limit: Duration,
-    pieces: &AtomicU64,
-) -> Option<Result<Response<Incoming>, TrySendError<Request<Body>>>> {
+    pieces: Option<&AtomicU64>,
+) -> Option<Result<Response<Incoming>, NotAnswered>> {
+    let count = || pieces.map_or(0, |pieces| pieces.load(Ordering::Relaxed));
     let mut sending = pin!(sending);
     loop {
-        let before = pieces.load(Ordering::Relaxed);
+        let before = count();
         match timeout(limit, sending.as_mut()).await {
             Ok(ended) => return Some(ended),
-            Err(_) if pieces.load(Ordering::Relaxed) != before => {}
+            Err(_) if count() != before => {}
             Err(_) => return None,
         }
     }
