@@ -316,7 +316,7 @@ words! {
         TunnelUnwell InterfaceUnknown EndpointMissing EndpointUnresolved EndpointLoopback EndpointPrivate EndpointOwn
         EndpointElsewhere EndpointNamed EndpointUntried ConfigurationNotGiven ConfigurationOutdated
         ConfigurationCurrent AddressBound HandshakeRecent HandshakeOld HandshakeNever HandshakeNothingComes
-        HandshakeOthersOnly HandshakeForAnotherServer HandshakeUnanswered TrafficFlows TrafficHandshakesOnly
+        HandshakeOthersOnly HandshakeForAnotherServer HandshakeUnanswered HandshakeBegun TrafficFlows TrafficHandshakesOnly
         TrafficNothingBack NatKeptOpen NatNone NatMoved NatClosesInSilence ForwardingOn ForwardingOff
         ForwardingUnknown FirewallOpen FirewallDrops FirewallUnknown MtuFits MtuLarge DnsAnswers DnsSilent DnsUntried
         ClockFine ClockNotYet ClockUnknown ClockDoubtful, "What a check found.";

@@ -3,10 +3,10 @@
 //! Invariant: nobody but the name of the public endpoint is looked up, nobody but the network's name servers is asked, and for
 //! one device that happens once at a time and within some seconds. So nobody can look around through this.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
-use std::sync::PoisonError;
-use std::time::Duration;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use tokio::net::lookup_host;
@@ -37,13 +37,13 @@ impl Devices<'_> {
         let is_operator = scope == Scope::All && ctx.require(Action::NodeGet).is_ok();
         let app = self.0;
         let mut known = app.what_is_known(id, scope, is_operator).await?;
-        let _turn = Turn::take(app, id)?;
+        let mut turn = Turn::take(app, id)?;
         let host = known.endpoint.as_ref().map(|endpoint| endpoint.host.clone());
         // From another machine, or while there is no tunnel, the same servers may well be seen otherwise.
         let is_here = app.core.facts.local_node
             && known.reporting(app.now()).is_some_and(|node| node.local && node.health.backend != "off");
         let servers = if is_here { known.network.client.dns.clone() } else { Vec::new() };
-        let (resolved, name_servers) = tokio::join!(resolve(host), ask_all(&servers));
+        let (resolved, name_servers) = tokio::join!(resolve(host, &mut turn), ask_all(&servers));
         known.resolved = resolved;
         known.name_servers = is_here.then_some(name_servers);
         Ok(diagnose(&known, app.now()))
@@ -90,31 +90,77 @@ impl App {
     }
 }
 
+/// Which devices are being looked at.
+#[derive(Debug, Default)]
+pub(in crate::app) struct Looks(Mutex<HashMap<DeviceId, Look>>);
+
+#[derive(Debug, Clone, Copy)]
+enum Look {
+    UnderWay,
+    /// It is over, but the thread that asks the resolver for it may not be: nobody can call that back.
+    Resolving {
+        until: Instant,
+    },
+}
+
+impl Looks {
+    /// Whether another look at a device may begin.
+    fn begin(&self, device: DeviceId, now: Instant) -> bool {
+        let mut looks = self.looks();
+        looks.retain(|_, look| match look {
+            Look::UnderWay => true,
+            Look::Resolving { until } => now < *until,
+        });
+        let may = looks.len() < MOST_AT_ONCE && !looks.contains_key(&device);
+        if may {
+            looks.insert(device, Look::UnderWay);
+        }
+        may
+    }
+
+    fn end(&self, device: DeviceId, resolving: Option<Instant>) {
+        match resolving {
+            Some(until) => self.looks().insert(device, Look::Resolving { until }),
+            None => self.looks().remove(&device),
+        };
+    }
+
+    /// A panic of another holder leaves entries, not broken data.
+    fn looks(&self) -> MutexGuard<'_, HashMap<DeviceId, Look>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// The right to look at a device, until it is dropped.
 struct Turn<'a> {
     app: &'a App,
     device: DeviceId,
+    resolving: Option<Instant>,
 }
 
 impl<'a> Turn<'a> {
     fn take(app: &'a App, device: DeviceId) -> Result<Self> {
-        let mut taken = app.core.diagnosing.lock().unwrap_or_else(PoisonError::into_inner);
-        if taken.insert(device) {
-            Ok(Self { app, device })
+        if app.core.looks.begin(device, app.core.clock.instant()) {
+            Ok(Self { app, device, resolving: None })
         } else {
             Err(AppError::TooMany { retry_after: PATIENCE })
         }
+    }
+
+    /// Keeps the turn for as long as the resolver may go on.
+    fn keep(&mut self) {
+        self.resolving = Some(self.app.core.clock.instant() + RESOLVING);
     }
 }
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        self.app.core.diagnosing.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.device);
+        self.app.core.looks.end(self.device, self.resolving);
     }
 }
 
 /// Where a host leads, by the resolver of the system.
-async fn resolve(host: Option<Host>) -> Resolved {
+async fn resolve(host: Option<Host>, turn: &mut Turn<'_>) -> Resolved {
     let Some(host) = host.filter(|host| !host.is_this_machine()) else { return Resolved::Untried };
     match timeout(PATIENCE, lookup_host((host.as_str(), 0))).await {
         Ok(Ok(found)) => {
@@ -127,7 +173,10 @@ async fn resolve(host: Option<Host>) -> Resolved {
             }
         }
         Ok(Err(cause)) => Resolved::Nowhere(cause.to_string()),
-        Err(_) => Resolved::Nowhere(format!("no answer in {} s", PATIENCE.as_secs())),
+        Err(_) => {
+            turn.keep();
+            Resolved::Nowhere(format!("no answer in {} s", PATIENCE.as_secs()))
+        }
     }
 }
 
@@ -145,3 +194,46 @@ const PATIENCE: Duration = Duration::from_secs(3);
 
 /// More than one name of a service has.
 const MOST_ADDRESSES: usize = 16;
+
+/// How long a resolver that hangs is waited for: three servers, each asked twice for five seconds (resolv.conf(5)).
+const RESOLVING: Duration = Duration::from_secs(30);
+
+/// Each may take a thread of those that hash passwords, too, of which there are hundreds.
+const MOST_AT_ONCE: usize = 32;
+
+#[cfg(test)]
+mod tests {
+    use super::{Looks, MOST_AT_ONCE, RESOLVING};
+    use crate::domain::id::DeviceId;
+    use std::time::Instant;
+    use uuid::Uuid;
+
+    fn device(number: usize) -> DeviceId {
+        DeviceId::new(Uuid::from_u128(number as u128))
+    }
+
+    #[test]
+    fn a_device_is_looked_at_once_at_a_time_also_while_the_resolver_goes_on() {
+        let (looks, now) = (Looks::default(), Instant::now());
+
+        assert!(looks.begin(device(1), now));
+        assert!(!looks.begin(device(1), now));
+        looks.end(device(1), None);
+        assert!(looks.begin(device(1), now));
+        looks.end(device(1), Some(now + RESOLVING));
+
+        assert!(!looks.begin(device(1), now + RESOLVING / 2));
+        assert!(looks.begin(device(1), now + RESOLVING));
+    }
+
+    #[test]
+    fn many_devices_are_not_looked_at_all_at_once() {
+        let (looks, now) = (Looks::default(), Instant::now());
+
+        let begun = (0..2 * MOST_AT_ONCE).filter(|number| looks.begin(device(*number), now)).count();
+        looks.end(device(0), None);
+
+        assert_eq!(begun, MOST_AT_ONCE);
+        assert!(looks.begin(device(99), now));
+    }
+}

@@ -2,11 +2,10 @@
 //!
 //! Invariant: nobody reaches the store for a user but through here, and nothing here knows HTTP.
 
-use std::collections::HashSet;
 use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -137,7 +136,7 @@ pub(in crate::app) struct Core {
     /// Where devices were heard from lately, by the node inside this process.
     whereabouts: Memory<DeviceId, Whereabouts>,
     /// Devices that are being looked at for what keeps them from connecting.
-    diagnosing: Mutex<HashSet<DeviceId>>,
+    looks: diagnosis::Looks,
     /// How everything did a moment ago.
     overview: overview::Kept,
     /// Who is told of what happens, as it happens.

@@ -1,6 +1,6 @@
 //! Opens the use cases over a store: checks the master key, finds or makes the signing key and the local node.
 
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, OnceLock};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use zeroize::Zeroizing;
 
 use crate::app::audit_seal::Sealing;
+use crate::app::diagnosis::Looks;
 use crate::app::login_limit::{LoginLimit, LoginRates};
 use crate::app::master_key::Keeping;
 use crate::app::policy::Policy;
@@ -146,7 +147,7 @@ impl App {
             token_uses: TokenUses::default(),
             providers: Memory::new(CACHED_PROVIDERS, PROVIDERS_KEPT_FOR),
             whereabouts: Memory::new(CACHED_WHEREABOUTS, WHEREABOUTS_KEPT_FOR),
-            diagnosing: Mutex::default(),
+            looks: Looks::default(),
             overview: crate::app::overview::Kept::default(),
             hub: crate::app::events::Hub::default(),
             outgoing,

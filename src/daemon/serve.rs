@@ -187,10 +187,9 @@ async fn run(
     let limits = LiveLimits::new((&settings.limits).into());
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let lanes = Lanes::start(tasks, cores).map_err(ServeError::Lanes)?;
-    let watched = lanes.clone();
+    let (watched, clock) = (lanes.clone(), Arc::clone(tasks.clock()));
     readiness.check("connections", Weight::Vital, move || {
-        let lanes = watched.clone();
-        async move { lanes.check(LONGEST_TURN).await }
+        std::future::ready(watched.check(clock.instant(), LONGEST_TURN))
     });
     let proxy = proxy::start(settings, tasks, &jobs, &readiness, &metrics).await;
     let site = Site::new(settings, services, &readiness, metrics, (start.output)())

@@ -49,10 +49,15 @@ pub(super) fn handshake(known: &Known, heard: Heard, now: Timestamp) -> Check {
             None => found(CheckCode::HandshakeNever),
         };
     };
-    let check = strange(&heard, now).unwrap_or_else(|| match heard.answered_at {
-        Some(at) if is_lately(Some(at), now) => found(CheckCode::HandshakeOthersOnly).with("answered_at", at),
-        _ => found(CheckCode::HandshakeNothingComes).with("since_at", heard.since.max(now.before(LATELY))),
-    });
+    let check =
+        strange(&heard, now).or_else(|| begun(&heard, now)).unwrap_or_else(|| match heard.answered_at {
+            Some(at) if is_lately(Some(at), now) => {
+                found(CheckCode::HandshakeOthersOnly).with("answered_at", at)
+            }
+            _ => {
+                found(CheckCode::HandshakeNothingComes).with("since_at", heard.since.max(now.before(LATELY)))
+            }
+        });
     let check = check.with("port", port);
     // One that was there before may only be switched off.
     if known.last_handshake_at.is_some() { check.doubtful() } else { check }
@@ -67,6 +72,12 @@ fn strange(heard: &Handshakes, now: Timestamp) -> Option<Check> {
     } else {
         Some(found(CheckCode::HandshakeForAnotherServer).with("misdirected_at", misdirected?))
     }
+}
+
+/// A handshake that has come and of which nothing else is known yet.
+fn begun(heard: &Handshakes, now: Timestamp) -> Option<Check> {
+    let at = heard.begun_at.filter(|at| is_lately(Some(*at), now) && Some(*at) > heard.answered_at)?;
+    Some(found(CheckCode::HandshakeBegun).with("begun_at", at))
 }
 
 pub(super) fn traffic(known: &Known, online: bool) -> Check {

@@ -104,6 +104,8 @@ codes! {
         => "Hand the configuration out again and import it on the device.";
     HandshakeUnanswered: Handshake Fail, "A handshake that nobody here answers came to UDP port {port} at {unanswered_at}. Whose it is cannot be told; if it is of this device, the server does not know its key: the device was given new keys, or was deleted or disabled."
         => "Hand the configuration out again and import it on the device; see also to the device's clock.";
+    HandshakeBegun: Handshake Unknown, "A handshake came to UDP port {port} of the server at {begun_at}, and whether it is answered is not known yet. Whose it is cannot be told."
+        => "Look again in some seconds. If nothing changes, the server has more handshakes to do than it can.";
 
     TrafficFlows: Traffic Ok, "So far {rx_bytes} came from the device and {tx_bytes} went to it.";
     TrafficHandshakesOnly: Traffic Warn, "So far {rx_bytes} came from the device and {tx_bytes} went to it. That is little more than handshakes."

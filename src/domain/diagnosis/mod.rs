@@ -234,7 +234,9 @@ impl Check {
 
     /// It may be in the way where it was thought to be.
     fn doubtful(mut self) -> Self {
-        self.outcome = CheckOutcome::Warn;
+        if self.outcome == CheckOutcome::Fail {
+            self.outcome = CheckOutcome::Warn;
+        }
         self
     }
 }

@@ -54,19 +54,21 @@ fn leads(known: &Known, endpoint: &Endpoint) -> Check {
     }
     if addresses.iter().all(|address| is_private(*address)) {
         let check = found(CheckCode::EndpointPrivate);
-        // What names mean inside is told to those who run it; an address that is named itself is in every configuration.
+        // What names mean inside is told to those who run it.
         return if known.is_operator { check.with_all("addresses", &addresses) } else { check };
     }
     let own = known.node.as_ref().map(|node| &node.health.addresses);
-    if own.is_some_and(|own| !own.is_disjoint(&addresses)) {
-        return found(CheckCode::EndpointOwn).with_all("addresses", &addresses);
+    let is_own = own.is_some_and(|own| !own.is_disjoint(&addresses));
+    let shown = addresses.iter().filter(|address| known.is_operator || !is_private(**address));
+    if is_own {
+        return found(CheckCode::EndpointOwn).with_all("addresses", shown);
     }
     let public: Vec<_> = own.into_iter().flatten().filter(|it| not_public(**it).is_none()).collect();
     // Whoever put something before the server may not want everybody to know what is behind it.
     if public.is_empty() || !known.is_operator {
-        return found(CheckCode::EndpointNamed).with_all("addresses", &addresses);
+        return found(CheckCode::EndpointNamed).with_all("addresses", shown);
     }
-    found(CheckCode::EndpointElsewhere).with_all("addresses", &addresses).with_all("own", public)
+    found(CheckCode::EndpointElsewhere).with_all("addresses", shown).with_all("own", public)
 }
 
 /// Whether nobody but the machine's own network reaches an address: RFC 1918, RFC 6598, RFC 3927, RFC 4193, RFC 4291 §2.5.6.

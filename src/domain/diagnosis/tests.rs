@@ -195,7 +195,13 @@ fn what_the_port_hears_tells_one_cause_from_the_others() {
     let unknown =
         with_port(Handshakes { begun_at: ago(5), answered_at: ago(60), unanswered_at: ago(5), ..silent });
     let astray = with_port(Handshakes { misdirected_at: ago(5), unanswered_at: ago(100), ..silent });
-    let past = with_port(Handshakes { misdirected_at: ago(181), unanswered_at: ago(500), ..silent });
+    let begun = with_port(Handshakes { begun_at: ago(1), answered_at: ago(60), ..silent });
+    let past = with_port(Handshakes {
+        begun_at: ago(181),
+        misdirected_at: ago(181),
+        unanswered_at: ago(500),
+        ..silent
+    });
 
     assert_eq!(nothing.code, CheckCode::HandshakeNothingComes);
     assert_eq!(nothing.values["since_at"], NOW.before(LATELY).to_string());
@@ -203,6 +209,7 @@ fn what_the_port_hears_tells_one_cause_from_the_others() {
     assert_eq!(others.code, CheckCode::HandshakeOthersOnly);
     assert_eq!(unknown.code, CheckCode::HandshakeUnanswered);
     assert_eq!(astray.code, CheckCode::HandshakeForAnotherServer);
+    assert_eq!((begun.code, begun.outcome), (CheckCode::HandshakeBegun, CheckOutcome::Unknown));
     assert_eq!(past.code, CheckCode::HandshakeNothingComes);
     for found in [&others, &unknown, &astray, &past] {
         assert_eq!(found.outcome, CheckOutcome::Fail, "{found:?}");
