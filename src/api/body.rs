@@ -13,12 +13,29 @@ use serde_path_to_error::{Path, Segment};
 
 use crate::api::caller::Standing;
 use crate::api::problem::{FieldFault, Problem};
+use crate::config::limits::Limits;
 
-/// Longest body of a request: the largest real one, a network with 64 routes, takes under 4 KiB.
-pub const MAX_BYTES: usize = 64 * 1024;
+/// What a body may take. It is an extension of a request that has one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BodyLimits {
+    /// Longest body.
+    pub bytes: usize,
+    /// Longest wait for one.
+    pub timeout: Duration,
+}
 
-/// Longest wait for a body. Even the largest fits a modem's line in that time.
-const READ_FOR: Duration = Duration::from_secs(15);
+impl Default for BodyLimits {
+    fn default() -> Self {
+        (&Limits::default()).into()
+    }
+}
+
+impl From<&Limits> for BodyLimits {
+    fn from(limits: &Limits) -> Self {
+        let bytes = usize::try_from(limits.body_bytes).unwrap_or(usize::MAX);
+        Self { bytes, timeout: Duration::from_secs(limits.body_timeout_s.into()) }
+    }
+}
 
 /// A request's body.
 #[derive(Debug)]
@@ -44,10 +61,11 @@ pub async fn read(mut request: Request) -> Result<Bytes, Problem> {
 }
 
 async fn collect(request: Request) -> Result<Bytes, Problem> {
-    let body = Limited::new(request.into_body(), MAX_BYTES).collect();
-    match tokio::time::timeout(READ_FOR, body).await {
+    let limits = request.extensions().get::<BodyLimits>().copied().unwrap_or_default();
+    let body = Limited::new(request.into_body(), limits.bytes).collect();
+    match tokio::time::timeout(limits.timeout, body).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large(limits)),
         // axum wraps the limit's error once more when the body was limited before.
         Ok(Err(_)) => Err(Problem::new(
             StatusCode::BAD_REQUEST,
@@ -57,7 +75,7 @@ async fn collect(request: Request) -> Result<Bytes, Problem> {
         Err(_) => Err(Problem::new(
             StatusCode::REQUEST_TIMEOUT,
             "body_timeout",
-            format!("the request's body did not arrive within {} s", READ_FOR.as_secs()),
+            format!("the request's body did not arrive within {} s", limits.timeout.as_secs()),
         )),
     }
 }
@@ -96,11 +114,11 @@ fn require_json(headers: &HeaderMap) -> Result<(), Problem> {
     ))
 }
 
-fn too_large() -> Problem {
+fn too_large(BodyLimits { bytes, .. }: BodyLimits) -> Problem {
     Problem::new(
         StatusCode::PAYLOAD_TOO_LARGE,
         "body_too_large",
-        format!("the request's body has more than {MAX_BYTES} bytes"),
+        format!("the request's body has more than {bytes} bytes"),
     )
 }
 
@@ -165,7 +183,7 @@ fn escape(key: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Body, MAX_BYTES, parse};
+    use super::{Body, BodyLimits, parse};
     use crate::api::problem::{FieldFault, Problem};
     use crate::domain::name::DeviceName;
     use axum::extract::{FromRequest, Request};
@@ -271,7 +289,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_body_has_a_longest_size() {
-        let found = send(Some("application/json"), vec![b' '; MAX_BYTES + 1]).await;
+        let found = send(Some("application/json"), vec![b' '; BodyLimits::default().bytes + 1]).await;
 
         assert_eq!(found.unwrap_err().status(), StatusCode::PAYLOAD_TOO_LARGE);
     }

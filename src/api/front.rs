@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use axum::body::HttpBody;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -13,14 +14,7 @@ use tracing::Instrument;
 
 use crate::api::problem::Problem;
 use crate::api::{Api, doors};
-use crate::app::mail::TRIED_WITHIN;
 use crate::domain::id::RequestId;
-
-/// Longest time for an answer. The slowest honest one, a password among a full queue of others, takes a third.
-const ANSWER_WITHIN: Duration = Duration::from_secs(30);
-
-// The longest work of a single answer ends with words of its own before this one's.
-const _: () = assert!(TRIED_WITHIN.as_secs() + 5 <= ANSWER_WITHIN.as_secs());
 
 /// Carries the request's id, by which the log knows it.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -29,6 +23,10 @@ pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub async fn guard(State(api): State<Api>, mut request: Request, next: Next) -> Response {
     let id = request.extensions().get().copied().unwrap_or_else(|| api.new_request_id());
     request.extensions_mut().insert(id);
+    if !request.body().is_end_stream() {
+        request.extensions_mut().insert(api.0.body_limits);
+    }
+    let within = api.0.answer_within;
     let answer = async {
         match doors::admit(api.app(), api.origin(request.extensions())) {
             Err(refused) => refused.into_response(),
@@ -36,8 +34,8 @@ pub async fn guard(State(api): State<Api>, mut request: Request, next: Next) -> 
             Ok(()) => act(&api, next, request).await,
         }
     };
-    let answer = tokio::time::timeout(ANSWER_WITHIN, answer).await;
-    let mut response = answer.unwrap_or_else(|_| too_slow());
+    let answer = tokio::time::timeout(within, answer).await;
+    let mut response = answer.unwrap_or_else(|_| too_slow(within));
     if response.status().is_client_error() || response.status().is_server_error() {
         response = refusal(response, id);
     }
@@ -75,11 +73,11 @@ fn refusal(mut response: Response, id: RequestId) -> Response {
     rendered
 }
 
-fn too_slow() -> Response {
+fn too_slow(within: Duration) -> Response {
     let detail = format!(
         "no answer came within {} s, and whether the change was made is not known; a create with an \
          Idempotency-Key can be repeated without harm",
-        ANSWER_WITHIN.as_secs()
+        within.as_secs()
     );
     Problem::busy(detail, Duration::from_secs(1)).into_response()
 }

@@ -4,15 +4,18 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::FromRef;
 use axum::middleware::from_fn_with_state;
 use http::Extensions;
 
+use crate::api::body::BodyLimits;
 use crate::api::caller::{FindOrigin, Origin};
 use crate::api::problem::Problem;
 use crate::app::App;
+use crate::config::limits::Limits;
 use crate::domain::id::RequestId;
 use crate::runtime::clock::Clock;
 use crate::runtime::tasks::{Group, Tasks};
@@ -45,6 +48,9 @@ struct Parts {
     /// Acts under way. A stop waits for them.
     acts: Group,
     find_origin: FindOrigin,
+    body_limits: BodyLimits,
+    /// Longest time to the beginning of an answer.
+    answer_within: Duration,
 }
 
 impl Api {
@@ -82,9 +88,11 @@ impl FromRef<Api> for App {
 ///
 /// `find_origin` reads where a request came from out of what the listener left in its extensions. A `RequestId` among
 /// them is used; without one the API makes it.
-pub fn router(app: App, tasks: &Tasks, find_origin: FindOrigin) -> Router {
+pub fn router(app: App, tasks: &Tasks, find_origin: FindOrigin, limits: &Limits) -> Router {
     let (clock, acts) = (Arc::clone(tasks.clock()), tasks.group("acts"));
-    let api = Api(Arc::new(Parts { app, clock, acts, find_origin }));
+    let answer_within = Duration::from_secs(limits.request_timeout_s.into());
+    let parts = Parts { app, clock, acts, find_origin, body_limits: limits.into(), answer_within };
+    let api = Api(Arc::new(parts));
     let (v1, _) = v1::routes().split_for_parts();
     Router::new()
         .nest("/api/v1", v1)

@@ -69,7 +69,7 @@ pub(super) async fn running(settings: &Settings) -> Option<LocalApi> {
 /// The same routes in this process, which holds the data directory until the API is closed.
 pub(super) async fn in_process(settings: &Settings) -> Result<LocalApi, StartError> {
     let services = Services::open(settings).await?;
-    let routes = host_api(&services.app, &services.tasks);
+    let routes = host_api(&services.app, &services.tasks, &settings.limits);
     Ok(LocalApi::InProcess { services: Box::new(services), routes })
 }
 

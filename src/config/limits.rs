@@ -3,12 +3,15 @@
 section! {
     /// How much is allowed before the database can be asked.
     pub struct Limits("limits") {
-        /// Longest body of a request.
-        pub body_bytes: u32 = 1_048_576; [1024 to 1_073_741_824]
+        /// Longest body of a request to the API. The largest real one, a network with 64 routes, takes under 4 KiB.
+        pub body_bytes: u32 = 65_536; [8192 to 16_777_216]
+        /// Time for a client to send a body. Even the largest fits a modem's line in that time.
+        pub body_timeout_s: u32 = 15; [1 to 300]
         /// Longest head of a request: its line and headers.
         pub header_bytes: u32 = 32_768; [8192 to 1_048_576]
-        /// Time for the whole answer to a request, but for streams.
-        pub request_timeout_s: u32 = 30; [1 to 3600]
+        /// Time for the API to begin its answer to a request, body and all. The slowest honest one, a password among a full queue
+        /// of others, takes a third; the longest work of a single one ends after 20 s with words of its own.
+        pub request_timeout_s: u32 = 30; [25 to 3600]
         /// Time for a client to end its TLS handshake. A phone on a bad line takes three round trips of a second or two.
         pub handshake_timeout_s: u32 = 10; [1 to 300] live
         /// Time for a client to send a request's head.

@@ -17,7 +17,7 @@ fn a_live_key_is_exactly_what_a_reload_copies() {
         .with_set("limits.drain_s=11")
         .with_set("limits.connections=11")
         .with_set("limits.connections_per_address=11")
-        .with_set("limits.body_bytes=2048")
+        .with_set("limits.body_bytes=9000")
         .with_set("tunnel.backend=off");
     let new = Settings::load(&args).unwrap();
 

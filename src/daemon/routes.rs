@@ -46,6 +46,8 @@ pub struct Site {
     pub metrics: Metrics,
     /// Bounds the requests of strangers.
     pub requests: RequestLimits,
+    /// What one request of the API may take.
+    pub limits: Limits,
     /// Lets pages of other origins in, where there are any.
     pub cors: Option<Cors>,
     /// Tells of each request, where that is wanted.
@@ -85,6 +87,7 @@ impl Site {
             readiness: readiness.clone(),
             metrics,
             requests: request_limits(&settings.limits, app),
+            limits: settings.limits.clone(),
             cors: Cors::new(settings.api.allowed_origins.iter().map(WebOrigin::as_str)),
             access: AccessLog::start(&settings.log, panel::find_file, output, tasks)?,
             proxy: None,
@@ -115,7 +118,8 @@ impl Site {
             return self.observe(probes.merge(self.requests.before(figures)), listener);
         }
         let panel = api::doors::before(panel::router(), self.app.clone(), stranger);
-        let pages = api::router(self.app.clone(), &self.tasks, stranger).fallback_service(panel);
+        let pages =
+            api::router(self.app.clone(), &self.tasks, stranger, &self.limits).fallback_service(panel);
         let limited = self.requests.before(pages.merge(probes).merge(figures));
         let shared = match &self.cors {
             Some(cors) => cors.around(limited),
@@ -188,7 +192,7 @@ impl Site {
 
     /// The local socket: the API, where the host's administrator is known by the kernel, with metrics and probes.
     pub fn local(&self, listener: &'static str) -> Routes {
-        let pages = host_api(&self.app, &self.tasks).fallback_service(panel::router());
+        let pages = host_api(&self.app, &self.tasks, &self.limits).fallback_service(panel::router());
         self.observe(pages.merge(self.figures()), listener)
     }
 
@@ -213,8 +217,8 @@ impl Site {
 
 /// The API alone, where the host's administrator is known by the kernel: for the local socket, and for verbs with no
 /// server running.
-pub fn host_api(app: &App, tasks: &Tasks) -> Routes {
-    api::router(app.clone(), tasks, origin)
+pub fn host_api(app: &App, tasks: &Tasks, limits: &Limits) -> Routes {
+    api::router(app.clone(), tasks, origin, limits)
 }
 
 /// Where browsers look for it: RFC 9110 §4.2.2.

@@ -14,6 +14,10 @@ pub struct Activity {
     started: AtomicU64,
     finished: AtomicU64,
     progress: AtomicU64,
+    /// Requests for which something of ours is still to come, not something of the client's.
+    working: AtomicU64,
+    /// Pieces of answers that the client had room for.
+    taken: AtomicU64,
     write_blocked: AtomicBool,
     head_begun: AtomicBool,
     multiplexed: AtomicBool,
@@ -26,16 +30,21 @@ pub(super) enum Phase {
     Head(u64),
     /// Nothing is asked.
     Idle(u64),
-    /// Requests are being answered; `blocked` holds the progress at which the client stopped reading.
+    /// Requests are being answered; `blocked` holds the progress at which the client took no more.
     Answering { blocked: Option<u64> },
 }
 
 impl Activity {
     pub(super) fn phase(&self) -> Phase {
         let started = self.started.load(Ordering::Acquire);
+        // The last of an answer may be on its way for long, on a slow line, when all of it was handed over.
+        if self.write_blocked.load(Ordering::Acquire) {
+            return Phase::Answering { blocked: Some(self.progress.load(Ordering::Acquire)) };
+        }
         if started > self.finished.load(Ordering::Acquire) {
-            let blocked = self.write_blocked.load(Ordering::Acquire);
-            return Phase::Answering { blocked: blocked.then(|| self.progress.load(Ordering::Acquire)) };
+            // HTTP/2 has windows of its own: a client may read all that comes, and let no piece of an answer come.
+            let is_held = self.working.load(Ordering::Acquire) == 0;
+            return Phase::Answering { blocked: is_held.then(|| self.taken.load(Ordering::Acquire)) };
         }
         let heading = started == 0 || self.head_begun.load(Ordering::Acquire);
         if heading && !self.multiplexed.load(Ordering::Acquire) {
@@ -50,8 +59,9 @@ impl Activity {
         // On HTTP/2 any frame is read while no request is under way, so bytes do not mean that a head has begun.
         self.multiplexed.store(multiplexed, Ordering::Release);
         self.head_begun.store(false, Ordering::Release);
+        self.working.fetch_add(1, Ordering::AcqRel);
         self.started.fetch_add(1, Ordering::AcqRel);
-        Answering(Arc::clone(self))
+        Answering { activity: Arc::clone(self), is_working: true }
     }
 
     fn was_read(&self) {
@@ -72,11 +82,36 @@ impl Activity {
 
 /// A request that is being answered.
 #[derive(Debug)]
-pub(super) struct Answering(Arc<Activity>);
+pub(super) struct Answering {
+    activity: Arc<Activity>,
+    is_working: bool,
+}
+
+impl Answering {
+    /// Notes whether the next piece of the answer is still to be made, or waits for the client to have room.
+    pub(super) fn note(&mut self, is_working: bool) {
+        if is_working == self.is_working {
+            return;
+        }
+        self.is_working = is_working;
+        if is_working {
+            self.activity.working.fetch_add(1, Ordering::AcqRel);
+        } else {
+            self.activity.working.fetch_sub(1, Ordering::AcqRel);
+        }
+    }
+
+    /// Notes that the client had room for a piece.
+    pub(super) fn took(&mut self) {
+        self.activity.taken.fetch_add(1, Ordering::AcqRel);
+        self.note(false);
+    }
+}
 
 impl Drop for Answering {
     fn drop(&mut self) {
-        self.0.finished.fetch_add(1, Ordering::AcqRel);
+        self.note(false);
+        self.activity.finished.fetch_add(1, Ordering::AcqRel);
     }
 }
 

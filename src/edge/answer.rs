@@ -57,7 +57,7 @@ impl HttpBody for Content {
 /// An answer's body, which keeps the request under way until it has been sent or given up.
 pub(super) struct AnswerBody {
     pub(super) content: Content,
-    pub(super) _answering: Answering,
+    pub(super) answering: Answering,
     /// What ends it early: a stream of events has no end of its own that a stop could wait for.
     pub(super) until: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
 }
@@ -75,7 +75,12 @@ impl HttpBody for AnswerBody {
         {
             return Poll::Ready(None);
         }
-        Pin::new(&mut self.content).poll_frame(cx)
+        let frame = Pin::new(&mut self.content).poll_frame(cx);
+        match &frame {
+            Poll::Pending => self.answering.note(true),
+            Poll::Ready(_) => self.answering.took(),
+        }
+        frame
     }
 
     fn is_end_stream(&self) -> bool {

@@ -43,14 +43,16 @@ pub(super) async fn serve(
 ) {
     let activity = Arc::new(Activity::default());
     let limits = server.limits.now();
-    let desk = Desk { server: server.clone(), asker, activity: Arc::clone(&activity), stop: stop.clone() };
+    // A stream of events has no end of its own that a stop, or a connection grown old, could wait for.
+    let ends = stop.child_token();
+    let desk = Desk { server: server.clone(), asker, activity: Arc::clone(&activity), ends: ends.clone() };
     let service = hyper::service::service_fn(move |request| desk.answer(request));
     let stream = Watched { stream, activity: Arc::clone(&activity) };
     match http {
         Http::One => {
             let connection = http_1(&limits).serve_connection(TokioIo::new(stream), service).with_upgrades();
             let close = |connection: Pin<&mut _>| http1::UpgradeableConnection::graceful_shutdown(connection);
-            watch(pin!(connection), close, &server, &activity, &stop).await;
+            watch(pin!(connection), close, &server, &activity, &ends).await;
         }
         Http::Two | Http::Either => {
             let (stream, sender) = gather(stream);
@@ -59,19 +61,19 @@ pub(super) async fn serve(
             let close = |sending: Pin<&mut Sending<_, _>>| {
                 auto::Connection::graceful_shutdown(sending.get_mut().connection());
             };
-            watch(pin!(Sending::new(connection, sender)), close, &server, &activity, &stop).await;
+            watch(pin!(Sending::new(connection, sender)), close, &server, &activity, &ends).await;
         }
     }
 }
 
-/// Lets a connection run until it ends, is told to, or has done nothing for too long. `close` tells it to end after the
-/// requests under way.
+/// Lets a connection run until it ends, is told to by `ends`, or has done nothing for too long. One grown old tells itself.
+/// `close` has it end after the requests under way.
 async fn watch<C, E>(
     mut connection: Pin<&mut C>,
     close: impl Fn(Pin<&mut C>),
     server: &Server,
     activity: &Activity,
-    stop: &CancellationToken,
+    ends: &CancellationToken,
 ) where
     C: Future<Output = Result<(), E>>,
     E: Display,
@@ -89,7 +91,7 @@ async fn watch<C, E>(
                 }
                 return;
             }
-            () = stop.cancelled(), if !draining => {
+            () = ends.cancelled(), if !draining => {
                 draining = true;
                 close(connection.as_mut());
             }
@@ -99,9 +101,8 @@ async fn watch<C, E>(
                     return;
                 }
                 age += pause;
-                if age >= limits.age && !draining {
-                    draining = true;
-                    close(connection.as_mut());
+                if age >= limits.age {
+                    ends.cancel();
                 }
             }
         }

@@ -51,8 +51,8 @@ pub(super) struct Desk {
     pub(super) server: Server,
     pub(super) asker: Asker,
     pub(super) activity: Arc<Activity>,
-    /// That the service stops.
-    pub(super) stop: CancellationToken,
+    /// That the connection is to end.
+    pub(super) ends: CancellationToken,
 }
 
 impl Desk {
@@ -61,7 +61,7 @@ impl Desk {
         &self,
         mut request: Request<Incoming>,
     ) -> impl Future<Output = Result<http::Response<AnswerBody>, Infallible>> + Send + use<> {
-        let answering = self.activity.begin(request.version() == Version::HTTP_2);
+        let mut answering = self.activity.begin(request.version() == Version::HTTP_2);
         let fault = strict::fault(&request);
         let ends = fault.is_some() || strict::ends_connection(&request);
         if request.headers().contains_key(UPGRADE) {
@@ -69,7 +69,7 @@ impl Desk {
         }
         self.asker.sign(&mut request, &self.server);
         let answer = self.content(fault, request);
-        let (hsts, stop) = (self.asker.hsts.clone(), self.stop.clone());
+        let (hsts, over) = (self.asker.hsts.clone(), self.ends.clone());
         let alt_svc = self.server.alt_svc.clone().filter(|_| !self.asker.by_proxy);
         answer.map_ok(move |mut answer| {
             if let Some(hsts) = hsts {
@@ -81,8 +81,9 @@ impl Desk {
             if ends {
                 strict::end_connection(&mut answer);
             }
-            let until = is_event_stream(&answer).then(|| Box::pin(stop.cancelled_owned()));
-            answer.map(|content| AnswerBody { content, _answering: answering, until })
+            let until = is_event_stream(&answer).then(|| Box::pin(over.cancelled_owned()));
+            answering.note(false);
+            answer.map(|content| AnswerBody { content, answering, until })
         })
     }
 

@@ -9,6 +9,7 @@ use caspervpn::api::caller::Origin;
 use caspervpn::app::login_limit::LoginRates;
 use caspervpn::app::open::Parts;
 use caspervpn::app::{App, Facts};
+use caspervpn::config::limits::Limits;
 use caspervpn::domain::job::Lane;
 use caspervpn::runtime::clock::{Clock, SystemClock};
 use caspervpn::runtime::tasks::Tasks;
@@ -18,7 +19,7 @@ use caspervpn::store::backend::{Conn, Store};
 use caspervpn::store::error::StoreError;
 use caspervpn::store::open::Database;
 use caspervpn::store::value::Bind;
-use http::{HeaderMap, Method, Request, StatusCode};
+use http::{Extensions, HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -173,9 +174,8 @@ impl House {
 }
 
 fn routes(app: &App, tasks: &Tasks) -> Router {
-    caspervpn::api::router(app.clone(), tasks, |extensions| {
-        extensions.get::<Origin>().copied().unwrap_or_default()
-    })
+    let origin = |extensions: &Extensions| extensions.get::<Origin>().copied().unwrap_or_default();
+    caspervpn::api::router(app.clone(), tasks, origin, &Limits::default())
 }
 
 fn parts(store: Store, clock: &Arc<dyn Clock>, key: [u8; MasterKey::BYTES]) -> Parts {

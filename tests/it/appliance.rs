@@ -1,6 +1,6 @@
 //! The binary as an operator meets it: its first run, what it refuses and with which words, and how it ends.
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::namespaces::needs_root;
-use crate::service::{Launch, Service, eventually, exchange};
+use crate::service::{Launch, PATIENCE, Service, eventually, exchange};
 
 const PASSWORD: &str = "correct horse battery staple";
 
@@ -436,5 +436,35 @@ impl Disk {
 impl Drop for Disk {
     fn drop(&mut self) {
         let _ = Command::new("umount").arg("-l").arg(&self.at as &Path).status();
+    }
+}
+
+#[test]
+fn a_body_is_held_to_the_settings_of_its_length_and_its_time_also_through_the_edge() {
+    let (near, far) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let api = far.path().join("api.sock");
+    let replica = Launch::quiet(far.path()).with("limits.body_bytes=8192").with("limits.body_timeout_s=1");
+    let _replica = replica.serve();
+    let edge = Launch::quiet(near.path())
+        .with("server.roles=edge")
+        .with("listen.public=unix:public.sock")
+        .with(&format!("proxy.upstreams=unix:{}", api.display()));
+    let _edge = edge.serve();
+
+    for door in [&api, &near.path().join("public.sock")] {
+        let asked = |length: usize, sent: usize| {
+            let mut stream = UnixStream::connect(door).unwrap();
+            stream.set_read_timeout(Some(PATIENCE)).unwrap();
+            let head = "POST /api/v1/sessions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json";
+            let body = " ".repeat(sent);
+            write!(stream, "{head}\r\nContent-Length: {length}\r\n\r\n{body}").unwrap();
+            let mut answer = [0; 12];
+            stream.read_exact(&mut answer).unwrap();
+            String::from_utf8_lossy(&answer).into_owned()
+        };
+
+        assert_eq!(asked(8192, 8192), "HTTP/1.1 400", "what fits is read: {door:?}");
+        assert_eq!(asked(8193, 8193), "HTTP/1.1 413", "{door:?}");
+        assert_eq!(asked(100, 10), "HTTP/1.1 408", "{door:?}");
     }
 }

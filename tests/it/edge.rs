@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::body::{Body, Bytes};
+use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::{Extension, Router};
 use caspervpn::config::address::Address;
@@ -21,8 +22,10 @@ use caspervpn::edge::server::Server;
 use caspervpn::runtime::clock::SystemClock;
 use caspervpn::runtime::tasks::Tasks;
 use futures_util::stream;
+use http::Request;
 use http_body_util::BodyExt;
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper::client::conn::http2;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -61,8 +64,24 @@ async fn endless() -> Body {
     Body::from_stream(stream::repeat_with(move || Ok::<_, io::Error>(megabyte.clone())))
 }
 
+async fn large() -> Vec<u8> {
+    vec![b'x'; LARGE]
+}
+
+/// More than the buffers of two sockets take.
+const LARGE: usize = 32 << 20;
+
+async fn events() -> impl IntoResponse {
+    (
+        [("content-type", "text/event-stream")],
+        Body::from_stream(stream::pending::<Result<Bytes, io::Error>>()),
+    )
+}
+
 fn router() -> Router {
     let router = Router::new()
+        .route("/large", get(large))
+        .route("/events", get(events))
         .route("/greet", get(greet))
         .route("/slow", get(slow))
         .route("/broken", get(broken))
@@ -81,6 +100,20 @@ fn serve(address: &Address, limits: ConnectionLimits) -> (Tasks, Option<SocketAd
 fn site(limits: ConnectionLimits) -> Site {
     let (tasks, at) = serve(&Address::Tcp("127.0.0.1:0".parse().unwrap()), limits);
     Site { tasks, at: at.unwrap() }
+}
+
+/// A listener that takes HTTP/2 as well.
+fn serve_http2(limits: ConnectionLimits) -> (Tasks, SocketAddr) {
+    let tasks = Tasks::current(Arc::new(SystemClock::new()));
+    let address = Address::Tcp("127.0.0.1:0".parse().unwrap());
+    let listener = Listener::open(&address, 0o600, &mut PassedSockets::none()).unwrap();
+    let at = listener.local_addr().unwrap();
+    Server::new("test", router(), LiveLimits::new(limits)).with_http2().start(&tasks, listener);
+    (tasks, at)
+}
+
+fn request(path: &str) -> Request<String> {
+    Request::get(format!("http://test{path}")).body(String::new()).unwrap()
 }
 
 impl Site {
@@ -205,6 +238,92 @@ async fn a_client_that_does_not_read_its_answer_is_cut() {
 }
 
 #[tokio::test]
+async fn a_client_on_a_slow_line_gets_all_of_its_answer_however_long_that_takes() {
+    let site = site(LIMITS);
+    let mut stream = site.connect().await;
+    ask(&mut stream, "/large", "connection: close\r\n").await;
+
+    let (began, mut read, mut buffer) = (Instant::now(), 0, vec![0; 1 << 20]);
+    while let Ok(count @ 1..) = stream.read(&mut buffer).await {
+        read += count;
+        if began.elapsed() < LIMITS.idle_timeout * 3 {
+            tokio::time::sleep(LIMITS.idle_timeout / 8).await;
+        }
+    }
+
+    assert!(read > LARGE, "{read}");
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_no_window_for_its_answer_is_cut_though_it_reads_and_pings() {
+    let (_tasks, at) = serve_http2(LIMITS);
+    let stream = TokioIo::new(TcpStream::connect(at).await.unwrap());
+    let (mut sender, connection) = http2::Builder::new(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .initial_stream_window_size(0)
+        .keep_alive_interval(LIMITS.idle_timeout / 8)
+        .handshake(stream)
+        .await
+        .unwrap();
+    let connection = tokio::spawn(connection);
+    let began = Instant::now();
+
+    let answer = sender.send_request(request("/greet")).await.unwrap();
+
+    assert_eq!(answer.status(), 200);
+    let ended = tokio::time::timeout(SOON, connection).await;
+    assert!(ended.is_ok() && began.elapsed() >= LIMITS.idle_timeout, "{ended:?} {:?}", began.elapsed());
+}
+
+#[tokio::test]
+async fn an_answer_that_takes_long_to_make_is_waited_for_in_both_versions() {
+    let brief = Duration::from_millis(60);
+    let (_tasks, at) = serve_http2(ConnectionLimits { header_timeout: brief, idle_timeout: brief, ..LIMITS });
+    let stream = TokioIo::new(TcpStream::connect(at).await.unwrap());
+    let (mut sender, connection) = http2::handshake(TokioExecutor::new(), stream).await.unwrap();
+    tokio::spawn(connection);
+
+    let answer = sender.send_request(request("/slow")).await.unwrap();
+    let body = answer.into_body().collect().await.unwrap().to_bytes();
+    let mut stream = TcpStream::connect(at).await.unwrap();
+    ask(&mut stream, "/slow", "connection: close\r\n").await;
+
+    assert_eq!(body, "done at last");
+    assert!(rest(&mut stream).await.ends_with("done at last"));
+}
+
+#[tokio::test]
+async fn a_stream_of_events_ends_with_the_age_of_its_connection() {
+    let site = site(ConnectionLimits { age: LIMITS.idle_timeout, ..LIMITS });
+    let mut stream = site.connect().await;
+    ask(&mut stream, "/events", "").await;
+
+    let answer = rest(&mut stream).await;
+
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("\r\n0\r\n\r\n"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_head_of_bare_line_feeds_is_one_request_and_one_within_a_body_is_none() {
+    // RFC 9112 §2.2 lets a server take them in a head; a chunk's size ends with both (§7.1).
+    let site = site(LIMITS);
+    let mut lenient = site.connect().await;
+    lenient
+        .write_all(b"GET /greet HTTP/1.1\nhost: test\nconnection: close\n\nGET /greet HTTP/1.1\n\n")
+        .await
+        .unwrap();
+    let mut strict = site.connect().await;
+    let body =
+        "POST /greet HTTP/1.1\r\nhost: test\r\ntransfer-encoding: chunked\r\n\r\n5\nhello\r\n0\r\n\r\n";
+    strict.write_all(format!("{body}GET /greet HTTP/1.1\r\nhost: test\r\n\r\n").as_bytes()).await.unwrap();
+
+    let (taken, refused) = (rest(&mut lenient).await, rest(&mut strict).await);
+
+    assert!(taken.starts_with("HTTP/1.1 200") && taken.matches("HTTP/1.1 ").count() == 1, "{taken}");
+    assert!(refused.matches("HTTP/1.1 ").count() <= 1 && !refused.contains("HTTP/1.1 200"), "{refused}");
+}
+
+#[tokio::test]
 async fn a_head_that_is_too_long_is_refused_with_431() {
     let site = site(LIMITS);
     let mut stream = site.connect().await;
@@ -292,18 +411,12 @@ async fn a_connection_grown_old_ends_after_its_running_answer_in_both_versions()
 
     assert!(answer.ends_with("done at last") && answer.contains("connection: close"), "{answer}");
 
-    let tasks = Tasks::current(Arc::new(SystemClock::new()));
-    let address = Address::Tcp("127.0.0.1:0".parse().unwrap());
-    let listener = Listener::open(&address, 0o600, &mut PassedSockets::none()).unwrap();
-    let at = listener.local_addr().unwrap();
-    Server::new("test", router(), LiveLimits::new(old)).with_http2().start(&tasks, listener);
+    let (_tasks, at) = serve_http2(old);
     let stream = TokioIo::new(TcpStream::connect(at).await.unwrap());
-    let (mut requests, connection) =
-        hyper::client::conn::http2::handshake(TokioExecutor::new(), stream).await.unwrap();
+    let (mut requests, connection) = http2::handshake(TokioExecutor::new(), stream).await.unwrap();
     let connection = tokio::spawn(connection);
-    let request = http::Request::get(format!("http://{at}/slow")).body(Body::empty()).unwrap();
 
-    let answer = requests.send_request(request).await.unwrap().into_body().collect().await.unwrap();
+    let answer = requests.send_request(request("/slow")).await.unwrap().into_body().collect().await.unwrap();
 
     assert_eq!(answer.to_bytes(), "done at last");
     let ended = tokio::time::timeout(SOON, connection).await.expect("told to come again").unwrap();
