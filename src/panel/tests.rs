@@ -279,8 +279,15 @@ fn every_answer_limits_what_a_page_may_do() {
         let policy = said(&response, header::CONTENT_SECURITY_POLICY).unwrap();
         assert!(policy.starts_with("default-src 'self';") && !policy.contains("unsafe"), "{path}");
         assert!(policy.contains("style-src 'self' 'sha256-"), "{path}: {policy}");
+        assert!(policy.contains("frame-ancestors 'none'"), "{path}: {policy}");
+        let permissions = said(&response, HeaderName::from_static("permissions-policy")).unwrap();
+        assert!(
+            permissions.contains("camera=()") && permissions.contains("geolocation=()"),
+            "{path}: {permissions}"
+        );
         for (name, value) in [
             ("x-content-type-options", "nosniff"),
+            ("x-frame-options", "DENY"),
             ("cross-origin-resource-policy", "same-origin"),
             ("cross-origin-opener-policy", "same-origin"),
             ("cross-origin-embedder-policy", "require-corp"),

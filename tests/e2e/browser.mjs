@@ -72,6 +72,20 @@ export async function passkeysOf(page) {
   return { devtools, plugIn }
 }
 
+/** Gives who is signed in a first passkey, on an authenticator that comes with it. */
+export async function addPasskey(page, origin, name) {
+  const { devtools, plugIn } = await passkeysOf(page)
+  const authenticatorId = await plugIn('internal')
+  await page.goto(`${origin}/account/security`)
+  await page.getByRole('button', { name: 'Add a passkey' }).click()
+  const adding = page.getByRole('dialog', { name: 'Add a passkey' })
+  await adding.getByLabel('Name').fill(name)
+  await adding.getByRole('button', { name: 'Go on' }).click()
+  await page.getByRole('button', { name: 'I have kept them' }).click()
+  await page.getByText(name, { exact: true }).waitFor()
+  return { devtools, authenticatorId }
+}
+
 /** Tells the test how far the script is, waits until it has done its part, and gives what it said. */
 export async function tell(word) {
   console.log(word)

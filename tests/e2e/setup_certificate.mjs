@@ -2,7 +2,8 @@
 //
 //   node setup_certificate.mjs LINK DIRECTORY
 //
-// Says `failed` when the page tells why there is none yet, waits for a line, by which the name leads here, and tries again.
+// Says `looking` when the authority was told to look, and `failed` when the page tells why there is no certificate yet. Waits for a
+// line each time: by the first the authority has been refused, by the second the name leads here, and it tries again.
 // Prints what the page said on the way as JSON: each state, and each step in the moment it came to stand there.
 
 import { join } from 'node:path'
@@ -49,7 +50,21 @@ try {
   })
   const calls = []
   page.on('request', (request) => calls.push(new URL(request.url()).pathname))
+  const asked = () => calls.filter((path) => path.startsWith('/api/v1/certificates')).length
+  /** How often the page asks while there is nothing new. The authority of the test gives up after 15 s: this is over before. */
+  const askedMeanwhile = async () => {
+    // What changed is told within a second, and read at once.
+    await page.waitForTimeout(2000)
+    const before = asked()
+    await page.waitForTimeout(6000)
+    return asked() - before
+  }
   await order.click()
+  await part.getByRole('log').getByText('The authority was told to look').waitFor()
+  found.early = (await page.evaluate(() => window.steps)).at(-1)
+  found.polled = await askedMeanwhile()
+  await tell('looking')
+
   const warning = part.getByRole('alert').filter({ has: page.getByRole('button', { name: 'Try now' }) })
   await warning.waitFor({ timeout: 60_000 })
   found.why = await part.getByRole('log').innerText()

@@ -7,7 +7,7 @@
 
 import { join } from 'node:path'
 
-import { byApi, items, launch, openPage, passkeysOf, signIn } from './browser.mjs'
+import { addPasskey, byApi, items, launch, openPage, passkeysOf, signIn } from './browser.mjs'
 
 const [origin, login, password, directory, provider] = process.argv.slice(2)
 const browser = await launch()
@@ -40,16 +40,8 @@ async function byProvider(complaints) {
 
 async function byPasskey(complaints) {
   const { page } = await openPage(browser, complaints, { name: 'passkey' })
-  const { devtools, plugIn } = await passkeysOf(page)
-  const authenticatorId = await plugIn('internal')
   await signIn(page, origin, login, password)
-  await page.goto(`${origin}/account/security`)
-  await page.getByRole('button', { name: 'Add a passkey' }).click()
-  const adding = page.getByRole('dialog', { name: 'Add a passkey' })
-  await adding.getByLabel('Name').fill('laptop')
-  await adding.getByRole('button', { name: 'Go on' }).click()
-  await page.getByRole('button', { name: 'I have kept them' }).click()
-  await page.getByText('laptop', { exact: true }).waitFor()
+  const { devtools, authenticatorId } = await addPasskey(page, origin, 'laptop')
   const { credentials } = await devtools.send('WebAuthn.getCredentials', { authenticatorId })
 
   await typed(page, 'kept-by-passkey')

@@ -6,23 +6,15 @@
 
 import { join } from 'node:path'
 
-import { items, launch, openPage, passkeysOf, signIn, tell } from './browser.mjs'
+import { addPasskey, items, launch, openPage, signIn, tell } from './browser.mjs'
 
 const [origin, login, password, directory] = process.argv.slice(2)
 const browser = await launch()
 try {
   const found = { complaints: [] }
   const { page } = await openPage(browser, found.complaints)
-  const { devtools, plugIn } = await passkeysOf(page)
-  const authenticatorId = await plugIn('internal')
   await signIn(page, origin, login, password)
-  await page.goto(`${origin}/account/security`)
-  await page.getByRole('button', { name: 'Add a passkey' }).click()
-  const adding = page.getByRole('dialog', { name: 'Add a passkey' })
-  await adding.getByLabel('Name').fill('laptop')
-  await adding.getByRole('button', { name: 'Go on' }).click()
-  await page.getByRole('button', { name: 'I have kept them' }).click()
-  await page.getByText('laptop', { exact: true }).waitFor()
+  const { devtools, authenticatorId } = await addPasskey(page, origin, 'laptop')
   await tell('enrolled')
 
   await page.goto(`${origin}/api-tokens/new`)

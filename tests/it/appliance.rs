@@ -199,11 +199,22 @@ fn a_busy_port_ends_with_75_and_is_named() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
 
-    let (code, said) = launch(&directory).with(&format!("listen.api={address}")).refused();
+    for (key, way_out) in [
+        ("listen.api", "set it to another address"),
+        (
+            "listen.https",
+            "behind a web server that is there already, set listen.https and listen.http to off",
+        ),
+        ("listen.http", "listen.public to where that server shall pass requests on"),
+    ] {
+        let (code, said) = launch(&directory).with(&format!("{key}={address}")).refused();
 
-    assert_eq!(code, Some(75), "{said}");
-    let holder = format!("(process {}) has it", std::process::id());
-    assert!(said.contains(&address) && said.contains("listen.api") && said.contains(&holder), "{said}");
+        assert_eq!(code, Some(75), "{said}");
+        let holder = format!("(process {}) has it", std::process::id());
+        for part in [&address, key, &holder, way_out] {
+            assert!(said.contains(part), "{part}: {said}");
+        }
+    }
 }
 
 #[test]

@@ -8,6 +8,7 @@
 
 mod access_log;
 mod acme;
+mod activation;
 mod agent;
 mod api;
 mod api_cookies;

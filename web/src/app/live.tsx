@@ -104,6 +104,11 @@ export function useTopic(topic: Topic): void {
   useEffect(() => want(topic), [want, topic])
 }
 
+/** Whether the server tells what happens: where it does, nobody needs to ask. */
+export function useIsLive(): boolean {
+  return useContext(Context).state === 'live'
+}
+
 /** Calls when the line has come to be open while the part that calls it is shown. */
 export function useOnLive(act: () => void): void {
   const { state } = useContext(Context)

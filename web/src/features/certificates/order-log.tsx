@@ -10,33 +10,48 @@ import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { useEffect, useRef } from 'react'
 import { useTranslation } from 'react-i18next'
 
-import { useOnLive } from '../../app/live'
+import { useIsLive, useOnLive } from '../../app/live'
 import { useFormats } from '../../i18n/use-formats'
 import { Fault } from '../../ui/fault'
 import { Code } from '../../ui/parts'
 import { useNow } from '../../ui/use-now'
-import { isUnderWay, type LogLine, withoutEchoes } from './log-lines'
-import { certificateLogQuery } from './queries'
+import { askAgainMs, isUnderWay, type LogLine, withoutEchoes } from './log-lines'
+import { certificateLogQuery, certificateQuery } from './queries'
 
 interface Order {
   lines: LogLine[]
   underWay: boolean
   error: Error | null
+  readAnew: () => void
 }
 
-/** The log of a certificate's orders, which follows the server. */
-export function useOrderLog(name: string): Order {
+/**
+ * The log of a certificate's orders, which follows the server. A page that waits for the certificate says so by `awaited`
+ * until it is there: such a page asks by itself where it is not told, until the log has come to its end, too.
+ */
+export function useOrderLog(name: string, awaited?: boolean): Order {
   const client = useQueryClient()
-  const { data, error } = useQuery(certificateLogQuery(name))
+  const isTold = useIsLive()
+  const { data, error, refetch } = useQuery({
+    ...certificateLogQuery(name),
+    refetchInterval: ({ state: { data: read } }) =>
+      askAgainMs({ isTold, waits: awaited === true || (awaited === false && read !== undefined && isUnderWay(read, Date.now())) }),
+  })
   const now = useNow()
-  // Lines that came between the first answer and the open line were told to nobody.
-  useOnLive(() => void client.invalidateQueries({ queryKey: certificateLogQuery(name).queryKey }))
-  const lines = data?.items ?? []
-  return { lines: withoutEchoes(lines), underWay: isUnderWay(lines, now), error }
+  // What came between the first answer and the open line was told to nobody.
+  useOnLive(() => {
+    for (const { queryKey } of [certificateLogQuery(name), certificateQuery(name)]) void client.invalidateQueries({ queryKey })
+  })
+  return {
+    lines: withoutEchoes(data?.lines ?? []),
+    underWay: data !== undefined && isUnderWay(data, now),
+    error,
+    readAnew: () => void refetch(),
+  }
 }
 
 /** `expected` is for an order that has yet to begin. */
-export function OrderLog({ name, order: { lines, underWay, error }, expected }: { name: string; order: Order; expected?: boolean }) {
+export function OrderLog({ name, order: { lines, underWay, error, readAnew }, expected }: { name: string; order: Order; expected?: boolean }) {
   const { t } = useTranslation('certificates')
   const box = useRef<HTMLDivElement>(null)
   const last = lines.at(-1)?.position
@@ -46,7 +61,7 @@ export function OrderLog({ name, order: { lines, underWay, error }, expected }: 
   const waits = expected === true && !underWay
   return (
     <Box sx={{ display: 'grid', gap: 1 }}>
-      {error && <Fault error={error} />}
+      {error && <Fault error={error} onRetry={readAnew} />}
       {lines.length === 0 && !waits && !error && <Typography color="text.secondary">{t('log.none')}</Typography>}
       <Box ref={box} role="log" aria-live="polite" aria-label={t('log.title')} tabIndex={lines.length > 0 ? 0 : undefined} sx={{ maxHeight: 420, overflowY: 'auto', display: 'grid', gap: 1 }}>
         {lines.map((line) => (

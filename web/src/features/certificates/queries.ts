@@ -4,6 +4,7 @@ import { queryOptions } from '@tanstack/react-query'
 
 import { api, take } from '../../api/client'
 import type { ListSource, Schema } from '../../api/types'
+import type { ReadLog } from './log-lines'
 
 export type Certificate = Schema<'CertificateView'>
 
@@ -17,9 +18,19 @@ export const certificateQuery = (name: string) =>
   queryOptions({ queryKey: ['certificates', name], queryFn: () => take(api.GET('/certificates/{name}', byName(name))) })
 
 export const certificateLogQuery = (name: string) =>
-  queryOptions({ queryKey: ['certificate-logs', name], queryFn: () => take(api.GET('/certificates/{name}/log', byName(name))) })
+  queryOptions({ queryKey: ['certificate-logs', name], queryFn: () => readLog(name) })
 
 export const renewCertificate = (name: string) => take(api.POST('/certificates/{name}/renew', byName(name)))
+
+async function readLog(name: string): Promise<ReadLog> {
+  const asked = api.GET('/certificates/{name}/log', byName(name))
+  const { items } = await take(asked)
+  const { response } = await asked
+  const readAtMs = Date.now()
+  const told = Date.parse(response.headers.get('date') ?? '')
+  // Something between may have taken the server's time away.
+  return { lines: items, toldAtMs: Number.isNaN(told) ? readAtMs : told, readAtMs }
+}
 
 function byName(name: string) {
   return { params: { path: { name } } }

@@ -15,7 +15,7 @@ import { useTranslation } from 'react-i18next'
 import { z } from 'zod'
 
 import { ApiProblem } from '../../api/problem'
-import { LiveProvider } from '../../app/live'
+import { LiveProvider, useIsLive } from '../../app/live'
 import { TextInput } from '../../form/fields'
 import { Form, FormFault } from '../../form/form'
 import { useApiForm } from '../../form/use-api-form'
@@ -25,6 +25,7 @@ import { signIn } from '../../session/session'
 import { Fault } from '../../ui/fault'
 import { Code, StateChip } from '../../ui/parts'
 import { useAct } from '../../ui/use-act'
+import { askAgainMs } from '../certificates/log-lines'
 import { OrderLog, useOrderLog } from '../certificates/order-log'
 import { certificateQuery, renewCertificate } from '../certificates/queries'
 import type { Made } from './made'
@@ -123,13 +124,20 @@ function Progress({ name }: { name: string }) {
   const { t } = useTranslation('setup')
   const format = useFormats()
   const act = useAct()
-  const { data: certificate, error } = useQuery(certificateQuery(name))
-  const order = useOrderLog(name)
-  if (error) return <Fault error={error} />
+  const isTold = useIsLive()
+  const { data: certificate, error, refetch } = useQuery({
+    ...certificateQuery(name),
+    refetchInterval: ({ state: { data } }) => askAgainMs({ isTold, waits: data?.state !== 'valid' }),
+  })
   const valid = certificate?.state === 'valid'
+  const order = useOrderLog(name, !valid)
+  const fault = error && <Fault error={error} onRetry={() => void refetch()} />
+  if (fault && !certificate) return fault
   const failed = !valid && !order.underWay && Boolean(certificate?.last_error)
   return (
     <Stack sx={{ gap: 1.5 }}>
+      {/* Where both questions fail, one says so. */}
+      {!order.error && fault}
       <Stack direction="row" aria-live="polite" sx={{ gap: 1, alignItems: 'center', flexWrap: 'wrap' }}>
         <Typography dir="ltr">{name}</Typography>
         <StateChip state={certificate?.state ?? 'pending'} />
