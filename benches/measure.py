@@ -48,8 +48,13 @@ def say(text=""):
     print(text, flush=True)
 
 
+MISSED = []
+
+
 def figure(what, value, bound, good):
     verdict = "ok  " if good else "MISS"
+    if not good:
+        MISSED.append(what)
     say(f"{verdict} {what:<58} {value:>26}   bound {bound}")
 
 
@@ -604,6 +609,8 @@ def main(wanted):
                 os.kill(server.pid, 9)
         for namespace in (NODE, CLIENT):
             subprocess.run(["ip", "netns", "del", namespace])
+    if MISSED:
+        raise SystemExit(f"\n{len(MISSED)} missed: {'; '.join(MISSED)}")
 
 
 if __name__ == "__main__":

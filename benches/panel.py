@@ -16,6 +16,8 @@ def measure(bench):
         words = ["node", str(SCRIPT), "http://localhost:8080", "ada", bench.PASSWORD, str(data.parent), *PATHS]
         rounds = [json.loads(bench.run(*bench.inside(*words))) for _ in range(ROUNDS)]
         for path, name in PATHS.items():
+            if any(found[path]["shown"] != f"http://localhost:8080{path}" for found in rounds):
+                raise SystemExit(f"{path}: another page was shown: {[found[path]['shown'] for found in rounds]}")
             score = statistics.median(found[path]["scores"]["performance"] for found in rounds)
             bench.figure(f"{name}: Lighthouse's score for speed", f"{score:.0f}", str(BOUND), score >= BOUND)
         server.stop()

@@ -231,6 +231,7 @@ fn e2e_lighthouse_finds_the_login_and_the_overview_accessible_and_well_made() {
     let found = house.drive("lighthouse.mjs", &["/sign-in", "/"]);
 
     for path in ["/sign-in", "/"] {
+        assert_eq!(found[path]["shown"], format!("{}{path}", house.origin));
         assert_eq!(found[path]["wrong"], json!([]), "{path}");
         let scores = &found[path]["scores"];
         assert_eq!(
