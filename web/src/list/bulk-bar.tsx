@@ -19,6 +19,8 @@ export interface BulkAct<Row> {
   key: string
   label: string
   icon?: ReactNode
+  /** Why it cannot be done at all; left out where it can. */
+  disabledReason?: string | undefined
   /** What is done to one row. */
   run: (row: Row) => Promise<unknown>
   /** False for a row that is as wanted already: it is left alone, by the undoing too. */
@@ -90,7 +92,7 @@ export function BulkBar<Row>({ rows, acts, onDone }: { rows: readonly Row[]; act
               color={act.warning === undefined ? 'primary' : 'error'}
               icon={act.icon}
               label={act.label}
-              disabledReason={ended === undefined ? undefined : t('bulk.busy')}
+              disabledReason={act.disabledReason ?? (ended === undefined ? undefined : t('bulk.busy'))}
               onRun={() => void perform(act)}
             />
           ))}

@@ -50,7 +50,7 @@ export interface NounListProps<Row extends { id: string }> {
   /** Acts on one row, at its end. */
   rowActions?: (row: Row) => ReactNode
   create?: { label: string; to: string; disabledReason?: string | undefined }
-  csv?: CsvFile<Row>
+  csv: CsvFile<Row>
   actions?: ReactNode
   empty: { title: string; text: string }
   searchable?: boolean
@@ -91,7 +91,7 @@ function HeaderActions<Row extends { id: string }>(props: NounListProps<Row>) {
   return (
     <>
       {props.actions}
-      {props.csv && <CsvButton {...props.csv} source={props.source} />}
+      <CsvButton {...props.csv} source={props.source} />
       <CreateButton {...props} />
     </>
   )

@@ -46,6 +46,17 @@ export function Component() {
         </Stack>
       )}
       create={{ label: t('create'), to: paths.apiTokens.create(), disabledReason: forbidden('api_token_create') }}
+      csv={{
+        fileName: 'api-tokens.csv',
+        columns: [
+          { header: 'name', text: (token) => token.name },
+          { header: 'user_id', text: (token) => token.user_id },
+          { header: 'scopes', text: (token) => token.scopes.join('; ') },
+          { header: 'last_used_at', text: (token) => token.last_used_at },
+          { header: 'expires_at', text: (token) => token.expires_at },
+          { header: 'created_at', text: (token) => token.created_at },
+        ],
+      }}
       empty={{ title: t('empty'), text: t('emptyText') }}
     />
   )

@@ -69,6 +69,20 @@ export function Component() {
           </Stack>
         )}
         actions={<Acts />}
+        csv={{
+          fileName: 'audit.csv',
+          columns: [
+            { header: 'id', text: (event) => event.id },
+            { header: 'at', text: (event) => event.at },
+            { header: 'actor_kind', text: (event) => event.actor_kind },
+            { header: 'actor_id', text: (event) => event.actor_id },
+            { header: 'action', text: (event) => event.action },
+            { header: 'target_kind', text: (event) => event.target_kind },
+            { header: 'target_id', text: (event) => event.target_id },
+            { header: 'outcome', text: (event) => event.outcome },
+            { header: 'source', text: (event) => event.source },
+          ],
+        }}
         empty={{ title: t('empty'), text: t('emptyText') }}
       />
       <EventDrawer event={open} onClose={() => setOpen(undefined)} />

@@ -44,6 +44,17 @@ export function Component() {
         </Stack>
       )}
       actions={<Action variant="outlined" icon={<Settings />} label={t('toSettings')} onRun={() => void navigate(paths.settings())} />}
+      csv={{
+        fileName: 'certificates.csv',
+        columns: [
+          { header: 'name', text: (certificate) => certificate.name },
+          { header: 'state', text: (certificate) => certificate.state },
+          { header: 'source', text: (certificate) => certificate.source },
+          { header: 'issuer', text: (certificate) => certificate.issuer },
+          { header: 'not_after', text: (certificate) => certificate.not_after },
+          { header: 'next_try_at', text: (certificate) => certificate.next_try_at },
+        ],
+      }}
       empty={{ title: t('empty'), text: t('emptyText') }}
     />
   )

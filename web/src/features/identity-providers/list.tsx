@@ -43,6 +43,16 @@ export function Component() {
         </Stack>
       )}
       create={{ label: t('create'), to: paths.identityProviders.create(), disabledReason: forbidden('identity_provider_create') }}
+      csv={{
+        fileName: 'identity-providers.csv',
+        columns: [
+          { header: 'name', text: (provider) => provider.name },
+          { header: 'kind', text: (provider) => provider.ldap ? 'ldap' : 'oidc' },
+          { header: 'place', text: (provider) => provider.oidc?.issuer ?? provider.ldap?.url },
+          { header: 'enabled', text: (provider) => provider.enabled },
+          { header: 'created_at', text: (provider) => provider.created_at },
+        ],
+      }}
       empty={{ title: t('empty'), text: t('emptyText') }}
     />
   )

@@ -46,6 +46,17 @@ export function Component() {
         </Stack>
       )}
       create={{ label: t('create'), to: paths.invites.create(), disabledReason: forbidden('invite_create') }}
+      csv={{
+        fileName: 'invites.csv',
+        columns: [
+          { header: 'email', text: (invite) => invite.email },
+          { header: 'role', text: (invite) => invite.role },
+          { header: 'state', text: (invite) => invite.state },
+          { header: 'expires_at', text: (invite) => invite.expires_at },
+          { header: 'created_by', text: (invite) => invite.created_by },
+          { header: 'created_at', text: (invite) => invite.created_at },
+        ],
+      }}
       empty={{ title: t('empty'), text: t('emptyText') }}
     />
   )

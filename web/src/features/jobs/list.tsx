@@ -58,6 +58,19 @@ export function Component() {
           <StateChip state={job.state} />
         </Stack>
       )}
+      csv={{
+        fileName: 'jobs.csv',
+        columns: [
+          { header: 'id', text: (job) => job.id },
+          { header: 'created_at', text: (job) => job.created_at },
+          { header: 'kind', text: (job) => job.kind },
+          { header: 'state', text: (job) => job.state },
+          { header: 'attempts', text: (job) => job.attempts },
+          { header: 'max_attempts', text: (job) => job.max_attempts },
+          { header: 'next_at', text: (job) => job.next_at },
+          { header: 'last_error', text: (job) => job.last_error },
+        ],
+      }}
       empty={{ title: t('empty'), text: t('emptyText') }}
     />
   )

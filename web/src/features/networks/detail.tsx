@@ -15,8 +15,9 @@ import { Action } from '../../ui/action'
 import { Code, Facts, PageHeader, Section, StateChip } from '../../ui/parts'
 import { useAct } from '../../ui/use-act'
 import { useConfirmed } from '../../ui/use-confirmed'
+import { UsageSection } from '../devices/usage-section'
 import { PoolBar } from './pool-bar'
-import { deleteNetwork, networkQuery, restoreNetwork } from './queries'
+import { deleteNetwork, networkQuery, networkUsageQuery, restoreNetwork } from './queries'
 
 export function Component() {
   const { t } = useTranslation(['networks', 'common'])
@@ -55,6 +56,7 @@ export function Component() {
           ]}
         />
       </Section>
+      <UsageSection query={(from, to) => networkUsageQuery(network.id, from, to)} />
       <Outlet />
     </>
   )

@@ -13,6 +13,12 @@ export const networks: ListSource<Network> = {
 export const networkQuery = (id: string) =>
   queryOptions({ queryKey: ['networks', id], queryFn: () => take(api.GET('/networks/{id}', at(id))) })
 
+export const networkUsageQuery = (id: string, from: string, to: string) =>
+  queryOptions({
+    queryKey: ['networks', id, 'usage', from, to],
+    queryFn: async () => (await take(api.GET('/usage', { params: { query: { network_id: id, from, to } } }))).days,
+  })
+
 /** The networks to choose from and to name. There are few of them; more than a page of them are found by their own list. */
 export const networkChoicesQuery = queryOptions({
   queryKey: ['networks', 'choices'],

@@ -59,6 +59,21 @@ export function Component() {
           <Outcome delivery={delivery} />
         </Stack>
       )}
+      csv={{
+        fileName: 'webhook-deliveries.csv',
+        columns: [
+          { header: 'id', text: (delivery) => delivery.id },
+          { header: 'created_at', text: (delivery) => delivery.created_at },
+          { header: 'kind', text: (delivery) => delivery.kind },
+          { header: 'webhook', text: (delivery) => receiver(delivery) },
+          { header: 'webhook_id', text: (delivery) => delivery.webhook_id },
+          { header: 'delivered', text: (delivery) => delivery.delivered },
+          { header: 'status', text: (delivery) => delivery.status },
+          { header: 'attempts', text: (delivery) => delivery.attempts },
+          { header: 'took_ms', text: (delivery) => delivery.took_ms },
+          { header: 'error', text: (delivery) => delivery.error },
+        ],
+      }}
       empty={{ title: t('empty'), text: t('emptyText') }}
     />
   )

@@ -7,7 +7,7 @@ import { useFormats } from '../../i18n/use-formats'
 import { type Column, NounList } from '../../list/noun-list'
 import { useForbidden } from '../../session/use-me'
 import { Code, StateChip } from '../../ui/parts'
-import { type Webhook, webhooks } from './queries'
+import { hostOf, type Webhook, webhooks } from './queries'
 
 export function Component() {
   const { t } = useTranslation(['webhooks', 'common'])
@@ -39,6 +39,17 @@ export function Component() {
         </Stack>
       )}
       create={{ label: t('create'), to: paths.webhooks.create(), disabledReason: forbidden('webhook_create') }}
+      csv={{
+        fileName: 'webhooks.csv',
+        columns: [
+          { header: 'id', text: (webhook) => webhook.id },
+          // The rest of an address often is what lets one post to it, and a file goes further than a page.
+          { header: 'host', text: (webhook) => hostOf(webhook.url) },
+          { header: 'state', text: (webhook) => stateOf(webhook) },
+          { header: 'kinds', text: (webhook) => webhook.kinds.join('; ') },
+          { header: 'created_at', text: (webhook) => webhook.created_at },
+        ],
+      }}
       empty={{ title: t('empty'), text: t('emptyText') }}
     />
   )
