@@ -19,12 +19,13 @@ impl WireguardGo {
     /// whole machine: each has a socket of its name in /run/wireguard.
     pub(crate) fn start(namespace: &str, interface: &str) -> Self {
         for _ in 1..=STARTS {
+            // It says on its standard output what it failed at, and only its banner on the other.
             let log = tempfile::NamedTempFile::new().unwrap();
             let child = Command::new("ip")
                 .args(["netns", "exec", namespace, "wireguard-go", "-f", interface])
                 .env("WG_I_PREFER_BUGGY_USERSPACE_TO_POLISHED_KMOD", "1")
-                .stdout(Stdio::null())
-                .stderr(log.reopen().unwrap())
+                .stdout(log.as_file().try_clone().unwrap())
+                .stderr(log.as_file().try_clone().unwrap())
                 .spawn()
                 .unwrap();
             let mut client = Self { child, interface: interface.to_owned() };

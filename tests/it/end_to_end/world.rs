@@ -145,7 +145,8 @@ impl World {
             if output.status.success() {
                 break;
             }
-            let said = String::from_utf8_lossy(&output.stderr);
+            let said = [output.stdout, output.stderr].concat();
+            let said = String::from_utf8_lossy(&said);
             assert!(start < wireguard_go::STARTS && said.contains(wireguard_go::LOST_RACE), "{said}");
         }
     }
