@@ -1,6 +1,6 @@
 //! A stock client: Debian's wireguard-go, which holds one interface while it runs.
 
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 use std::time::Duration;
 
 /// One start in some hundreds ends at once with "Failed to listen on uapi socket: no such file or directory": wireguard-go
