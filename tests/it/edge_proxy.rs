@@ -8,7 +8,8 @@ use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread::JoinHandle;
 
 use serde_json::{Value, json};
 
@@ -85,37 +86,36 @@ fn line<'a>(head: &'a str, name: &str) -> Vec<&'a str> {
 fn no_idempotent_request_fails_while_replicas_die_hang_and_reset() {
     let replicas: Vec<_> = (0..3).map(|_| Replica::start()).collect();
     let edge = Edge::before(&replicas.iter().map(Replica::url).collect::<Vec<_>>(), &[]);
-    let done = Arc::new(AtomicUsize::new(0));
-    let passed = |count: usize| eventually("the load", PATIENCE, || done.load(Ordering::SeqCst) >= count);
+    let (done, is_over) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
+    let loads: Vec<_> = (0..4).map(|_| load(&edge, Arc::clone(&done), Arc::clone(&is_over))).collect();
+    let met = |at: usize, result: &str| {
+        let more = format!(",result=\"{result}\"");
+        eventually(&format!("a request that is {result}"), PATIENCE, || {
+            edge.figure("caspervpn_proxy_requests_total", &replicas[at], &more) > 0.0
+        });
+    };
+    let is_back = |at: usize| {
+        eventually("it is back", PATIENCE, || {
+            edge.figure("caspervpn_proxy_upstream_up", &replicas[at], "") > 0.5
+        });
+    };
 
-    let loads: Vec<_> = (0..4)
-        .map(|_| {
-            let (socket, done) = (edge.socket.clone(), Arc::clone(&done));
-            std::thread::spawn(move || {
-                let mut bad = Vec::new();
-                for _ in 0..300 {
-                    let stream = UnixStream::connect(&socket).unwrap();
-                    let answer = exchange(stream, "GET", "/thing", &[], None);
-                    if answer.as_ref().is_none_or(|answer| answer.status != 200) {
-                        bad.push(answer);
-                    }
-                    done.fetch_add(1, Ordering::SeqCst);
-                }
-                bad
-            })
-        })
-        .collect();
-    passed(100);
+    eventually("the load", PATIENCE, || done.load(Ordering::SeqCst) >= 100);
+    // Dead until a look at it has told so; its return is told by another look.
+    let log_has = |what: String| eventually(&what, PATIENCE, || edge.service.log().contains(&what));
     replicas[0].kill();
-    passed(300);
+    met(0, "unreachable");
+    log_has(format!("is down at {}", replicas[0].at));
     replicas[0].revive();
+    is_back(0);
+    log_has(format!("is up at {}", replicas[0].at));
     replicas[1].behave(Mode::Reset);
-    passed(600);
+    met(1, "broken");
     replicas[1].behave(Mode::Serve);
-    eventually("the reset one is back", PATIENCE, || {
-        edge.figure("caspervpn_proxy_upstream_up", &replicas[1], "") > 0.5
-    });
+    is_back(1);
     replicas[2].behave(Mode::Hang);
+    met(2, "late");
+    is_over.store(true, Ordering::SeqCst);
     let bad: Vec<_> = loads.into_iter().flat_map(|load| load.join().unwrap()).collect();
 
     assert!(bad.is_empty(), "{bad:?}");
@@ -124,12 +124,32 @@ fn no_idempotent_request_fails_while_replicas_die_hang_and_reset() {
         edge.get("/thing").status == 200 && replicas[0].heads().len() > before
     });
     assert!(edge.figure("caspervpn_proxy_requests_total", &replicas[0], ",result=\"answered\"") > 0.0);
-    // The next look at it says so; requests go there before.
-    let up = format!("is up at {}", replicas[0].at);
-    eventually("its return is told", PATIENCE, || edge.service.log().contains(&up));
     let log = edge.service.stop();
     let told = |what: &str| log.lines().filter(|line| line.contains("WARN") && line.contains(what)).count();
     assert!((1..=10).contains(&told(&format!("is down at {}", replicas[0].at))), "{log}");
+}
+
+/// Asks again and again, by each method that may be sent twice, until it is over. The answers that are none.
+fn load(
+    edge: &Edge,
+    done: Arc<AtomicUsize>,
+    is_over: Arc<AtomicBool>,
+) -> JoinHandle<Vec<(&'static str, Option<Answer>)>> {
+    let socket = edge.socket.clone();
+    std::thread::spawn(move || {
+        let mut bad = Vec::new();
+        for method in ["GET", "HEAD", "DELETE"].into_iter().cycle() {
+            if is_over.load(Ordering::SeqCst) {
+                break;
+            }
+            let answer = exchange(UnixStream::connect(&socket).unwrap(), method, "/thing", &[], None);
+            if answer.as_ref().is_none_or(|answer| answer.status != 200) {
+                bad.push((method, answer));
+            }
+            done.fetch_add(1, Ordering::SeqCst);
+        }
+        bad
+    })
 }
 
 #[test]

@@ -118,19 +118,32 @@ fn a_session_is_resumed_without_another_full_handshake() {
     assert!(first.contains("New, TLSv1.2") && second.contains("Reused, TLSv1.2"), "{first}\n{second}");
 }
 
+/// There is room for two thirds of the slow connections. As fifty come each second, there is none left after four seconds
+/// unless those that came first are cut.
 #[test]
-fn slowhttptest_finds_the_service_available_whatever_it_is_slow_at() {
+fn slowhttptest_finds_the_service_available_because_what_is_slow_is_cut() {
+    const ROOM: f64 = 200.0;
     let house = House::new();
-    let _service =
-        house.launch(&[]).with("limits.header_timeout_s=2").with("limits.idle_timeout_s=3").serve();
+    let service = house
+        .launch(&[])
+        .with(&format!("limits.connections={ROOM}"))
+        .with("limits.header_timeout_s=1")
+        .with("limits.idle_timeout_s=1")
+        .serve();
+    let https = |metric: &str| {
+        let text = service.call("GET", "/metrics", &[], None).body;
+        let all = text.lines().filter(|line| line.starts_with(&format!("{metric}{{listener=\"https\"")));
+        all.map(|line| line.rsplit_once(' ').unwrap().1.parse::<f64>().unwrap()).sum::<f64>()
+    };
     for (what, path) in [
         ("-H -i 1", "/livez"),
         ("-B -i 1 -t POST", "/api/v1/sessions"),
         ("-X -w 1 -y 8 -n 1 -z 4 -k 1", "/api/v1/openapi.json"),
     ] {
+        let before = https("caspervpn_connections_total");
         let output = Command::new("slowhttptest")
             .args(what.split(' '))
-            .args(["-c", "300", "-r", "300", "-l", "6", "-p", "5", "-u"])
+            .args(["-c", "300", "-r", "50", "-l", "8", "-p", "5", "-u"])
             .arg(format!("https://localhost:{}{path}", house.https.port()))
             .output()
             .unwrap();
@@ -138,7 +151,14 @@ fn slowhttptest_finds_the_service_available_whatever_it_is_slow_at() {
         let said = String::from_utf8_lossy(&output.stdout);
         let judged: Vec<_> = said.lines().filter(|line| line.contains("service available")).collect();
         assert!(!judged.is_empty() && judged.iter().all(|line| line.contains("YES")), "{what}: {said}");
+        let came = https("caspervpn_connections_total") - before;
+        assert!(came > ROOM, "{what}: only {came} connections came: {said}");
+        assert!(
+            https("caspervpn_connections_refused_total") < 0.5,
+            "{what}: there was room for each: {said}"
+        );
         assert_eq!(house.curl(&["--insecure"], "localhost", "/livez"), "200", "{what}");
+        eventually("every connection is freed", PATIENCE, || https("caspervpn_connections_open") < 0.5);
     }
 }
 

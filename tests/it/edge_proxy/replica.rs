@@ -10,7 +10,7 @@ use std::time::Duration;
 /// What a replica does with a request.
 #[derive(Debug, Clone)]
 pub(crate) enum Mode {
-    /// Answers with the request's head as its body.
+    /// Answers with the request's head as its body, but where only the head of an answer is asked for.
     Serve,
     /// Reads it and says nothing, to probes either.
     Hang,
@@ -139,8 +139,9 @@ impl State {
                 Mode::Serve if head.starts_with("GET /echo ") => return echo(stream),
                 Mode::Serve => format!(
                     "HTTP/1.1 200 OK\r\nConnection: keep-alive, X-Hop\r\nX-Hop: 1\r\nKeep-Alive: timeout=5\r\n\
-                     X-End: 1\r\nContent-Length: {}\r\n\r\n{head}",
-                    head.len()
+                     X-End: 1\r\nContent-Length: {}\r\n\r\n{}",
+                    head.len(),
+                    if head.starts_with("HEAD ") { "" } else { &head }
                 )
                 .into_bytes(),
                 Mode::Break => return self.end(&stream),
